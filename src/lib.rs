@@ -1,0 +1,9 @@
+//! Séance: a watch party whose only truth is its log.
+#![forbid(unsafe_code)]
+#![warn(missing_docs, missing_debug_implementations)]
+
+pub mod engine;
+#[cfg(feature = "server")]
+pub mod os;
+#[cfg(feature = "server")]
+pub mod player;
