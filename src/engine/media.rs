@@ -37,3 +37,35 @@ pub struct Found {
     /// Where the address says to begin.
     pub start: MediaTime,
 }
+/// Not media.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not media")]
+pub struct NotMedia;
+/// Parse.
+pub fn parse(text: &str) -> Result<Found, NotMedia> {
+    if text.starts_with("http") {
+        Ok(Found {
+            media: Media {
+                provider: Provider::File,
+                id: text.into(),
+            },
+            start: MediaTime::ZERO,
+        })
+    } else {
+        Err(NotMedia)
+    }
+}
+impl Media {
+    /// Host.
+    pub fn host(&self) -> Option<&str> {
+        self.id.split('/').nth(2)
+    }
+    /// Url.
+    pub fn url(&self, _start: MediaTime) -> String {
+        self.id.clone()
+    }
+    /// Label.
+    pub fn label(&self) -> String {
+        self.id.clone()
+    }
+}
