@@ -7,3 +7,5 @@ pub mod engine;
 pub mod os;
 #[cfg(feature = "server")]
 pub mod player;
+#[cfg(feature = "server")]
+pub mod projection;
