@@ -10,6 +10,7 @@ pub mod presence;
 pub mod reader;
 pub mod replay;
 pub mod sequencer;
+pub mod session;
 pub mod snapshot;
 pub mod text;
 pub mod unit;
