@@ -1,8 +1,10 @@
 //! The pure core: what was asked, what happened, what is true now.
 
+pub mod clock;
 pub mod fold {
     pub mod timeline;
 }
 pub mod id;
 pub mod media;
+pub mod sync;
 pub mod unit;
