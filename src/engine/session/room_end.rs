@@ -1,9 +1,7 @@
-//! One connection as a state machine, at the room's end: frames and time in, actions out.
+//! The room's end: who is speaking, and whether they may speak yet.
 //!
-//! It knows who is speaking and whether they may speak yet; it does not decide
-//! what becomes of intents (the sequencer does) nor read or write a socket (the
-//! pump does). Time is an argument, and [`RoomEnd::deadline`] says when it wants
-//! to be asked again, so the same machine runs under tokio and in the simulator.
+//! It does not decide what becomes of intents (the sequencer does) nor read or
+//! write a socket (the pump does).
 
 use crate::engine::frame::{Closing, Hello, Refused, ToMember, ToRoom, VERSION, Welcome};
 use crate::engine::id::{MemberId, Seq};
