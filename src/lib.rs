@@ -4,6 +4,8 @@
 
 pub mod engine;
 #[cfg(feature = "server")]
+pub mod log;
+#[cfg(feature = "server")]
 pub mod os;
 #[cfg(feature = "server")]
 pub mod player;
