@@ -2,9 +2,13 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs, missing_debug_implementations)]
 
+#[cfg(feature = "server")]
+pub mod broadcast;
 pub mod engine;
 #[cfg(feature = "server")]
 pub mod log;
+#[cfg(feature = "server")]
+pub mod net;
 #[cfg(feature = "server")]
 pub mod os;
 #[cfg(feature = "server")]

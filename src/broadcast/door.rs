@@ -41,10 +41,17 @@ impl Door {
     pub fn opens(&self, secret: &str) -> Option<Role> {
         let given = decode_base32(secret)?;
         // Look at every role, so that the time says nothing about which one matched.
-        [Role::Host, Role::Guest].into_iter().fold(None, |found, role| {
-            let wanted = decode_base32(&self.invite(role)).expect("what was just written reads back");
-            if same(given, wanted) { found.or(Some(role)) } else { found }
-        })
+        [Role::Host, Role::Guest]
+            .into_iter()
+            .fold(None, |found, role| {
+                let wanted =
+                    decode_base32(&self.invite(role)).expect("what was just written reads back");
+                if same(given, wanted) {
+                    found.or(Some(role))
+                } else {
+                    found
+                }
+            })
     }
 
     /// The token by which `member` proves later who they are.
@@ -56,13 +63,17 @@ impl Door {
 
     /// Whether this proof is good.
     pub fn proves(&self, resume: &Resume) -> bool {
-        let wanted = decode_base32(&self.token(resume.member)).expect("what was just written reads back");
+        let wanted =
+            decode_base32(&self.token(resume.member)).expect("what was just written reads back");
         decode_base32(&resume.token).is_some_and(|given| same(given, wanted))
     }
 
     fn derive(&self, label: &[u8]) -> u128 {
         let hash = blake3::keyed_hash(&self.key, label);
-        let (first, _) = hash.as_bytes().split_first_chunk::<16>().expect("a hash is longer than a secret");
+        let (first, _) = hash
+            .as_bytes()
+            .split_first_chunk::<16>()
+            .expect("a hash is longer than a secret");
         u128::from_be_bytes(*first)
     }
 }
@@ -95,7 +106,10 @@ mod tests {
     #[test]
     fn a_token_proves_one_member_only() {
         let door = Door::new([7; 32]);
-        let resume = |member, token: String| Resume { member: MemberId::new(member), token };
+        let resume = |member, token: String| Resume {
+            member: MemberId::new(member),
+            token,
+        };
         assert!(door.proves(&resume(1, door.token(MemberId::new(1)))));
         assert!(!door.proves(&resume(2, door.token(MemberId::new(1)))));
         assert!(!door.proves(&resume(1, String::new())));

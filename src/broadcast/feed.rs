@@ -9,9 +9,10 @@ use std::sync::{Arc, RwLock};
 
 use bytes::Bytes;
 use tokio::sync::watch;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::engine::event::Event;
-use crate::engine::frame::{self, Form, ToMember};
+use crate::engine::frame::{self, ToMember};
 use crate::engine::id::Seq;
 use crate::engine::reader::{Cursor, Want};
 use crate::log::{self, EventLog, ReadError};
@@ -23,12 +24,17 @@ const RECENT_KEPT: usize = 1_024;
 const SCAN_STEP: usize = 256;
 
 /// An event as frames, in both forms: encoded once, shared by every connection.
+///
+/// The text is kept as the WebSocket library wants it, proven UTF-8, so that a
+/// thousand connections do not prove it a thousand times.
 #[derive(Clone, Debug)]
 pub struct Published {
     /// The event's place.
     pub seq: Seq,
-    postcard: Bytes,
-    json: Bytes,
+    /// The frame in [`frame::Form::Postcard`].
+    pub postcard: Bytes,
+    /// The frame in [`frame::Form::Json`].
+    pub json: Utf8Bytes,
 }
 
 impl Published {
@@ -39,14 +45,6 @@ impl Published {
             seq: event.header.seq,
             postcard: frame::to_postcard(&frame).into(),
             json: frame::to_json(&frame).into(),
-        }
-    }
-
-    /// The frame in that form; JSON is UTF-8.
-    pub fn frame(&self, form: Form) -> Bytes {
-        match form {
-            Form::Postcard => self.postcard.clone(),
-            Form::Json => self.json.clone(),
         }
     }
 }
@@ -63,7 +61,11 @@ impl Feed {
     /// A feed over a log; what the log holds already counts as published.
     pub fn new(log: Arc<dyn EventLog>) -> Arc<Self> {
         let tail = watch::Sender::new(log.tail());
-        Arc::new(Self { log, recent: RwLock::default(), tail })
+        Arc::new(Self {
+            log,
+            recent: RwLock::default(),
+            tail,
+        })
     }
 
     /// Publishes events the log has acknowledged, in order.
@@ -72,9 +74,15 @@ impl Feed {
     /// When they do not follow what was published: a bug of the room.
     pub fn publish(&self, events: &[Event]) {
         let Some(last) = events.last() else { return };
-        let fresh: Vec<_> = events.iter().map(|event| Arc::new(Published::new(event))).collect();
+        let fresh: Vec<_> = events
+            .iter()
+            .map(|event| Arc::new(Published::new(event)))
+            .collect();
         {
-            let mut recent = self.recent.write().expect("no reader or writer panics while holding the feed");
+            let mut recent = self
+                .recent
+                .write()
+                .expect("no reader or writer panics while holding the feed");
             assert_eq!(*self.tail.borrow(), fresh[0].seq, "the feed is dense");
             recent.extend(fresh);
             let surplus = recent.len().saturating_sub(RECENT_KEPT);
@@ -90,13 +98,22 @@ impl Feed {
 
     /// A reader that wants `from` first.
     pub fn subscribe(self: &Arc<Self>, from: Seq) -> Subscription {
-        Subscription { feed: Arc::clone(self), tail: self.tail.subscribe(), cursor: Cursor::at(from.max(Seq::FIRST)) }
+        Subscription {
+            feed: Arc::clone(self),
+            tail: self.tail.subscribe(),
+            cursor: Cursor::at(from.max(Seq::FIRST)),
+        }
     }
 
     /// Copies what memory holds of `[from, to)`; empty when it no longer holds `from`.
     fn copy_recent(&self, from: Seq, to: Seq) -> Vec<Arc<Published>> {
-        let recent = self.recent.read().expect("no reader or writer panics while holding the feed");
-        let Some(first) = recent.front().map(|published| published.seq) else { return Vec::new() };
+        let recent = self
+            .recent
+            .read()
+            .expect("no reader or writer panics while holding the feed");
+        let Some(first) = recent.front().map(|published| published.seq) else {
+            return Vec::new();
+        };
         if from < first {
             return Vec::new();
         }
@@ -106,7 +123,10 @@ impl Feed {
     }
 
     fn recent_from(&self, tail: Seq) -> Seq {
-        let recent = self.recent.read().expect("no reader or writer panics while holding the feed");
+        let recent = self
+            .recent
+            .read()
+            .expect("no reader or writer panics while holding the feed");
         recent.front().map_or(tail, |published| published.seq)
     }
 }
@@ -142,9 +162,13 @@ impl Subscription {
                 }
                 Want::Follow(range) => self.feed.copy_recent(range.start, range.end),
                 Want::Scan(range) => {
-                    let wanted = (range.end.get() - range.start.get()).min(SCAN_STEP as u64) as usize;
+                    let wanted =
+                        (range.end.get() - range.start.get()).min(SCAN_STEP as u64) as usize;
                     let events = log::read(&self.feed.log, range.start, wanted).await?;
-                    events.iter().map(|event| Arc::new(Published::new(event))).collect()
+                    events
+                        .iter()
+                        .map(|event| Arc::new(Published::new(event)))
+                        .collect()
                 }
             };
             // Empty when the room moved on between looking and copying: look again.

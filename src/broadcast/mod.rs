@@ -10,4 +10,5 @@
 
 pub mod door;
 pub mod feed;
+pub mod hub;
 pub mod room;

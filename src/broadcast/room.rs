@@ -76,12 +76,30 @@ pub struct Admission {
 
 #[derive(Debug)]
 enum Request {
-    Admit { hello: Hello, replies: mpsc::Sender<Reply>, answer: oneshot::Sender<Result<Admission, Refusal>> },
-    Ask { connection: ConnectionId, member: MemberId, ask: Ask },
-    Note { connection: ConnectionId, member: MemberId, report: Report },
-    Leave { connection: ConnectionId, member: MemberId, reason: Departure },
-    Inspect { answer: oneshot::Sender<Arc<RoomState>> },
-    Close { why: Closing, done: oneshot::Sender<()> },
+    Admit {
+        hello: Hello,
+        replies: mpsc::Sender<Reply>,
+        answer: oneshot::Sender<Result<Admission, Refusal>>,
+    },
+    Ask {
+        connection: ConnectionId,
+        member: MemberId,
+        ask: Ask,
+    },
+    Note {
+        connection: ConnectionId,
+        member: MemberId,
+        report: Report,
+    },
+    Leave {
+        connection: ConnectionId,
+        member: MemberId,
+        reason: Departure,
+    },
+    Close {
+        why: Closing,
+        done: oneshot::Sender<()>,
+    },
 }
 
 /// The session's clock: this machine's, shifted.
@@ -173,13 +191,24 @@ pub async fn open(
     let (clock, sequencer, events) = match beginning {
         Beginning::Open { session, title } => {
             let clock = SessionClock::new(local, SessionTime::ZERO);
-            let (sequencer, events) = Sequencer::open(session, title, Moment { at: SessionTime::ZERO, wall });
+            let (sequencer, events) = Sequencer::open(
+                session,
+                title,
+                Moment {
+                    at: SessionTime::ZERO,
+                    wall,
+                },
+            );
             (clock, sequencer, events)
         }
         Beginning::Resume { state, alive } => {
             let alive = alive.unwrap_or(AliveMark { at: state.at, wall });
             // Session time goes on by what the wall clock says has passed; a wall clock set back says nothing has.
-            let gap = Micros::from_millis(wall.saturating_sub(alive.wall).try_into().unwrap_or(i64::MAX));
+            let gap = Micros::from_millis(
+                wall.saturating_sub(alive.wall)
+                    .try_into()
+                    .unwrap_or(i64::MAX),
+            );
             let now = alive.at.max(state.at) + gap;
             let (sequencer, events) = Sequencer::resume(*state, alive.at, Moment { at: now, wall });
             (SessionClock::new(local, now), sequencer, events)
@@ -193,6 +222,7 @@ pub async fn open(
     let (presence_out, presence) = watch::channel(Arc::default());
     let (ended_out, ended) = watch::channel(None);
     let room = Room {
+        session,
         sequencer,
         log,
         feed: Arc::clone(&feed),
@@ -208,7 +238,14 @@ pub async fn open(
         alive_at: local,
     };
     tokio::spawn(room.run(inbox, ended_out));
-    Ok(RoomHandle { session, requests, feed, clock, presence, ended })
+    Ok(RoomHandle {
+        session,
+        requests,
+        feed,
+        clock,
+        presence,
+        ended,
+    })
 }
 
 impl RoomHandle {
@@ -226,32 +263,49 @@ impl RoomHandle {
     ///
     /// # Errors
     /// The [`Refusal`] to tell them.
-    pub async fn admit(&self, hello: Hello, replies: mpsc::Sender<Reply>) -> Result<Admission, Refusal> {
+    pub async fn admit(
+        &self,
+        hello: Hello,
+        replies: mpsc::Sender<Reply>,
+    ) -> Result<Admission, Refusal> {
         let (answer, answered) = oneshot::channel();
-        self.tell(Request::Admit { hello, replies, answer }).await;
+        self.tell(Request::Admit {
+            hello,
+            replies,
+            answer,
+        })
+        .await;
         answered.await.unwrap_or(Err(Refusal::UnknownSession))
     }
 
     /// Passes an intent on; the answer comes as a [`Reply`].
     pub async fn ask(&self, connection: ConnectionId, member: MemberId, ask: Ask) {
-        self.tell(Request::Ask { connection, member, ask }).await;
+        self.tell(Request::Ask {
+            connection,
+            member,
+            ask,
+        })
+        .await;
     }
 
     /// Passes on what a member's player does.
     pub async fn note(&self, connection: ConnectionId, member: MemberId, report: Report) {
-        self.tell(Request::Note { connection, member, report }).await;
+        self.tell(Request::Note {
+            connection,
+            member,
+            report,
+        })
+        .await;
     }
 
     /// A member's connection ended.
     pub async fn leave(&self, connection: ConnectionId, member: MemberId, reason: Departure) {
-        self.tell(Request::Leave { connection, member, reason }).await;
-    }
-
-    /// The state after everything published so far.
-    pub async fn state(&self) -> Option<Arc<RoomState>> {
-        let (answer, answered) = oneshot::channel();
-        self.tell(Request::Inspect { answer }).await;
-        answered.await.ok()
+        self.tell(Request::Leave {
+            connection,
+            member,
+            reason,
+        })
+        .await;
     }
 
     /// Ends the room: everybody is told why, the alive mark is written, the log is left in order.
@@ -292,10 +346,14 @@ struct Connection {
 /// An answer that must wait until its commit is durable.
 enum Due {
     Reply(MemberId, Reply),
-    Admission { answer: oneshot::Sender<Result<Admission, Refusal>>, admission: Admission },
+    Admission {
+        answer: oneshot::Sender<Result<Admission, Refusal>>,
+        admission: Admission,
+    },
 }
 
 struct Room {
+    session: SessionId,
     sequencer: Sequencer,
     log: Arc<dyn EventLog>,
     feed: Arc<Feed>,
@@ -313,7 +371,11 @@ struct Room {
 }
 
 impl Room {
-    async fn run(mut self, mut inbox: mpsc::Receiver<Request>, ended: watch::Sender<Option<Closing>>) {
+    async fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<Request>,
+        ended: watch::Sender<Option<Closing>>,
+    ) {
         let mut presence_tick = tokio::time::interval(PRESENCE_EVERY);
         let mut alive_tick = tokio::time::interval(ALIVE_EVERY);
         presence_tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -346,28 +408,43 @@ impl Room {
         let (mut events, mut due, mut closing) = (Vec::new(), Vec::new(), None);
         for request in batch.drain(..) {
             match request {
-                Request::Admit { hello, replies, answer } => match self.admit(&hello, replies, &mut events) {
+                Request::Admit {
+                    hello,
+                    replies,
+                    answer,
+                } => match self.admit(&hello, replies, &mut events) {
                     Ok(admission) => due.push(Due::Admission { answer, admission }),
                     // An error means they hung up meanwhile.
                     Err(refusal) => drop(answer.send(Err(refusal))),
                 },
-                Request::Ask { connection, member, ask } => {
+                Request::Ask {
+                    connection,
+                    member,
+                    ask,
+                } => {
                     if self.speaks_for(connection, member) {
                         due.push(Due::Reply(member, self.ask(member, &ask, &mut events)));
                     }
                 }
-                Request::Note { connection, member, report } => {
+                Request::Note {
+                    connection,
+                    member,
+                    report,
+                } => {
                     if self.speaks_for(connection, member) {
                         self.reports.insert(member, report);
                         self.reports_changed = true;
                     }
                 }
-                Request::Leave { connection, member, reason } => {
+                Request::Leave {
+                    connection,
+                    member,
+                    reason,
+                } => {
                     if self.speaks_for(connection, member) {
                         self.goes(member, reason, &mut events);
                     }
                 }
-                Request::Inspect { answer } => drop(answer.send(Arc::new(self.sequencer.state().clone()))),
                 Request::Close { why, done } => closing = Some((why, done)),
             }
         }
@@ -386,7 +463,10 @@ impl Room {
         if let Some(reason) = &self.read_only {
             return Err(reason.clone());
         }
-        self.log.append(events.clone()).await.map_err(|error| error.to_string())?;
+        self.log
+            .append(events.clone())
+            .await
+            .map_err(|error| error.to_string())?;
         self.feed.publish(&events);
         Ok(())
     }
@@ -404,14 +484,22 @@ impl Room {
     /// The log took nothing: what was decided did not happen, and nothing more will.
     fn go_read_only(&mut self, due: Vec<Due>, reason: &str) {
         if self.read_only.is_none() {
-            tracing::error!(session = %self.clock_session(), reason, "the log takes nothing more; the room is read-only");
+            tracing::error!(session = %self.session, reason, "the log takes nothing more; the room is read-only");
             self.read_only = Some(reason.to_owned());
         }
-        let refusal = Refusal::ReadOnly { reason: reason.to_owned() };
+        let refusal = Refusal::ReadOnly {
+            reason: reason.to_owned(),
+        };
         for due in due {
             match due {
                 Due::Reply(member, Reply::Accepted { counter, .. }) => {
-                    self.reply(member, Reply::Refused { counter, refusal: refusal.clone() });
+                    self.reply(
+                        member,
+                        Reply::Refused {
+                            counter,
+                            refusal: refusal.clone(),
+                        },
+                    );
                 }
                 Due::Reply(member, reply) => self.reply(member, reply),
                 Due::Admission { answer, admission } => {
@@ -422,12 +510,10 @@ impl Room {
         }
     }
 
-    fn clock_session(&self) -> SessionId {
-        self.sequencer.state().session.unwrap_or(SessionId::new(0))
-    }
-
     fn reply(&mut self, member: MemberId, reply: Reply) {
-        let Some(connection) = self.connections.get(&member) else { return };
+        let Some(connection) = self.connections.get(&member) else {
+            return;
+        };
         // Full means they ask faster than they read: their connection is closed by its own limits,
         // and the same counter asked again gets the same answer.
         if connection.replies.try_send(reply).is_err() {
@@ -436,57 +522,106 @@ impl Room {
     }
 
     fn speaks_for(&self, connection: ConnectionId, member: MemberId) -> bool {
-        self.connections.get(&member).is_some_and(|current| current.id == connection)
+        self.connections
+            .get(&member)
+            .is_some_and(|current| current.id == connection)
     }
 
     fn now(&self) -> Moment {
-        Moment { at: self.clock.now(), wall: os::wall_millis() }
+        Moment {
+            at: self.clock.now(),
+            wall: os::wall_millis(),
+        }
     }
 
-    fn admit(&mut self, hello: &Hello, replies: mpsc::Sender<Reply>, events: &mut Vec<Event>) -> Result<Admission, Refusal> {
+    fn admit(
+        &mut self,
+        hello: &Hello,
+        replies: mpsc::Sender<Reply>,
+        events: &mut Vec<Event>,
+    ) -> Result<Admission, Refusal> {
         if let Some(reason) = &self.read_only {
-            return Err(Refusal::ReadOnly { reason: reason.clone() });
+            return Err(Refusal::ReadOnly {
+                reason: reason.clone(),
+            });
         }
-        let resume = hello.resume.as_ref().filter(|resume| self.door.proves(resume));
+        let resume = hello
+            .resume
+            .as_ref()
+            .filter(|resume| self.door.proves(resume));
         let role = match self.door.opens(&hello.secret) {
             // The key that hosts belongs to one member: whoever opened the session.
             Some(Role::Host) => Role::Host,
             Some(role) => role,
             None => return Err(Refusal::BadInvite),
         };
-        let name = Name::new(&hello.name).map_err(|bad| Refusal::BadText { sentence: bad.to_string() })?;
-        let host = self.sequencer.state().roster.iter().find(|(_, member)| member.role == Role::Host).map(|(id, _)| id);
+        let name = Name::new(&hello.name).map_err(|bad| Refusal::BadText {
+            sentence: bad.to_string(),
+        })?;
+        let host = self
+            .sequencer
+            .state()
+            .roster
+            .iter()
+            .find(|(_, member)| member.role == Role::Host)
+            .map(|(id, _)| id);
         let member = match role {
             Role::Host => host,
-            _ => resume.map(|resume| resume.member).filter(|id| self.sequencer.state().roster.get(*id).is_some()),
+            _ => resume
+                .map(|resume| resume.member)
+                .filter(|id| self.sequencer.state().roster.get(*id).is_some()),
         };
-        let entrant = Entrant { member, name, role, client: hello.client };
+        let entrant = Entrant {
+            member,
+            name,
+            role,
+            client: hello.client,
+        };
         let (member, joined) = self.sequencer.join(entrant, self.now())?;
         events.extend(joined);
         self.next_connection += 1;
         let connection = ConnectionId(self.next_connection);
-        if let Some(old) = self.connections.insert(member, Connection { id: connection, replies }) {
+        if let Some(old) = self.connections.insert(
+            member,
+            Connection {
+                id: connection,
+                replies,
+            },
+        ) {
             // The old line hangs or was left open elsewhere; a full mailbox means it is dead anyway.
             let _ = old.replies.try_send(Reply::Close(Closing::Replaced));
         }
         let welcome = Welcome {
             version: VERSION,
-            session: self.clock_session(),
+            session: self.session,
             member,
             token: self.door.token(member),
             tail: self.sequencer.state().tail(),
         };
-        Ok(Admission { welcome, connection })
+        Ok(Admission {
+            welcome,
+            connection,
+        })
     }
 
     fn ask(&mut self, member: MemberId, ask: &Ask, events: &mut Vec<Event>) -> Reply {
         let counter = ask.counter;
         if let Some(reason) = &self.read_only {
-            return Reply::Refused { counter, refusal: Refusal::ReadOnly { reason: reason.clone() } };
+            return Reply::Refused {
+                counter,
+                refusal: Refusal::ReadOnly {
+                    reason: reason.clone(),
+                },
+            };
         }
-        match self.sequencer.ask(member, ask, self.now(), self.worst_round_trip()) {
+        match self
+            .sequencer
+            .ask(member, ask, self.now(), self.worst_round_trip())
+        {
             Answer::Accepted(accepted) => {
-                let seq = accepted.first().map_or(self.sequencer.state().seq, |event| event.header.seq);
+                let seq = accepted
+                    .first()
+                    .map_or(self.sequencer.state().seq, |event| event.header.seq);
                 events.extend(accepted);
                 Reply::Accepted { counter, seq }
             }
@@ -520,7 +655,14 @@ impl Room {
         if !std::mem::take(&mut self.reports_changed) {
             return;
         }
-        let all = self.reports.iter().map(|(member, report)| Presence { member: *member, report: *report }).collect();
+        let all = self
+            .reports
+            .iter()
+            .map(|(member, report)| Presence {
+                member: *member,
+                report: *report,
+            })
+            .collect();
         self.presence.send_replace(Arc::new(all));
     }
 
@@ -528,11 +670,17 @@ impl Room {
         let local = os::local_now();
         let late = local - self.alive_at;
         if late > ALIVE_LATE_WARN {
-            tracing::warn!(late_micros = late.get(), "this machine stood still for a while");
+            tracing::warn!(
+                late_micros = late.get(),
+                "this machine stood still for a while"
+            );
         }
         self.alive_at = local;
         if self.read_only.is_none() {
-            (self.mark_alive)(AliveMark { at: self.clock.at(local), wall: os::wall_millis() });
+            (self.mark_alive)(AliveMark {
+                at: self.clock.at(local),
+                wall: os::wall_millis(),
+            });
         }
     }
 }
