@@ -5,4 +5,5 @@ pub mod fold {
 }
 pub mod id;
 pub mod media;
+pub mod text;
 pub mod unit;
