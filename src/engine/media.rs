@@ -38,6 +38,7 @@ mod netflix;
 mod peertube;
 mod plain;
 mod prime;
+mod shape;
 mod start;
 #[cfg(test)]
 mod tests;

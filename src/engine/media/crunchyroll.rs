@@ -1,7 +1,7 @@
 //! Crunchyroll. Forms: SITES.md §8.
 
 use super::address::Address;
-use super::disney::is_locale;
+use super::shape::is_locale;
 use super::{Found, Media, Provider, Site};
 use crate::engine::unit::MediaTime;
 

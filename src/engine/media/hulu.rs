@@ -1,7 +1,7 @@
 //! Hulu. Forms: SITES.md §6.
 
 use super::address::Address;
-use super::disney::read_uuid;
+use super::shape::read_uuid;
 use super::{Found, Media, Provider, Site};
 use crate::engine::unit::MediaTime;
 

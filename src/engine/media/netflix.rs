@@ -1,6 +1,7 @@
 //! Netflix. Forms: SITES.md §2.
 
 use super::address::Address;
+use super::shape::is_locale;
 use super::start::with_secs;
 use super::{Found, Media, Provider, Site};
 use crate::engine::unit::MediaTime;
@@ -17,7 +18,7 @@ fn read(address: &Address) -> Option<Found> {
     let path = address.path();
     let id = match path.as_slice() {
         ["watch", id] => id,
-        [locale, "watch", id] if super::disney::is_locale(locale) => id,
+        [locale, "watch", id] if is_locale(locale) => id,
         _ => return None,
     };
     let sound = address.is_on(&["netflix.com"])

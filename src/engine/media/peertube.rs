@@ -3,7 +3,7 @@
 //! The id is `host[:port]/{id}`. The party's host must allow the instance, as any foreign host.
 
 use super::address::Address;
-use super::disney::read_uuid;
+use super::shape::read_uuid;
 use super::start::with_secs;
 use super::{Found, Media, NotMedia, Provider};
 use crate::engine::unit::MediaTime;

@@ -1,6 +1,7 @@
 //! Prime Video. Forms: SITES.md §3.
 //!
-//! The id is `0…` (26 characters) or an Amazon item number `B0…`; behind a
+//! The id is `0…` (26 characters) or an Amazon item number `B0…` (on
+//! primevideo.com too, where that form is common knowledge, not sourced); behind a
 //! colon stands the Amazon shop (`:co.uk`) where the address was on one,
 //! because a shop shows its own country's catalogue.
 
