@@ -200,6 +200,7 @@ fn is_pictograph(letter: char) -> bool {
         | '\u{2190}'..='\u{21FF}' | '\u{2300}'..='\u{23FF}' | '\u{24C2}' | '\u{25A0}'..='\u{27BF}'
         | '\u{2934}' | '\u{2935}' | '\u{2B00}'..='\u{2BFF}' | '\u{3030}' | '\u{303D}' | '\u{3297}'
         | '\u{3299}' | '\u{1F000}'..='\u{1FAFF}')
+        && is_public_assigned(letter)
 }
 
 /// Whether it belongs to a script that spells with joiners: Arabic and Syriac
@@ -413,6 +414,9 @@ pub fn for_terminal(text: &str) -> String {
             rest = rest.as_str()[flag..].chars();
         } else if is_hidden(letter) && !joins(before, letter, rest.as_str()) {
             safe.extend(letter.escape_default());
+            // What is escaped is no longer there for a joiner to join.
+            before = None;
+            continue;
         } else {
             safe.push(letter);
         }
@@ -588,6 +592,9 @@ mod tests {
         check("a\r\nb\tc", "a\\r\\nb\\tc");
         check("\u{9b}31m", "\\u{9b}31m");
         check("txt.\u{202e}exe", "txt.\\u{202e}exe");
+        // A joiner next to something escaped joins nothing.
+        check("\u{1f1af}\u{fe0f}", "\\u{1f1af}\\u{fe0f}");
+        check("a\u{fe0f}\u{200d}👩", "a\\u{fe0f}\\u{200d}👩");
         check(
             "Zoë 👩\u{200d}🚀 علی\u{200c}رضا",
             "Zoë 👩\u{200d}🚀 علی\u{200c}رضا",
