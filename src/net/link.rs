@@ -31,14 +31,21 @@ pub enum NotALink {
     #[error("That is not a link. Paste the whole link the host sent, from http to the end.")]
     NotAnAddress,
     /// An address without a party behind it.
-    #[error("This link names no party. Paste the whole link the host sent, with everything behind the #.")]
+    #[error(
+        "This link names no party. Paste the whole link the host sent, with everything behind the #."
+    )]
     NoParty,
 }
 
 impl JoinLink {
     /// The link to a session at `authority` (`host:port`), over plain http.
     pub fn new(authority: &str, session: SessionId, secret: String) -> Self {
-        Self { secure: false, authority: authority.to_owned(), session, secret }
+        Self {
+            secure: false,
+            authority: authority.to_owned(),
+            session,
+            secret,
+        }
     }
 
     /// Host and port.
@@ -53,14 +60,21 @@ impl JoinLink {
 
     /// The address of the WebSocket.
     pub fn socket(&self) -> String {
-        format!("{}://{}/ws", if self.secure { "wss" } else { "ws" }, self.authority)
+        format!(
+            "{}://{}/ws",
+            if self.secure { "wss" } else { "ws" },
+            self.authority
+        )
     }
 
     /// Where to knock by TCP.
     pub fn host_port(&self) -> String {
         let url = Url::parse(&self.socket()).expect("a link's authority was parsed before");
         let host = url.host_str().expect("an authority has a host");
-        format!("{host}:{}", url.port_or_known_default().expect("ws and wss have ports"))
+        format!(
+            "{host}:{}",
+            url.port_or_known_default().expect("ws and wss have ports")
+        )
     }
 }
 
@@ -78,18 +92,32 @@ impl FromStr for JoinLink {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(NotALink::NotAnAddress);
         }
-        let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-        let (session, secret) = url.fragment().and_then(|behind| behind.split_once('.')).ok_or(NotALink::NoParty)?;
+        let authority = url
+            .port()
+            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let (session, secret) = url
+            .fragment()
+            .and_then(|behind| behind.split_once('.'))
+            .ok_or(NotALink::NoParty)?;
         let session = session.parse().map_err(|_| NotALink::NoParty)?;
         decode_base32(secret).ok_or(NotALink::NoParty)?;
-        Ok(Self { secure, authority, session, secret: secret.to_owned() })
+        Ok(Self {
+            secure,
+            authority,
+            session,
+            secret: secret.to_owned(),
+        })
     }
 }
 
 impl fmt::Display for JoinLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.secure { "https" } else { "http" };
-        write!(f, "{scheme}://{}/#{}.{}", self.authority, self.session, self.secret)
+        write!(
+            f,
+            "{scheme}://{}/#{}.{}",
+            self.authority, self.session, self.secret
+        )
     }
 }
 

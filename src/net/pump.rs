@@ -52,9 +52,18 @@ pub fn config(message_bytes_max: usize) -> WebSocketConfig {
 /// Serves one upgraded connection until it ends; `behind` was read from it already.
 pub async fn run(stream: TcpStream, behind: Bytes, form: Form, hub: Hub) {
     let limits = config(frame::FROM_MEMBER_BYTES_MAX);
-    let socket = WebSocketStream::from_partially_read(stream, behind.into(), Role::Server, Some(limits)).await;
+    let socket =
+        WebSocketStream::from_partially_read(stream, behind.into(), Role::Server, Some(limits))
+            .await;
     let (replies_in, replies) = mpsc::channel(REPLIES_MAX);
-    let pump = Pump { socket, form, hub, end: RoomEnd::new(os::local_now()), replies_in, inside: None };
+    let pump = Pump {
+        socket,
+        form,
+        hub,
+        end: RoomEnd::new(os::local_now()),
+        replies_in,
+        inside: None,
+    };
     pump.run(replies).await;
 }
 
@@ -117,7 +126,10 @@ impl Pump {
             }
         };
         if let Some(inside) = self.inside.take() {
-            inside.room.leave(inside.connection, inside.member, departure(going)).await;
+            inside
+                .room
+                .leave(inside.connection, inside.member, departure(going))
+                .await;
         }
         self.say_goodbye(going).await;
     }
@@ -173,7 +185,10 @@ impl Pump {
         };
         match frame {
             Ok(frame) => {
-                let session = self.inside.as_ref().map_or(SessionTime::ZERO, |inside| inside.room.clock().at(now));
+                let session = self
+                    .inside
+                    .as_ref()
+                    .map_or(SessionTime::ZERO, |inside| inside.room.clock().at(now));
                 for action in self.end.frame(now, session, frame) {
                     self.act(Some(action)).await?;
                 }
@@ -212,11 +227,20 @@ impl Pump {
     async fn admit(&mut self, hello: Hello) -> Result<(), Going> {
         let admitted = match self.hub.room(hello.session) {
             None => Err(Refusal::UnknownSession),
-            Some(room) => room.admit(hello, self.replies_in.clone()).await.map(|admission| (room, admission)),
+            Some(room) => room
+                .admit(hello, self.replies_in.clone())
+                .await
+                .map(|admission| (room, admission)),
         };
         let actions = match admitted {
             Err(refusal) => self.end.refused(refusal),
-            Ok((room, Admission { welcome, connection })) => {
+            Ok((
+                room,
+                Admission {
+                    welcome,
+                    connection,
+                },
+            )) => {
                 self.inside = Some(Inside {
                     member: welcome.member,
                     connection,
@@ -237,9 +261,12 @@ impl Pump {
 
     async fn reply(&mut self, reply: Reply) -> Result<(), Going> {
         match reply {
-            Reply::Accepted { counter, seq } => self.send(ToMember::Accepted { counter, seq }).await,
+            Reply::Accepted { counter, seq } => {
+                self.send(ToMember::Accepted { counter, seq }).await
+            }
             Reply::Refused { counter, refusal } => {
-                self.send(ToMember::Refused(Refused::new(Some(counter), refusal))).await
+                self.send(ToMember::Refused(Refused::new(Some(counter), refusal)))
+                    .await
             }
             Reply::Close(why) => Err(Going::Closing(why)),
         }
@@ -279,7 +306,10 @@ impl Pump {
                 Going::Closing(why) => {
                     // An error only means that they are gone already.
                     let _ = self.send(ToMember::Closing(why)).await;
-                    let close = CloseFrame { code: close_code(why), reason: why.to_string().into() };
+                    let close = CloseFrame {
+                        code: close_code(why),
+                        reason: why.to_string().into(),
+                    };
                     drop(self.socket.close(Some(close)).await);
                 }
             }
@@ -295,7 +325,9 @@ fn departure(going: Going) -> Departure {
         Going::Left => Departure::Quit,
         Going::Lost | Going::Closing(Closing::Slow) => Departure::Lost,
         Going::Closing(Closing::HostLeft | Closing::LogFailed) => Departure::Quit,
-        Going::Closing(Closing::Replaced | Closing::Unruly | Closing::NotAdmitted) => Departure::Dropped,
+        Going::Closing(Closing::Replaced | Closing::Unruly | Closing::NotAdmitted) => {
+            Departure::Dropped
+        }
     }
 }
 
