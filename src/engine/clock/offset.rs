@@ -209,7 +209,12 @@ impl OffsetClock {
             return None;
         }
         self.burst_left = self.burst_left.saturating_sub(1);
-        self.next_ping_at = now + if self.burst_left > 0 { BURST_EVERY } else { EVERY };
+        self.next_ping_at = now
+            + if self.burst_left > 0 {
+                BURST_EVERY
+            } else {
+                EVERY
+            };
         if self.under_way.len() == UNDER_WAY_MAX {
             self.under_way.pop_front();
         }
@@ -337,7 +342,10 @@ mod tests {
         let later = clock.ping(at(100_000)).unwrap();
         clock.pong(answer(later, 5, 4, 0, 4)).unwrap();
         // 100 s at 100 ppm make the lucky one's bound 11 ms.
-        assert_eq!(clock.estimate(at(100_010)).unwrap().delay(), Micros::from_millis(8));
+        assert_eq!(
+            clock.estimate(at(100_010)).unwrap().delay(),
+            Micros::from_millis(8)
+        );
     }
 
     #[test]
@@ -375,12 +383,18 @@ mod tests {
         }
         let stray = clock.ping(clock.next_ping_at()).unwrap();
         let ping = clock.ping(clock.next_ping_at()).unwrap();
-        assert_eq!(clock.pong(answer(ping, 30_000, 5, 0, 5)), Ok(Learned::Jumped));
+        assert_eq!(
+            clock.pong(answer(ping, 30_000, 5, 0, 5)),
+            Ok(Learned::Jumped)
+        );
         assert_eq!(
             clock.session_time(at(20_000)).unwrap().0,
             SessionTime::from_secs(50)
         );
-        assert!(clock.next_ping_at() <= ping.t0 + Micros::from_millis(10), "a burst is due");
+        assert!(
+            clock.next_ping_at() <= ping.t0 + Micros::from_millis(10),
+            "a burst is due"
+        );
         assert_eq!(
             clock.pong(answer(stray, 0, 5, 0, 5)),
             Err(Unbelievable::Unasked),

@@ -50,7 +50,10 @@ mod tests {
         assert_eq!(clock.next(Stamp::new(0)), Stamp::new(1));
         assert_eq!(clock.next(Stamp::new(7)), Stamp::new(8));
         assert_eq!(clock.next(Stamp::new(3)), Stamp::new(9));
-        assert_eq!(Lamport::after(Stamp::new(9)).next(Stamp::new(0)), Stamp::new(10));
+        assert_eq!(
+            Lamport::after(Stamp::new(9)).next(Stamp::new(0)),
+            Stamp::new(10)
+        );
     }
 
     #[test]

@@ -90,7 +90,10 @@ impl<T: Copy> Track<T> {
     }
 
     fn observed(&mut self, value: T, same: impl Fn(T, T) -> bool) -> Whose {
-        let known = self.outstanding.iter().position(|&(_, expected)| same(expected, value));
+        let known = self
+            .outstanding
+            .iter()
+            .position(|&(_, expected)| same(expected, value));
         if let Some(place) = known {
             // Later states were reached through the earlier ones, seen or not.
             self.outstanding.drain(..=place);
@@ -250,7 +253,11 @@ mod tests {
         echo.wrote(Act::Position(MediaTime::from_secs(9)));
         let landed = MediaTime::from_secs(9) - Micros::from_millis(80);
         assert_eq!(echo.observed(Act::Position(landed)), Whose::Ours);
-        assert_eq!(echo.observed(Act::Position(landed)), Whose::Deviation, "one seek, one landing");
+        assert_eq!(
+            echo.observed(Act::Position(landed)),
+            Whose::Deviation,
+            "one seek, one landing"
+        );
     }
 
     #[test]
@@ -258,7 +265,10 @@ mod tests {
         let mut echo = echo();
         echo.wrote(Act::Playing(true));
         echo.observed(Act::Playing(true));
-        echo.input(Kinds { playing: true, ..Kinds::default() });
+        echo.input(Kinds {
+            playing: true,
+            ..Kinds::default()
+        });
         assert_eq!(echo.observed(Act::RatePpm(2_000_000)), Whose::Deviation);
         assert_eq!(echo.observed(Act::Playing(false)), Whose::Users);
         assert_eq!(echo.observed(Act::Playing(true)), Whose::Deviation);
@@ -378,6 +388,8 @@ mod tests {
     }
 
     fn outstanding(echo: &Echo) -> usize {
-        echo.playing.outstanding.len() + echo.position.outstanding.len() + echo.rate.outstanding.len()
+        echo.playing.outstanding.len()
+            + echo.position.outstanding.len()
+            + echo.rate.outstanding.len()
     }
 }
