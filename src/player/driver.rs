@@ -372,6 +372,9 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
             loaded = loading => loaded,
             () = superseded => {
                 debug!(item = film.item.get(), "loading was overtaken");
+                if let Some(goal) = &mut self.goal {
+                    goal.film = None; // should it come back, it must be loaded again
+                }
                 return Ok(false);
             }
         };
@@ -582,8 +585,7 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
         self.stance = Stance::Running { due: self.now() };
         if playing && self.yielding.is_none() {
             // Not a wish: the room plays already, and its member is back.
-            let frame = self.position_wanted().unwrap_or_default();
-            self.stance = Stance::Standing(frame);
+            self.stance = Stance::Unknown;
             return self.put_back().await;
         }
         self.ask(Wish::Play).await

@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 
 use crate::engine::media::Media;
 use crate::engine::unit::{LocalTime, MediaTime, Micros};
+use crate::player::contract::Hand;
 use crate::player::{Activity, Notice, Player, PlayerError, Sample};
 
 /// A source of local time.
@@ -602,5 +603,77 @@ impl MockHandle {
     /// Whether it was closed properly.
     pub fn is_closed(&self) -> bool {
         self.told().iter().any(|(_, told)| *told == Told::Close)
+    }
+}
+
+impl Hand for MockHandle {
+    async fn press_pause(&mut self) {
+        Self::press_pause(self);
+    }
+
+    async fn press_play(&mut self) {
+        Self::press_play(self);
+    }
+
+    async fn drag_to(&mut self, to: MediaTime) {
+        Self::drag_to(self, to);
+    }
+
+    async fn close_window(&mut self) {
+        Self::close_window(self);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::media::Provider;
+    use crate::player::contract::{self, Stage};
+
+    struct Mocks {
+        manner: Manner,
+        now: Now,
+    }
+
+    impl Stage for Mocks {
+        type Player = MockPlayer;
+        type Hand = MockHandle;
+
+        async fn open(&self) -> (MockPlayer, MockHandle) {
+            MockPlayer::new(self.manner.clone(), Arc::clone(&self.now))
+        }
+
+        fn media(&self) -> Media {
+            Media {
+                provider: Provider::File,
+                id: "https://films.example/one.mp4".to_owned(),
+            }
+        }
+
+        fn length(&self) -> Micros {
+            self.manner.duration.unwrap()
+        }
+
+        fn now(&self) -> LocalTime {
+            (self.now)()
+        }
+
+        fn slack(&self) -> Micros {
+            self.manner.start + Micros::from_millis(2)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_mock_keeps_every_promise_of_a_player() {
+        for (start, seek) in [(0, 0), (0, 100), (80, 900)] {
+            let manner = Manner {
+                duration: Some(Micros::from_secs(90)),
+                start: Micros::from_millis(start),
+                seek: Micros::from_millis(seek),
+                ..Manner::default()
+            };
+            let now = tokio_clock();
+            contract::every_promise(&Mocks { manner, now }).await;
+        }
     }
 }
