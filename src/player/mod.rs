@@ -101,3 +101,7 @@ pub trait Player: Send + 'static {
     /// Closes the player for good and cleans up after it.
     fn close(self) -> impl Future<Output = ()> + Send;
 }
+
+pub mod contract;
+pub mod driver;
+pub mod mock;

@@ -14,14 +14,15 @@
 //!
 //! Rules it keeps:
 //! - It decides on the median of [`WINDOW`] samples, never on one, and never on
-//!   a difference smaller than their spread: noise is not chased.
+//!   a difference smaller than their spread or the player's noise.
 //! - A slew is one dead-beat pulse: a rate and a time whose product is the
 //!   error, then rest at the room's rate. There is no loop that never rests.
 //! - After everything it did it waits until the player's clock has calmed and
 //!   looks afresh; what it then sees also *teaches* it: the player's start
 //!   latency, seek latency, and whether it honours fine rates.
 //! - Steps are spaced by a cool-down of 5 s that doubles to 40 s; three steps in
-//!   a row that did not at least halve the error end stepping, and it says so.
+//!   a row that did not bring the film within a step's limit end stepping, and
+//!   it says so.
 
 use crate::engine::unit::{LocalTime, Micros, Rate};
 
@@ -133,8 +134,8 @@ enum Lesson {
     Start,
     LateStart,
     Seek,
-    /// A step taken at this drift.
-    Step(Micros),
+    /// A step.
+    Step,
     /// A pulse run to its end from this drift.
     Pulse(Micros),
 }
@@ -193,6 +194,8 @@ pub struct Controller {
     window: Vec<Micros>,
     /// Whether the newest sample lay outside the dead zone: then the next comes soon.
     uneasy: bool,
+    /// How much neighbouring samples of this player differ: its noise.
+    noise: Micros,
     lesson: Option<Lesson>,
     room: Rate,
     start: Latency,
@@ -221,6 +224,7 @@ impl Controller {
             state: State::Watching,
             window: Vec::with_capacity(WINDOW),
             uneasy: false,
+            noise: Micros::ZERO,
             lesson: None,
             room: Rate::NORMAL,
             start: Latency::guess(Micros::ZERO),
@@ -260,6 +264,7 @@ impl Controller {
         self.disturbed(now, Disturbance::Other, room);
         self.slewless = false;
         self.bad_pulses = 0;
+        self.noise = Micros::ZERO;
     }
 
     /// How long before its time a start must be ordered.
@@ -378,7 +383,8 @@ impl Controller {
         sorted.sort_unstable();
         let median = sorted[WINDOW / 2];
         let spread = sorted[WINDOW - 1] - sorted[0];
-        let zone = DEAD_ZONE.max(spread);
+        self.hear_noise();
+        let zone = DEAD_ZONE.max(spread).max(self.noise + self.noise);
         if let Some(lesson) = self.lesson.take() {
             self.learn(lesson, median, zone);
         }
@@ -387,19 +393,30 @@ impl Controller {
             self.calm(now);
             return Order::Hold;
         }
-        let step_past = if self.slewless {
-            STEP_PAST_SLEWLESS
-        } else {
-            STEP_PAST
-        };
-        if median.abs() > step_past {
-            self.step(now, median)
+        if median.abs() > self.step_past() {
+            self.step(now)
         } else if self.slewless {
             self.calm(now);
             Order::Hold
         } else {
             self.pulse(now, median)
         }
+    }
+
+    /// Half of the differences between neighbouring samples are at most this.
+    ///
+    /// Kept beyond the window, fading by a sixteenth a sample, because five
+    /// noisy samples now and then agree by chance. A single jump is one
+    /// difference of four and does not count as noise.
+    fn hear_noise(&mut self) {
+        let mut steps: Vec<Micros> = self
+            .window
+            .windows(2)
+            .map(|pair| (pair[1] - pair[0]).abs())
+            .collect();
+        steps.sort_unstable();
+        let faded = Micros::new(self.noise.get() - self.noise.get() / 16);
+        self.noise = steps[steps.len() / 2].max(faded);
     }
 
     /// A long time without a step forgives the earlier ones.
@@ -411,7 +428,15 @@ impl Controller {
         }
     }
 
-    fn step(&mut self, now: LocalTime, drift: Micros) -> Order {
+    const fn step_past(&self) -> Micros {
+        if self.slewless {
+            STEP_PAST_SLEWLESS
+        } else {
+            STEP_PAST
+        }
+    }
+
+    fn step(&mut self, now: LocalTime) -> Order {
         if self.gave_up {
             return Order::Hold;
         }
@@ -425,7 +450,7 @@ impl Controller {
         self.step_from = now + self.cool;
         self.cool = (self.cool + self.cool).min(COOL_MAX);
         self.stepped_at = Some(now);
-        self.lesson = Some(Lesson::Step(drift));
+        self.lesson = Some(Lesson::Step);
         self.settle(now);
         Order::Step {
             lead: self.seek.micros,
@@ -479,6 +504,13 @@ impl Controller {
         Order::Hold
     }
 
+    fn learn_seek(&mut self, late: Micros) {
+        // Farther off than the longest seek, it was no seek at all.
+        if late.abs() <= SEEK_MAX {
+            self.seek.learn(late, SEEK_MAX);
+        }
+    }
+
     fn bad_pulse(&mut self) {
         self.bad_pulses = self.bad_pulses.saturating_add(1);
         if self.bad_pulses >= BAD_PULSES_MAX {
@@ -504,14 +536,15 @@ impl Controller {
                     Micros::new(self.prime.get() - self.prime.get() / 10).max(PRIME_MIN)
                 };
             }
-            Lesson::Seek => self.seek.learn(late, SEEK_MAX),
-            Lesson::Step(before) => {
-                if drift.abs().get() * 2 > before.abs().get() {
-                    self.useless = self.useless.saturating_add(1);
+            Lesson::Seek => self.learn_seek(late),
+            Lesson::Step => {
+                let useless = drift.abs() > self.step_past();
+                self.useless = if useless {
+                    self.useless.saturating_add(1)
                 } else {
-                    self.useless = 0;
-                }
-                self.seek.learn(late, SEEK_MAX);
+                    0
+                };
+                self.learn_seek(late);
             }
             Lesson::Pulse(before) => {
                 if before.abs() < JUDGED_PAST || before.abs().get() < 4 * zone.get() {
@@ -525,5 +558,411 @@ impl Controller {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What a simulated player does with fine rates.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Fine {
+        Honoured,
+        /// It plays at the room's rate and says so.
+        Ignored,
+        /// It plays at the room's rate and claims otherwise.
+        Pretended,
+    }
+
+    /// A player and its room, in microseconds of true time; the room's line is `position = time`.
+    struct World {
+        controller: Controller,
+        fine: Fine,
+        skew_ppm: f64,
+        seek_takes: i64,
+        /// Seeks land on the last multiple of this.
+        grid: i64,
+        noise: i64,
+        /// Whether seeks do anything at all.
+        seeks: bool,
+        now: i64,
+        /// The film's position.
+        film: f64,
+        factor: f64,
+        lands: i64,
+        stalled_until: i64,
+        random: u64,
+        orders: Vec<(i64, Order)>,
+    }
+
+    impl World {
+        fn new() -> Self {
+            Self {
+                controller: Controller::new(),
+                fine: Fine::Honoured,
+                skew_ppm: 0.0,
+                seek_takes: 100_000,
+                grid: 1,
+                noise: 0,
+                seeks: true,
+                now: 100_000_000,
+                film: 100_000_000.0,
+                factor: 1.0,
+                lands: 0,
+                stalled_until: 0,
+                random: 7,
+                orders: Vec::new(),
+            }
+        }
+
+        fn behind(mut self, micros: i64) -> Self {
+            self.film -= micros as f64;
+            self
+        }
+
+        fn local(&self) -> LocalTime {
+            LocalTime::new(self.now as u64)
+        }
+
+        fn drift(&self) -> i64 {
+            self.film as i64 - self.now
+        }
+
+        fn advance(&mut self, to: i64) {
+            // The film stands still until the later of landing and the stall's end.
+            let from = self.now.max(self.lands).max(self.stalled_until).min(to);
+            let factor = if self.fine == Fine::Honoured {
+                self.factor
+            } else {
+                1.0
+            };
+            self.film += (to - from) as f64 * factor * (1.0 + self.skew_ppm / 1e6);
+            self.now = to;
+        }
+
+        fn obey(&mut self, order: Order) {
+            match order {
+                Order::Hold => return,
+                Order::Slew { .. } | Order::Rest => self.factor = self.controller.rate(),
+                Order::Step { lead } => {
+                    if self.seeks {
+                        let to = self.now + lead.get();
+                        self.film = (to / self.grid * self.grid) as f64;
+                    }
+                    self.lands = self.now + self.seek_takes;
+                }
+                Order::GiveUp => {}
+            }
+            self.orders.push((self.now, order));
+        }
+
+        /// Lets `secs` pass, sampling as often as the controller wants.
+        fn run(&mut self, secs: i64) -> &mut Self {
+            let end = self.now + secs * 1_000_000;
+            while self.now < end {
+                let sample = self.now + self.controller.cadence().get();
+                let deadline = self.controller.deadline().map(|at| at.get() as i64);
+                if let Some(deadline) = deadline.filter(|&at| at <= sample) {
+                    self.advance(deadline.max(self.now));
+                    let order = self.controller.tick(self.local());
+                    self.obey(order);
+                    continue;
+                }
+                self.advance(sample);
+                let sight = self.sight();
+                let order = self.controller.observe(self.local(), sight);
+                self.obey(order);
+            }
+            self
+        }
+
+        fn sight(&mut self) -> Sight {
+            if self.now < self.stalled_until {
+                return Sight::Broken;
+            }
+            if self.now < self.lands {
+                return Sight::Busy;
+            }
+            self.random = self
+                .random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let noise = (self.random >> 33) as i64 % (2 * self.noise + 1) - self.noise;
+            let rate = if self.fine == Fine::Ignored {
+                1.0
+            } else {
+                self.factor
+            };
+            Sight::Running {
+                drift: Micros::new(self.drift() + noise),
+                rate,
+            }
+        }
+
+        fn count(&self, which: impl Fn(&Order) -> bool) -> usize {
+            self.orders.iter().filter(|(_, order)| which(order)).count()
+        }
+
+        fn steps(&self) -> usize {
+            self.count(|order| matches!(order, Order::Step { .. }))
+        }
+
+        fn pulses(&self) -> usize {
+            self.count(|order| matches!(order, Order::Slew { .. }))
+        }
+    }
+
+    #[test]
+    fn a_player_in_step_is_left_alone() {
+        let mut world = World::new();
+        world.noise = 900;
+        world.run(600);
+        assert_eq!(world.orders, []);
+    }
+
+    #[test]
+    fn one_pulse_cancels_an_error_and_then_the_player_rests() {
+        for behind in [-900_000, -40_000, -3_000, 3_000, 250_000, 999_000] {
+            let mut world = World::new().behind(behind);
+            world.run(30);
+            assert_eq!(
+                (world.pulses(), world.steps()),
+                (1, 0),
+                "{behind}: {:?}",
+                world.orders
+            );
+            assert!(
+                world.drift().abs() <= 10,
+                "{behind}: left {}",
+                world.drift()
+            );
+            assert_eq!(world.factor, 1.0);
+        }
+    }
+
+    #[test]
+    fn rates_stay_within_five_per_cent_at_any_room_rate() {
+        for thousandths in [250, 1_000, 2_000, 4_000] {
+            let mut controller = Controller::new();
+            let room = Rate::from_millis(thousandths).unwrap();
+            let now = LocalTime::from_secs(10);
+            controller.disturbed(now, Disturbance::Other, room);
+            let drift = Micros::from_millis(600);
+            let order = (0..20)
+                .map(|n| {
+                    let rate = f64::from(thousandths) / 1_000.0;
+                    let at = now + Micros::from_millis(400 + 100 * n);
+                    controller.observe(at, Sight::Running { drift, rate })
+                })
+                .find(|order| *order != Order::Hold);
+            let Some(Order::Slew { factor, lasts }) = order else {
+                panic!("{order:?}")
+            };
+            assert!((0.95..1.0).contains(&factor), "{factor}");
+            let film = (factor - 1.0) * f64::from(thousandths) / 1_000.0 * lasts.get() as f64;
+            assert!((film + 600_000.0).abs() < 10.0, "cancels {film}");
+        }
+    }
+
+    #[test]
+    fn a_jump_is_answered_by_one_step_that_allows_for_the_seek() {
+        let mut world = World::new();
+        world.seek_takes = 700_000;
+        world.film += 30e6;
+        world.run(60);
+        assert_eq!(world.steps(), 1, "{:?}", world.orders);
+        assert!(world.drift().abs() < 2_000);
+        assert_eq!(world.controller.seek_latency(), Micros::from_millis(700));
+        // The second time it is known how long this player seeks.
+        world.film -= 20e6;
+        world.orders.clear();
+        world.run(3);
+        assert_eq!(
+            (world.steps(), world.pulses()),
+            (1, 0),
+            "{:?}",
+            world.orders
+        );
+        assert!(world.drift().abs() < 2_000);
+    }
+
+    #[test]
+    fn a_player_that_ignores_fine_rates_is_found_out_and_no_longer_slewed() {
+        for fine in [Fine::Ignored, Fine::Pretended] {
+            let mut world = World::new().behind(300_000);
+            world.fine = fine;
+            world.run(60);
+            assert!(world.controller.is_slewless(), "{fine:?}");
+            let pulses = world.pulses();
+            assert!(pulses <= 2, "{fine:?}: {pulses}");
+            world.run(600);
+            assert_eq!((world.pulses(), world.steps()), (pulses, 0), "{fine:?}");
+            assert_eq!(world.factor, 1.0, "it rests at the room's rate");
+        }
+    }
+
+    #[test]
+    fn three_useless_steps_end_stepping_and_it_says_so_once() {
+        let mut world = World::new().behind(60_000_000);
+        world.seeks = false;
+        world.run(600);
+        assert_eq!(world.steps(), 3);
+        assert_eq!(world.count(|order| *order == Order::GiveUp), 1);
+        let steps: Vec<i64> = world
+            .orders
+            .iter()
+            .filter(|(_, order)| matches!(order, Order::Step { .. }))
+            .map(|&(at, _)| at)
+            .collect();
+        assert!(steps[1] - steps[0] >= 5_000_000);
+        assert!(steps[2] - steps[1] >= 10_000_000, "the cool-down doubles");
+        // What the room does next is a new beginning.
+        world
+            .controller
+            .disturbed(world.local(), Disturbance::Other, Rate::NORMAL);
+        world.seeks = true;
+        world.run(30);
+        assert_eq!(world.steps(), 4);
+        assert!(world.drift().abs() < 2_000);
+    }
+
+    #[test]
+    fn a_late_start_teaches_how_long_starting_takes() {
+        let mut world = World::new().behind(120_000);
+        world
+            .controller
+            .disturbed(world.local(), Disturbance::Start, Rate::NORMAL);
+        world.run(2);
+        assert_eq!(world.controller.start_latency(), Micros::from_millis(120));
+    }
+
+    #[test]
+    fn nothing_is_corrected_while_the_player_cannot_run() {
+        let mut world = World::new();
+        world.stalled_until = world.now + 20_000_000;
+        world.run(20);
+        assert_eq!(world.orders, []);
+        world.run(20);
+        assert_eq!(world.steps(), 1, "20 s behind");
+        assert!(world.drift().abs() < 2_000);
+    }
+
+    #[test]
+    fn a_pulse_broken_by_a_stall_is_ended_at_once() {
+        let mut world = World::new().behind(900_000);
+        world.run(3);
+        assert!(world.factor > 1.0);
+        world.stalled_until = world.now + 300_000;
+        world.run(1);
+        assert_eq!(world.factor, 1.0);
+        world.run(40);
+        assert!(world.drift().abs() < 2_100, "{}", world.drift());
+    }
+
+    #[test]
+    fn noise_is_not_chased() {
+        let mut world = World::new();
+        world.noise = 40_000;
+        world.run(600);
+        assert!(
+            world.pulses() <= 6,
+            "{} pulses in ten minutes",
+            world.pulses()
+        );
+        assert!(world.drift().abs() < 80_000);
+    }
+
+    proptest! {
+        /// Whatever the player is like within reason: it ends in step, after one
+        /// step at most, and stays there without swinging.
+        #[test]
+        fn every_ordinary_player_is_brought_into_step_and_kept_there(
+            behind in -5_000_000i64..5_000_000,
+            skew_ppm in -300i32..=300,
+            seek_takes in 0i64..900_000,
+            noise in 0i64..800,
+        ) {
+            let mut world = World::new().behind(behind);
+            world.skew_ppm = f64::from(skew_ppm);
+            world.seek_takes = seek_takes;
+            world.noise = noise;
+            world.run(45);
+            prop_assert!(world.steps() <= 1, "{:?}", world.orders);
+            prop_assert!(world.drift().abs() <= 12_000, "after 45 s: {}", world.drift());
+            world.run(30);
+            world.orders.clear();
+            let (mut worst, mut signs) = (0, Vec::new());
+            for _ in 0..240 {
+                world.run(1);
+                worst = worst.max(world.drift().abs());
+            }
+            for (_, order) in &world.orders {
+                if let Order::Slew { factor, .. } = order { signs.push(*factor > 1.0); }
+            }
+            prop_assert!(worst <= 5_000, "strays to {worst}");
+            prop_assert_eq!(world.steps(), 0);
+            // A loop that swings corrects both ways in turn; skew pulls one way only.
+            let turns = signs.windows(2).filter(|pair| pair[0] != pair[1]).count();
+            prop_assert!(turns <= 1, "{turns} turns: {:?}", world.orders);
+            // 300 ppm carry a player out of the dead zone every 7 s at the soonest.
+            prop_assert!(signs.len() <= 60, "{} pulses in 4 min", signs.len());
+        }
+
+        /// Sparse keyframes may cost a second step, never a dance.
+        #[test]
+        fn a_player_with_sparse_keyframes_settles(
+            behind in 2_000_000i64..60_000_000, grid in 1i64..2_000_000, seek_takes in 0i64..900_000,
+        ) {
+            let mut world = World::new().behind(behind);
+            world.grid = grid;
+            world.seek_takes = seek_takes;
+            world.run(240);
+            prop_assert!(world.steps() <= 3, "{:?}", world.orders);
+            world.orders.clear();
+            world.run(600);
+            prop_assert_eq!(world.steps(), 0, "{:?}", world.orders);
+        }
+
+        /// No sequence of sights makes it leave its limits.
+        #[test]
+        fn orders_never_leave_their_limits(
+            sights in prop::collection::vec((1u32..3_000, -3_000_000i64..3_000_000, 0u8..10), 1..300),
+        ) {
+            let mut controller = Controller::new();
+            let mut now = LocalTime::from_secs(1);
+            let mut last_step: Option<LocalTime> = None;
+            for (millis, drift, kind) in sights {
+                now = now + Micros::from_millis(i64::from(millis));
+                let sight = match kind {
+                    0 => Sight::Busy,
+                    1 => Sight::Broken,
+                    _ => Sight::Running { drift: Micros::new(drift), rate: controller.rate() },
+                };
+                match controller.observe(now, sight) {
+                    Order::Slew { factor, lasts } => {
+                        prop_assert!((0.95..=1.05).contains(&factor), "{factor}");
+                        prop_assert!(lasts > Micros::ZERO && lasts <= Micros::from_secs(20), "{lasts:?}");
+                        prop_assert_eq!(sight_is_running(sight), true);
+                    }
+                    Order::Step { lead } => {
+                        prop_assert!((Micros::ZERO..=SEEK_MAX).contains(&lead));
+                        prop_assert!(sight_is_running(sight));
+                        if let Some(last) = last_step {
+                            prop_assert!(now - last >= COOL_MIN, "two steps within {:?}", now - last);
+                        }
+                        last_step = Some(now);
+                    }
+                    Order::Hold | Order::Rest | Order::GiveUp => {}
+                }
+                prop_assert!((0.95..=1.05).contains(&controller.rate()));
+                prop_assert!(controller.start_latency() >= Micros::ZERO);
+            }
+        }
+    }
+
+    fn sight_is_running(sight: Sight) -> bool {
+        matches!(sight, Sight::Running { .. })
     }
 }
