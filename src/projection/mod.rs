@@ -3,4 +3,5 @@
 //! [`view`] folds events into what people read; the window, the terminal and
 //! the page each show it in their own way.
 
+pub mod terminal;
 pub mod view;
