@@ -274,6 +274,12 @@ impl SledLog {
         Mark::read(dir).ok().flatten().map(|mark| mark.tail)
     }
 
+    /// As [`SledLog::tail_hint`], with the link that stood there: where a salvage should end.
+    pub(super) fn mark_hint(dir: &Path) -> Option<(Seq, Link)> {
+        let mark = Mark::read(dir).ok().flatten()?;
+        Some((mark.tail, mark.link))
+    }
+
     /// Recomputes the whole chain, from the first event to the tail.
     ///
     /// # Errors

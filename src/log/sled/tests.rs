@@ -571,3 +571,49 @@ fn a_slow_disk_is_met_by_a_refusal_not_by_memory() {
     }
     holds(&log, &lines(1..next));
 }
+
+#[test]
+#[ignore = "measurement"]
+fn measure() {
+    for (n, per) in [
+        (32_000u64, 64u64),
+        (128_000, 64),
+        (256_000, 64),
+        (128_000, 32),
+        (128_000, 16),
+        (20_000, 1),
+    ] {
+        let place = OnDisk::new();
+        let log = SledLog::open(&place.dir(), SESSION).unwrap();
+        let frame = codec::encode(&said(30_000, "x")).len() - 1;
+        let text = "x".repeat(116 - frame);
+        let t = Instant::now();
+        for first in (1..n).step_by(per as usize) {
+            let events = (first..first + per).map(|seq| said(seq, &text)).collect();
+            log.append(events).wait().unwrap();
+        }
+        let took = t.elapsed();
+        drop(log);
+        let sizes: Vec<_> = walk(&place.dir())
+            .iter()
+            .map(|f| {
+                (
+                    f.file_name().unwrap().to_owned(),
+                    fs::metadata(f).unwrap().len(),
+                )
+            })
+            .collect();
+        let total: u64 = sizes.iter().map(|s| s.1).sum();
+        let t = Instant::now();
+        let log = SledLog::open(&place.dir(), SESSION).unwrap();
+        let open = t.elapsed();
+        let t = Instant::now();
+        log.verify_all().unwrap();
+        println!(
+            "{n} by {per}: {} bytes a record, {:.0} a second, open {open:?} verify {:?} {sizes:?}",
+            total / n,
+            n as f64 / took.as_secs_f64(),
+            t.elapsed()
+        );
+    }
+}
