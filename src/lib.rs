@@ -4,6 +4,8 @@
 
 #[cfg(feature = "server")]
 pub mod broadcast;
+#[cfg(feature = "server")]
+pub mod cli;
 pub mod engine;
 #[cfg(feature = "server")]
 pub mod log;

@@ -32,7 +32,10 @@ pub fn for_others(bound: SocketAddr) -> SocketAddr {
     if !bound.ip().is_unspecified() {
         return bound;
     }
-    let ip = reachable().into_iter().next().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let ip = reachable()
+        .into_iter()
+        .next()
+        .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     SocketAddr::new(ip, bound.port())
 }
 

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::cli::hosting::{self, HostOptions, Hosting};
 use crate::cli::party::{Happening, Party};
+use crate::cli::ticket::Ticket;
 use crate::cli::{HostArgs, JoinArgs};
 use crate::engine::event::{Client, Via};
 use crate::engine::id::MemberId;
@@ -20,6 +21,9 @@ use crate::os;
 use crate::projection::terminal::words::{self, Command};
 use crate::projection::terminal::{self, Style};
 
+/// The folder, in the home, of Chrome's own profile for Séance: logins there last.
+pub(super) const CHROME_PROFILE: &str = "chrome";
+
 /// Typed lines that may wait: more than anybody pastes.
 const LINES_MAX: usize = 256;
 
@@ -28,16 +32,19 @@ pub(super) async fn host(args: HostArgs) -> Result<()> {
     let home = Home::open()?;
     let style = args.output.style();
     let name = args.name.clone().unwrap_or_else(default_name);
-    let choice = args.player.choice(home.chrome_profile());
-    let hosting = hosting::start(&home, HostOptions {
-        title: args.title.clone(),
-        bind: args.bind,
-        session: args.session.clone(),
-    })
+    let choice = args.player.choice(home.root().join(CHROME_PROFILE));
+    let hosting = hosting::start(
+        &home,
+        HostOptions {
+            title: args.title.clone(),
+            bind: args.bind,
+            session: args.session.clone(),
+        },
+    )
     .await?;
     greet(&hosting, style);
     let member = client::join(hosting.own_link(), name, Client::Terminal, None);
-    let mut party = Party::new(member, choice, Some(hosting.link().to_string()));
+    let party = Party::new(member, choice, Some(hosting.link().to_string()));
     if let Some(url) = args.media {
         party.ask(Via::Cli, Intent::Load { url }).await;
     }
@@ -52,8 +59,8 @@ pub(super) async fn join(args: JoinArgs) -> Result<()> {
     let home = Home::open()?;
     let style = args.output.style();
     let name = args.name.clone().unwrap_or_else(default_name);
-    let choice = args.player.choice(home.chrome_profile());
-    let ticket = home.ticket(link.session, &name);
+    let choice = args.player.choice(home.root().join(CHROME_PROFILE));
+    let ticket = Ticket::new(home.root(), link.session, &name);
     let member = client::join(&link, name, Client::Terminal, ticket.load());
     let party = Party::new(member, choice, None);
     let over = attend(party, style, Some(&ticket)).await;
@@ -77,23 +84,36 @@ fn greet(hosting: &Hosting, style: Style) {
     let link = hosting.link().to_string();
     match style {
         Style::Json => {
-            println!("{}", json!({ "session": hosting.session(), "link": link, "page": hosting.page() }));
+            println!(
+                "{}",
+                json!({ "session": hosting.session(), "link": link, "page": hosting.page() })
+            );
         }
         Style::Words => {
-            println!("“{}” is open. Share this link; it opens in any browser, or with `seance join`:\n", for_terminal(hosting.title()));
+            println!(
+                "“{}” is open. Share this link; it opens in any browser, or with `seance join`:\n",
+                for_terminal(hosting.title())
+            );
             println!("  {link}\n");
             if std::io::stdout().is_terminal()
                 && let Ok(code) = qrcode::QrCode::new(link.as_bytes())
             {
-                println!("{}\n", code.render::<qrcode::render::unicode::Dense1x2>().quiet_zone(true).build());
+                println!(
+                    "{}\n",
+                    code.render::<qrcode::render::unicode::Dense1x2>()
+                        .quiet_zone(true)
+                        .build()
+                );
             }
-            println!("Type play, pause, seek 1:23, load URL, say Hello … or help. quit ends the party.");
+            println!(
+                "Type play, pause, seek 1:23, load URL, say Hello … or help. quit ends the party."
+            );
         }
     }
 }
 
 /// Takes part until the end. Returns why it ended, when that was not this member's own wish.
-async fn attend(mut party: Party, style: Style, ticket: Option<&crate::log::store::Ticket>) -> Option<String> {
+async fn attend(mut party: Party, style: Style, ticket: Option<&Ticket>) -> Option<String> {
     let mut lines = read_lines();
     let mut stop = std::pin::pin!(told_to_stop());
     let mut over = None;
@@ -162,7 +182,10 @@ async fn obey(party: &mut Party, style: Style, line: &str) -> Next {
         Ok(Command::Help) => println!("{}", words::HELP),
         Ok(Command::Quit) => return Next::Leave,
         Err(sentence) => match style {
-            Style::Json => println!("{}", json!({ "refused": { "counter": null, "refusal": "not_understood", "sentence": sentence } })),
+            Style::Json => println!(
+                "{}",
+                json!({ "refused": { "counter": null, "refusal": "not_understood", "sentence": sentence } })
+            ),
             Style::Words => println!("! {}", for_terminal(&sentence)),
         },
     }
@@ -174,9 +197,14 @@ fn who(party: &Party, style: Style) {
     let report = |id: MemberId| view.presence.get(&id).copied();
     for (id, member) in view.state.roster.present() {
         match style {
-            Style::Json => println!("{}", json!({ "who": { "member": id, "name": member.name, "role": member.role, "report": report(id) } })),
+            Style::Json => println!(
+                "{}",
+                json!({ "who": { "member": id, "name": member.name, "role": member.role, "report": report(id) } })
+            ),
             Style::Words => {
-                let doing = report(id).map(|report| terminal::report_words(&report)).unwrap_or_default();
+                let doing = report(id)
+                    .map(|report| terminal::report_words(&report))
+                    .unwrap_or_default();
                 let me = if view.me == Some(id) { " (you)" } else { "" };
                 println!("  {}{me}  {doing}", for_terminal(member.name.as_str()));
             }
@@ -209,7 +237,10 @@ async fn told_to_stop() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut term), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else {
+        let (Ok(mut term), Ok(mut hangup)) = (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::hangup()),
+        ) else {
             return std::future::pending().await;
         };
         tokio::select! {

@@ -10,8 +10,7 @@ pub mod evening;
 pub mod hosting;
 pub mod library;
 pub mod party;
-#[cfg(feature = "gui")]
-pub mod window;
+pub mod ticket;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,8 +23,13 @@ use party::PlayerChoice;
 
 /// A watch party whose only truth is its log: everyone in step, every session replayable.
 #[derive(Debug, Parser)]
-#[command(name = "seance", version, max_term_width = 100, disable_help_subcommand = true,
-    after_help = "Examples:\n  seance                                    open the window\n  seance host --media https://youtu.be/YE7VzlLtp-4\n  seance join 'http://192.168.1.7:7878/#…'\n  seance replay 'Film night'\n\nSEANCE_HOME says where sessions are kept; SEANCE_LOG=debug says more on standard error.")]
+#[command(
+    name = "seance",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = "Examples:\n  seance                                    open the window\n  seance host --media https://youtu.be/YE7VzlLtp-4\n  seance join 'http://192.168.1.7:7878/#…'\n  seance replay 'Film night'\n\nSEANCE_HOME says where sessions are kept; SEANCE_LOG=debug says more on standard error."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -34,16 +38,22 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Host a party from this terminal.
-    #[command(after_help = "Examples:\n  seance host --title 'Film night' --name Ana --media https://youtu.be/YE7VzlLtp-4\n  seance host --session 'Film night'      go on with a past session\n  seance host --bind 127.0.0.1:0 --player none --json\n\nWhile it runs, type words (help lists them) or, with --json, intents as JSON objects, one a line.")]
+    #[command(
+        after_help = "Examples:\n  seance host --title 'Film night' --name Ana --media https://youtu.be/YE7VzlLtp-4\n  seance host --session 'Film night'      go on with a past session\n  seance host --bind 127.0.0.1:0 --player none --json\n\nWhile it runs, type words (help lists them) or, with --json, intents as JSON objects, one a line."
+    )]
     Host(HostArgs),
     /// Join a party from this terminal.
-    #[command(after_help = "Example:\n  seance join 'http://192.168.1.7:7878/#…' --name Bo\n\nQuote the link: it has a # in it.")]
+    #[command(
+        after_help = "Example:\n  seance join 'http://192.168.1.7:7878/#…' --name Bo\n\nQuote the link: it has a # in it."
+    )]
     Join(JoinArgs),
     /// List past sessions.
     #[command(after_help = "Example:\n  seance sessions --json")]
     Sessions(Output),
     /// Print a past session event by event, or the state at one point of it.
-    #[command(after_help = "Examples:\n  seance replay 'Film night'\n  seance replay 7m3k --at 120          the state after event 120\n  seance replay 7m3k --at 1:02:03      the state at that session time")]
+    #[command(
+        after_help = "Examples:\n  seance replay 'Film night'\n  seance replay 7m3k --at 120          the state after event 120\n  seance replay 7m3k --at 1:02:03      the state at that session time"
+    )]
     Replay(ReplayArgs),
     /// Check that a session's log is whole: every record, the chain over them, and the fold.
     #[command(after_help = "Example:\n  seance verify 'Film night'")]
@@ -58,7 +68,9 @@ enum Command {
     #[command(after_help = "Example:\n  seance doctor")]
     Doctor(Output),
     /// Print a completion script for a shell.
-    #[command(after_help = "Example:\n  seance completions bash > ~/.local/share/bash-completion/completions/seance")]
+    #[command(
+        after_help = "Example:\n  seance completions bash > ~/.local/share/bash-completion/completions/seance"
+    )]
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
@@ -214,35 +226,47 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Host(args)) => in_runtime(evening::host(args)),
         Some(Command::Join(args)) => in_runtime(evening::join(args)),
         Some(Command::Sessions(output)) => library::sessions(output.style()),
-        Some(Command::Replay(args)) => library::replay(&args.session, args.at.as_deref(), args.output.style()),
+        Some(Command::Replay(args)) => {
+            library::replay(&args.session, args.at.as_deref(), args.output.style())
+        }
         Some(Command::Verify(args)) => library::verify(&args.session, args.output.style()),
-        Some(Command::Export(args)) => library::export(&args.session, &args.file, args.output.style()),
+        Some(Command::Export(args)) => {
+            library::export(&args.session, &args.file, args.output.style())
+        }
         Some(Command::Import(args)) => library::import(&args.file, args.output.style()),
         Some(Command::Doctor(output)) => in_runtime(doctor::run(output.style())),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "seance", &mut std::io::stdout());
             Ok(())
         }
-        Some(Command::Man) => Ok(clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?),
+        Some(Command::Man) => {
+            Ok(clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?)
+        }
     }
 }
 
 #[cfg(feature = "gui")]
 fn open_window() -> anyhow::Result<()> {
     if !doctor::has_display() {
-        anyhow::bail!("There is no display to open a window on. Host from this terminal with `seance host`, or join with `seance join LINK`.");
+        anyhow::bail!(
+            "There is no display to open a window on. Host from this terminal with `seance host`, or join with `seance join LINK`."
+        );
     }
-    window::open()
+    anyhow::bail!("window comes")
 }
 
 #[cfg(not(feature = "gui"))]
 fn open_window() -> anyhow::Result<()> {
-    anyhow::bail!("This Séance was built without its window. Host with `seance host`, or join with `seance join LINK`.")
+    anyhow::bail!(
+        "This Séance was built without its window. Host with `seance host`, or join with `seance join LINK`."
+    )
 }
 
 /// Runs one command on its own runtime, which ends with it.
 fn in_runtime(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     let outcome = runtime.block_on(work);
     // A line of standard input may never come; nothing waits for the thread that reads it.
     runtime.shutdown_timeout(std::time::Duration::from_millis(500));
@@ -251,8 +275,13 @@ fn in_runtime(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<
 
 fn start_log() {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("SEANCE_LOG").unwrap_or_else(|_| EnvFilter::new("warn,chromiumoxide=off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let filter = EnvFilter::try_from_env("SEANCE_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("warn,chromiumoxide=off"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
 }
 
 #[cfg(test)]
@@ -267,8 +296,15 @@ mod tests {
     #[test]
     fn every_command_shows_an_example() {
         for command in Cli::command().get_subcommands() {
-            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            assert!(help.contains("Example"), "{} has no example", command.get_name());
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(
+                help.contains("Example"),
+                "{} has no example",
+                command.get_name()
+            );
         }
     }
 }

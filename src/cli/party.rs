@@ -67,8 +67,19 @@ impl Party {
     /// Begins with a member who was just told to join. `invite` is the link a host shares.
     pub fn new(member: Member, choice: PlayerChoice, invite: Option<String>) -> Self {
         let (driver_in, driver_news) = mpsc::channel(DRIVER_NEWS_MAX);
-        let view = View { invite: invite.map(Arc::from), ..View::default() };
-        Self { member, view, choice, goals: None, driver: None, driver_in, driver_news }
+        let view = View {
+            invite: invite.map(Arc::from),
+            ..View::default()
+        };
+        Self {
+            member,
+            view,
+            choice,
+            goals: None,
+            driver: None,
+            driver_in,
+            driver_news,
+        }
     }
 
     /// What this member sees.
@@ -104,12 +115,21 @@ impl Party {
 
     /// Asks the room for something; the answer comes as news.
     pub async fn ask(&self, via: Via, intent: Intent) {
-        self.order(Order::Ask { via, aim: None, intent }).await;
+        self.order(Order::Ask {
+            via,
+            aim: None,
+            intent,
+        })
+        .await;
     }
 
     /// Opens the player again after it was lost; nothing when one is open.
     pub fn open_player(&mut self) {
-        if self.driver.as_ref().is_some_and(|driver| !driver.is_finished()) {
+        if self
+            .driver
+            .as_ref()
+            .is_some_and(|driver| !driver.is_finished())
+        {
             return;
         }
         self.goals = None;
@@ -141,7 +161,10 @@ impl Party {
 
     /// Holds the newest timeline in front of the player; opens it with the first film.
     fn aim_player(&mut self) {
-        if self.goals.is_none() && self.view.state.timeline.current().is_some() && self.view.clock.is_some() {
+        if self.goals.is_none()
+            && self.view.state.timeline.current().is_some()
+            && self.view.clock.is_some()
+        {
             self.start_player();
         }
         let goal = self.view.goal(*self.member.clock.borrow());
@@ -174,8 +197,11 @@ impl Party {
             }
             #[cfg(not(feature = "browser"))]
             PlayerChoice::Browser { .. } => {
-                let sentence = "This Séance was built without the Chrome player. Join from a browser instead.";
-                let _ = self.driver_in.try_send(DriverNews::Lost(sentence.to_owned()));
+                let sentence =
+                    "This Séance was built without the Chrome player. Join from a browser instead.";
+                let _ = self
+                    .driver_in
+                    .try_send(DriverNews::Lost(sentence.to_owned()));
             }
         }
         self.goals = Some(goals);
@@ -184,7 +210,11 @@ impl Party {
     /// Takes what the driver says; returns a sentence the viewer should read, if it is one.
     async fn hear_player(&mut self, news: DriverNews) -> Option<String> {
         match news {
-            DriverNews::Asked { wish, item, generation } => {
+            DriverNews::Asked {
+                wish,
+                item,
+                generation,
+            } => {
                 let aim = Some(Aim { item, generation });
                 let intent = match wish {
                     Wish::Play => Intent::Play {},
@@ -192,19 +222,43 @@ impl Party {
                     Wish::Seek { to } => Intent::Seek { to },
                     Wish::Rate { rate } => Intent::Rate { rate },
                 };
-                self.order(Order::Ask { via: Via::Player, aim, intent }).await;
+                self.order(Order::Ask {
+                    via: Via::Player,
+                    aim,
+                    intent,
+                })
+                .await;
                 None
             }
             DriverNews::Duration { item, length } => {
-                let known = self.view.state.timeline.item(item).is_some_and(|item| item.duration.is_some());
+                let known = self
+                    .view
+                    .state
+                    .timeline
+                    .item(item)
+                    .is_some_and(|item| item.duration.is_some());
                 if !known {
-                    let intent = Intent::Measure { item, duration: length };
-                    self.order(Order::Ask { via: Via::Player, aim: None, intent }).await;
+                    let intent = Intent::Measure {
+                        item,
+                        duration: length,
+                    };
+                    self.order(Order::Ask {
+                        via: Via::Player,
+                        aim: None,
+                        intent,
+                    })
+                    .await;
                 }
                 None
             }
-            DriverNews::Report { drift, activity, .. } => {
-                let report = Report { activity: Some(activity), drift, round_trip: None };
+            DriverNews::Report {
+                drift, activity, ..
+            } => {
+                let report = Report {
+                    activity: Some(activity),
+                    drift,
+                    round_trip: None,
+                };
                 self.order(Order::Report(report)).await;
                 None
             }
@@ -215,7 +269,12 @@ impl Party {
             DriverNews::Ended { .. } => None,
             DriverNews::Failed { why, .. } | DriverNews::Trouble(why) => Some(why),
             DriverNews::Lost(why) => {
-                self.order(Order::Report(Report { activity: None, drift: None, round_trip: None })).await;
+                self.order(Order::Report(Report {
+                    activity: None,
+                    drift: None,
+                    round_trip: None,
+                }))
+                .await;
                 Some(why)
             }
         }
@@ -224,7 +283,10 @@ impl Party {
 
 /// How the program starts Chrome.
 #[cfg(feature = "browser")]
-fn browser_options(headless: bool, profile: Option<PathBuf>) -> crate::player::browser::LaunchOptions {
+fn browser_options(
+    headless: bool,
+    profile: Option<PathBuf>,
+) -> crate::player::browser::LaunchOptions {
     let extra = std::env::var("SEANCE_CHROME_FLAGS").unwrap_or_default();
     crate::player::browser::LaunchOptions {
         chrome: None,

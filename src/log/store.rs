@@ -28,6 +28,7 @@ use super::capsule::{self, CapsuleHeader, ExportError, ImportError, Summary};
 use super::salvage;
 use super::sled::{OpenError, SledLog, create_dir, private, sync_dir};
 use crate::engine::id::{Seq, SessionId};
+use crate::engine::media::Media;
 use crate::engine::unit::SessionTime;
 use crate::os;
 
@@ -139,6 +140,12 @@ pub struct Info {
     /// The protocol it was last hosted with.
     #[serde(default)]
     pub protocol: u16,
+    /// What was watched, in order; as of its last orderly end.
+    #[serde(default)]
+    pub watched: Vec<Media>,
+    /// How many people took part; as of its last orderly end.
+    #[serde(default)]
+    pub people: usize,
 }
 
 /// When a room was last known to be alive (DESIGN §3): a mark, not an event.
@@ -232,6 +239,11 @@ impl Home {
         Ok(Self { sessions })
     }
 
+    /// The folder everything lies in.
+    pub fn root(&self) -> &Path {
+        self.sessions.parent().unwrap_or(&self.sessions)
+    }
+
     fn dir(&self, session: SessionId) -> PathBuf {
         self.sessions.join(session.to_string())
     }
@@ -269,6 +281,7 @@ impl Home {
                 created,
                 bind: None,
                 protocol: 0,
+ watched: Vec::new(), people: 0,
             };
             write_info(&aside, &info)?;
             write_whole(&aside.join(KEY_FILE), &os::random_bytes::<32>())?;

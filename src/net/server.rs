@@ -65,7 +65,7 @@ pub async fn serve(
         // A permit before accept: at the limit, newcomers wait in the system's queue.
         let permit = tokio::select! {
             permit = Arc::clone(&permits).acquire_owned() => permit.expect("the semaphore is never closed"),
-            _ = shutdown.wait_for(|stop| *stop) => break,
+            () = told_to_stop(&mut shutdown) => break,
         };
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -77,7 +77,7 @@ pub async fn serve(
                     continue;
                 }
             },
-            _ = shutdown.wait_for(|stop| *stop) => break,
+            () = told_to_stop(&mut shutdown) => break,
         };
         let (hub, site) = (hub.clone(), Arc::clone(&site));
         connections.spawn(async move {
@@ -95,6 +95,11 @@ pub async fn serve(
     {
         connections.shutdown().await;
     }
+}
+
+async fn told_to_stop(shutdown: &mut watch::Receiver<bool>) {
+    // An error means that whoever could tell us is gone: the same.
+    let _ = shutdown.wait_for(|stop| *stop).await;
 }
 
 /// One TCP connection: HTTP until it is upgraded, then the party until it ends.

@@ -5,3 +5,4 @@
 
 pub mod terminal;
 pub mod view;
+pub mod web;
