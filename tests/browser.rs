@@ -191,3 +191,340 @@ async fn a_film_starts_at_the_moment_it_is_told_to() {
     );
     player.close().await;
 }
+
+#[tokio::test]
+async fn a_pause_settles_on_its_frame_and_a_seek_lands() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage.playing(MediaTime::ZERO).await;
+    player.play(local_now()).await.unwrap();
+    until(&mut player, |sample| {
+        sample.position > MediaTime::from_millis(300)
+    })
+    .await;
+
+    let frame = MediaTime::from_millis(2_520);
+    player.pause(frame).await.unwrap();
+    let settled = until(&mut player, is(Activity::Paused)).await;
+    assert!(near(settled.position, frame, 1), "{settled:?}");
+
+    let far = MediaTime::from_secs(90);
+    player.seek(far).await.unwrap();
+    let landed = until(&mut player, is(Activity::Paused)).await;
+    assert!(near(landed.position, far, 1), "{landed:?}");
+
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    let back = MediaTime::from_secs(10);
+    player.seek(back).await.unwrap();
+    let landed = until(&mut player, is(Activity::Playing)).await;
+    assert!(
+        near(landed.position, back, 1_500),
+        "it goes on playing from there: {landed:?}"
+    );
+    player.close().await;
+}
+
+#[tokio::test]
+async fn a_rate_bends_the_film_and_not_its_pitch() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage.playing(MediaTime::ZERO).await;
+    player.set_rate(2.0).await.unwrap();
+    player.play(local_now()).await.unwrap();
+    let first = until(&mut player, |sample| {
+        sample.position > MediaTime::from_millis(500)
+    })
+    .await;
+    let later = until(&mut player, |sample| {
+        sample.at > first.at + Micros::from_secs(1)
+    })
+    .await;
+    assert_eq!(later.rate, 2.0);
+    let film = (later.position - first.position).get() as f64;
+    let passed = (later.at - first.at).get() as f64;
+    assert!(
+        (film / passed - 2.0).abs() < 0.05,
+        "{film} µs in {passed} µs"
+    );
+    let pitch = script(&player, "document.querySelector('video').preservesPitch").await;
+    assert_eq!(pitch, true);
+    assert!(matches!(
+        player.set_rate(100.0).await,
+        Err(PlayerError::Media(_))
+    ));
+    player.close().await;
+}
+
+#[tokio::test]
+async fn each_act_of_the_user_is_told_once_and_ours_never() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage.playing(MediaTime::ZERO).await;
+    // All that we do ourselves comes first: were any of it told, it would be the first notice.
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    player.seek(MediaTime::from_secs(20)).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    player.set_rate(1.05).await.unwrap();
+    player.pause(MediaTime::from_secs(21)).await.unwrap();
+    until(&mut player, is(Activity::Paused)).await;
+    player.set_rate(1.0).await.unwrap();
+    player.play(local_now()).await.unwrap();
+    until(&mut player, |sample| {
+        sample.activity == Activity::Playing && sample.position > MediaTime::from_millis(21_200)
+    })
+    .await;
+
+    // A click on the film pauses it.
+    click(&player, 300.0, 200.0).await;
+    let Notice::UserPaused(at) = within(player.notice()).await else {
+        panic!("a click on the film pauses it");
+    };
+    let stands = player.sample().await.unwrap();
+    assert_eq!(stands.activity, Activity::Paused);
+    assert!(near(stands.position, at, 60), "{stands:?}, told {at:?}");
+
+    // The space key plays it.
+    space(&player).await;
+    assert_eq!(within(player.notice()).await, Notice::UserPlayed);
+    until(&mut player, is(Activity::Playing)).await;
+
+    // A click on the control bar's timeline moves it, and it goes on playing.
+    let size = script(&player, "[innerWidth, innerHeight]").await;
+    let (width, height) = (size[0].as_f64().unwrap(), size[1].as_f64().unwrap());
+    click(&player, width / 2.0, height - 18.0).await;
+    let Notice::UserSeeked(to) = within(player.notice()).await else {
+        panic!("a click on the timeline moves the film");
+    };
+    assert!(near(to, MediaTime::from_secs(60), 5_000), "{to:?}");
+    let landed = until(&mut player, is(Activity::Playing)).await;
+    assert!(near(landed.position, to, 1_500), "{landed:?}, told {to:?}");
+
+    // Nothing was told twice: the next notice is the next act's, on the bar's button.
+    click(&player, 32.0, height - 50.0).await;
+    assert!(matches!(
+        within(player.notice()).await,
+        Notice::UserPaused(_)
+    ));
+    player.close().await;
+}
+
+#[tokio::test]
+async fn what_the_page_does_by_itself_shows_in_samples_only() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage.playing(MediaTime::ZERO).await;
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    script(&player, "document.querySelector('video').pause()").await;
+    until(&mut player, is(Activity::Paused)).await;
+    script(
+        &player,
+        "document.querySelector('video').currentTime = 50; document.querySelector('video').play(), 0",
+    )
+    .await;
+    until(&mut player, |sample| {
+        sample.activity == Activity::Playing
+            && near(sample.position, MediaTime::from_secs(50), 2_000)
+    })
+    .await;
+    // The first notice of all is the user's.
+    space(&player).await;
+    assert!(matches!(
+        within(player.notice()).await,
+        Notice::UserPaused(_)
+    ));
+    player.close().await;
+}
+
+#[tokio::test]
+async fn the_end_of_the_film_is_told_once() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage
+        .playing(MediaTime::from_millis(FILM_SECS * 1_000 - 700))
+        .await;
+    player.play(local_now()).await.unwrap();
+    assert_eq!(within(player.notice()).await, Notice::Ended);
+    assert_eq!(player.sample().await.unwrap().activity, Activity::Ended);
+    // It can be played again, and then the next notice is the user's.
+    player.seek(MediaTime::from_secs(5)).await.unwrap();
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    space(&player).await;
+    assert!(matches!(
+        within(player.notice()).await,
+        Notice::UserPaused(_)
+    ));
+    player.close().await;
+}
+
+#[tokio::test]
+async fn what_is_no_film_says_why() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage.player().await;
+    for (path, sentence) in [
+        (
+            "/nothing.mp4",
+            "127.0.0.1 has no film at this address. Check the address.",
+        ),
+        (
+            "/readme.txt",
+            "What 127.0.0.1 sent is not a film. Use the address of the video file itself.",
+        ),
+        (
+            "/torn.mp4",
+            "Chrome cannot play this kind of file. An MP4 (H.264) or WebM film works.",
+        ),
+    ] {
+        let media = file(stage.films.url(path));
+        let refused = within(player.load(&media, MediaTime::ZERO)).await;
+        assert_eq!(refused, Err(PlayerError::Media(sentence.into())), "{path}");
+        // What cannot be shown cannot be played either, and says the same.
+        let played = player.play(local_now()).await;
+        assert_eq!(played, Err(PlayerError::Media(sentence.into())), "{path}");
+    }
+    let nobody = file("http://127.0.0.1:9/film.mp4".into());
+    let refused = within(player.load(&nobody, MediaTime::ZERO)).await;
+    let Err(PlayerError::Media(sentence)) = refused else {
+        panic!("nobody listens there: {refused:?}");
+    };
+    assert!(sentence.contains("could not be reached"), "{sentence}");
+    let local = file("file:///etc/passwd".into());
+    assert!(matches!(
+        within(player.load(&local, MediaTime::ZERO)).await,
+        Err(PlayerError::Media(_))
+    ));
+    // None of it spoilt the player.
+    for path in ["/download", "/moved.mp4"] {
+        let media = file(stage.films.url(path));
+        within(player.load(&media, MediaTime::from_secs(3)))
+            .await
+            .unwrap();
+        let ready = player.sample().await.unwrap();
+        assert!(
+            near(ready.position, MediaTime::from_secs(3), 1),
+            "{path}: {ready:?}"
+        );
+    }
+    player.close().await;
+}
+
+#[tokio::test]
+async fn a_page_shows_its_largest_video() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage.player().await;
+    let media = Media {
+        provider: Provider::Page,
+        id: stage.films.url("/page"),
+    };
+    within(player.load(&media, MediaTime::from_secs(12)))
+        .await
+        .unwrap();
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    let playing = script(
+        &player,
+        "[...document.querySelectorAll('video')].filter(v => !v.paused).map(v => v.id).join()",
+    )
+    .await;
+    assert_eq!(playing, "film");
+    player.close().await;
+}
+
+#[tokio::test]
+async fn leaving_the_film_is_told_and_the_way_back_heals() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let elsewhere = Server::films(Film::made().unwrap()).await;
+    let mut player = stage.playing(MediaTime::from_secs(7)).await;
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    let away = elsewhere.url("/page");
+    script(&player, &format!("location.href = {away:?}")).await;
+    let Notice::Failed(why) = within(player.notice()).await else {
+        panic!("the film was left");
+    };
+    assert_eq!(
+        why,
+        "Chrome left the film on 127.0.0.1. Go back in the Chrome window, or load the film again."
+    );
+    let refused = player.play(local_now()).await;
+    assert_eq!(refused, Err(PlayerError::Media(why)));
+
+    script(&player, "history.back()").await;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let back = loop {
+        assert!(tokio::time::Instant::now() < deadline, "it never came back");
+        match player.sample().await {
+            Ok(sample) if sample.activity == Activity::Paused => break sample,
+            _ => tokio::task::yield_now().await,
+        }
+    };
+    assert!(
+        near(back.position, MediaTime::from_secs(7), 5_000),
+        "{back:?}"
+    );
+    player.close().await;
+}
+
+#[tokio::test]
+async fn a_closed_window_is_told_once_and_then_nothing_works() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage.playing(MediaTime::ZERO).await;
+    let page = player.page().clone();
+    within(page.close()).await.unwrap();
+    assert_eq!(
+        within(player.notice()).await,
+        Notice::Lost("Chrome was closed.".into())
+    );
+    let lost = Err(PlayerError::Lost("Chrome was closed.".into()));
+    assert_eq!(player.play(local_now()).await, lost);
+    assert_eq!(player.sample().await.map(|_| ()), lost);
+    let film = file(stage.films.url("/film.mp4"));
+    assert_eq!(player.load(&film, MediaTime::ZERO).await, lost);
+    // It has no more to say.
+    assert!(futures_util::FutureExt::now_or_never(player.notice()).is_none());
+    within(player.close()).await;
+}
+
+#[tokio::test]
+async fn a_temporary_profile_vanishes_with_the_player() {
+    let Some(_stage) = Stage::enter().await else {
+        return;
+    };
+    let player = launch(Vec::new()).await;
+    let profile = player.profile().to_owned();
+    assert!(profile.exists());
+    within(player.close()).await;
+    assert!(!profile.exists(), "{}", profile.display());
+}
+
+#[tokio::test]
+async fn without_chrome_the_player_says_what_to_install() {
+    let options = LaunchOptions {
+        chrome: Some("/nowhere/chrome".into()),
+        ..LaunchOptions::default()
+    };
+    let missing = BrowserPlayer::launch(options).await.map(|_| ());
+    assert_eq!(
+        missing,
+        Err(PlayerError::Missing(
+            "Chrome was not found. Install Chrome or Chromium, or join from the browser instead."
+                .into()
+        ))
+    );
+}

@@ -529,8 +529,9 @@
   const orders = {
     load(order) {
       ({ load, kind, id, start } = order);
-      halted = false;
+      halted = ready = shown = gone = over = nudged = false;
       want.playing = false;
+      want.target = null;
       want.rate = order.rate;
       if (kind === "file") {
         const video = document.querySelector("video");

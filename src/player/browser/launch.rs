@@ -57,7 +57,9 @@ pub(super) struct Launched {
     pub page: Page,
     /// The task that moves chromiumoxide's messages; ends when told to.
     pub handler: Task,
-    /// The profile, when it is to vanish with the player.
+    /// The folder of its profile.
+    pub folder: PathBuf,
+    /// The same, when it is to vanish with the player.
     pub profile: Option<TempDir>,
 }
 
@@ -103,6 +105,7 @@ pub(super) async fn launch(options: &LaunchOptions) -> Result<Launched, PlayerEr
         browser,
         page,
         handler,
+        folder,
         profile,
     })
 }

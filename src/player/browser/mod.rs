@@ -25,6 +25,7 @@ mod page;
 mod sites;
 mod supervisor;
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -323,6 +324,7 @@ pub struct BrowserPlayer {
     lost_said: bool,
     /// The number of the last load.
     load: u32,
+    profile: PathBuf,
     /// Dropped or used, it tells the supervisor to close Chrome.
     stop: oneshot::Sender<()>,
     /// Ends when Chrome is gone and cleaned up after.
@@ -336,6 +338,7 @@ impl BrowserPlayer {
     /// [`PlayerError::Missing`] when there is no Chrome, or it does not start.
     pub async fn launch(options: LaunchOptions) -> Result<Self, PlayerError> {
         let launched = launch::launch(&options).await?;
+        let profile = launched.folder.clone();
         let (notices_in, notices) = mpsc::channel(NOTICES_MAX);
         let shared = Arc::new(Shared {
             page: launched.page.clone(),
@@ -357,9 +360,15 @@ impl BrowserPlayer {
             notices,
             lost_said: false,
             load: 0,
+            profile,
             stop,
             supervisor: tokio::spawn(supervisor.run(stopped)),
         })
+    }
+
+    /// Where this Chrome keeps its logins; gone with the player if none was named.
+    pub fn profile(&self) -> &Path {
+        &self.profile
     }
 
     /// The page in the window, for tests that act as its user.

@@ -96,6 +96,7 @@ impl Supervisor {
             page,
             handler,
             profile,
+            ..
         } = launched;
         let streams = Streams {
             told: listen(&page).await?,
@@ -206,6 +207,9 @@ impl Supervisor {
 
     /// A document began: the film's own gets its orders, another is kept silent.
     async fn greet(&mut self, context: ExecutionContextId, href: &str) {
+        if href.starts_with("chrome-error:") {
+            return; // the navigation itself said what could not be reached
+        }
         let opening = self.shared.stage.borrow().1 == Stage::Opening;
         let standing = {
             let mut film = lock(&self.shared.film);
@@ -225,7 +229,9 @@ impl Supervisor {
             Standing::Asking(reason) => self.fail(reason),
             Standing::Elsewhere | Standing::Away => {
                 self.fail(Reason::Left);
-                let halt = self.shared.order(context, "halt", serde_json::json!({}));
+                let halt = self
+                    .shared
+                    .evaluate(context, "seance.order('halt',{})".into());
                 if let Err(fault) = halt.await {
                     tracing::debug!(?fault, "the strange page did not halt");
                 }
@@ -267,8 +273,8 @@ impl Supervisor {
         let reason = {
             let mut film = lock(&self.shared.film);
             let Some(film) = film.as_mut() else { return };
-            if event.frame.unreachable_url.is_some() {
-                Some(Reason::Unreachable)
+            if let Some(unreachable) = &event.frame.unreachable_url {
+                (!film.is_leftover(unreachable)).then_some(Reason::Unreachable)
             } else if opening && film.is_leftover(&event.frame.url) {
                 None
             } else {
