@@ -14,6 +14,7 @@ use chromiumoxide::cdp::browser_protocol::input::{
     MouseButton,
 };
 use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
+use doubles::youtube::{self, YoutubeDouble};
 use doubles::{FILM_SECS, Film, Server};
 use seance::engine::media::{Media, Provider};
 use seance::engine::unit::{MediaTime, Micros};
@@ -107,6 +108,23 @@ async fn until(player: &mut BrowserPlayer, wanted: impl Fn(&Sample) -> bool) -> 
             tokio::time::Instant::now() < deadline,
             "it never came to it; last {sample:?}"
         );
+    }
+}
+
+/// Samples until a film that could not be shown stands ready.
+async fn until_healed(player: &mut BrowserPlayer) -> Sample {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let mut tick = tokio::time::interval(Duration::from_millis(10));
+    loop {
+        tick.tick().await;
+        let sample = player.sample().await;
+        match sample {
+            Ok(sample) if sample.activity == Activity::Paused => return sample,
+            _ => assert!(
+                tokio::time::Instant::now() < deadline,
+                "it never healed; last {sample:?}"
+            ),
+        }
     }
 }
 
@@ -464,14 +482,7 @@ async fn leaving_the_film_is_told_and_the_way_back_heals() {
     assert_eq!(refused, Err(PlayerError::Media(why)));
 
     script(&player, "history.back()").await;
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    let back = loop {
-        assert!(tokio::time::Instant::now() < deadline, "it never came back");
-        match player.sample().await {
-            Ok(sample) if sample.activity == Activity::Paused => break sample,
-            _ => tokio::task::yield_now().await,
-        }
-    };
+    let back = until_healed(&mut player).await;
     assert!(
         near(back.position, MediaTime::from_secs(7), 5_000),
         "{back:?}"
@@ -527,4 +538,184 @@ async fn without_chrome_the_player_says_what_to_install() {
                 .into()
         ))
     );
+}
+
+/// A double of YouTube and a player that finds it; `None` with a printed reason.
+async fn youtube() -> Option<(Stage, YoutubeDouble, BrowserPlayer)> {
+    let stage = Stage::enter().await?;
+    let film = Film::made().unwrap();
+    let double = YoutubeDouble::start(film, Film::advert().unwrap()).await;
+    let player = launch(double.chrome_args()).await;
+    Some((stage, double, player))
+}
+
+#[tokio::test]
+async fn a_youtube_video_does_as_it_is_told() {
+    let Some((_stage, _double, mut player)) = youtube().await else {
+        return;
+    };
+    let start = MediaTime::from_secs(15);
+    within(player.load(&YoutubeDouble::media(youtube::PLAIN), start))
+        .await
+        .unwrap();
+    let ready = player.sample().await.unwrap();
+    assert_eq!(ready.activity, Activity::Paused);
+    assert!(near(ready.position, start, 1_000), "{ready:?}");
+
+    let at = local_now() + Micros::from_millis(300);
+    player.play(at).await.unwrap();
+    let second = until(&mut player, |sample| {
+        sample.at > at + Micros::from_secs(1) && sample.activity == Activity::Playing
+    })
+    .await;
+    let expected = ready.position + (second.at - at);
+    assert!(
+        near(second.position, expected, 100),
+        "{second:?}, {expected:?}"
+    );
+
+    player.seek(MediaTime::from_secs(70)).await.unwrap();
+    let landed = until(&mut player, |sample| {
+        sample.activity == Activity::Playing && sample.position > MediaTime::from_secs(70)
+    })
+    .await;
+    assert!(
+        near(landed.position, MediaTime::from_secs(71), 1_500),
+        "{landed:?}"
+    );
+    player.set_rate(1.02).await.unwrap();
+    until(&mut player, |sample| sample.rate == 1.02).await;
+    let frame = MediaTime::from_secs(72);
+    player.pause(frame).await.unwrap();
+    let settled = until(&mut player, is(Activity::Paused)).await;
+    assert!(near(settled.position, frame, 20), "{settled:?}");
+    assert_eq!(script(&player, "double.autonav()").await, "false");
+
+    // Of all that, nothing was told: the first notice is the user's.
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    click(&player, 300.0, 200.0).await;
+    assert!(matches!(
+        within(player.notice()).await,
+        Notice::UserPaused(_)
+    ));
+    press(&player, "k", "KeyK", 75).await;
+    assert_eq!(within(player.notice()).await, Notice::UserPlayed);
+    // A seek the page wraps in pause and play is one act.
+    until(&mut player, is(Activity::Playing)).await;
+    click(&player, 60.0 + 720.0 / 4.0, 420.0).await;
+    let Notice::UserSeeked(to) = within(player.notice()).await else {
+        panic!("a click on the bar moves the film");
+    };
+    assert!(near(to, MediaTime::from_secs(30), 2_000), "{to:?}");
+    until(&mut player, is(Activity::Playing)).await;
+    click(&player, 30.0, 420.0).await;
+    assert!(matches!(
+        within(player.notice()).await,
+        Notice::UserPaused(_)
+    ));
+    player.close().await;
+}
+
+#[tokio::test]
+async fn an_advertisement_is_shown_as_such_and_the_film_waits_behind_it() {
+    let Some((_stage, _double, mut player)) = youtube().await else {
+        return;
+    };
+    let start = MediaTime::from_secs(40);
+    within(player.load(&YoutubeDouble::media(youtube::PREROLL), start))
+        .await
+        .unwrap();
+    let before = player.sample().await.unwrap();
+    assert_eq!(before.activity, Activity::Advert);
+    assert!(near(before.position, start, 1), "{before:?}");
+    // The film stands at its start when the advertisement is over.
+    script(&player, "double.skip()").await;
+    let ready = until(&mut player, is(Activity::Paused)).await;
+    assert!(near(ready.position, start, 1_000), "{ready:?}");
+
+    // One in the middle: what the room does meanwhile is done after it.
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    script(&player, "double.advert()").await;
+    let during = until(&mut player, is(Activity::Advert)).await;
+    assert!(near(during.position, start, 3_000), "{during:?}");
+    player.pause(MediaTime::from_secs(50)).await.unwrap();
+    script(&player, "double.skip()").await;
+    let after = until(&mut player, is(Activity::Paused)).await;
+    assert!(
+        near(after.position, MediaTime::from_secs(50), 1_000),
+        "{after:?}"
+    );
+
+    // None of it was anybody's act.
+    press(&player, "k", "KeyK", 75).await;
+    assert_eq!(within(player.notice()).await, Notice::UserPlayed);
+    player.close().await;
+}
+
+#[tokio::test]
+async fn a_video_youtube_does_not_show_says_why() {
+    let Some((_stage, _double, mut player)) = youtube().await else {
+        return;
+    };
+    for (id, sentence) in [
+        (
+            youtube::UNAVAILABLE,
+            "This video is not available on YouTube.",
+        ),
+        (
+            youtube::PRIVATE,
+            "YouTube wants a login for this video. Log in in the Chrome window, then load it again.",
+        ),
+        (
+            youtube::CONSENT,
+            "YouTube asks about cookies. Answer it in the Chrome window; the film opens after that.",
+        ),
+    ] {
+        let refused = within(player.load(&YoutubeDouble::media(id), MediaTime::ZERO)).await;
+        assert_eq!(refused, Err(PlayerError::Media(sentence.into())), "{id}");
+    }
+    // The user answers, and the film is there.
+    until_page(&player, "document.querySelector('button') !== null").await;
+    click(&player, 300.0, 200.0).await;
+    until_healed(&mut player).await;
+    player.close().await;
+}
+
+#[tokio::test]
+async fn another_video_in_the_same_window_is_told() {
+    let Some((_stage, _double, mut player)) = youtube().await else {
+        return;
+    };
+    within(player.load(&YoutubeDouble::media(youtube::PLAIN), MediaTime::ZERO))
+        .await
+        .unwrap();
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    script(&player, "double.navigate('otherfilm01')").await;
+    let Notice::Failed(why) = within(player.notice()).await else {
+        panic!("the film was left");
+    };
+    assert!(
+        why.starts_with("Chrome left the film on www.youtube.com."),
+        "{why}"
+    );
+    until_page(
+        &player,
+        "document.querySelector('.html5-main-video').paused",
+    )
+    .await;
+    player.close().await;
+}
+
+/// Waits until an expression of the page's own world is true.
+async fn until_page(player: &BrowserPlayer, expression: &str) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while script(player, expression).await != true {
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "never: {expression}"
+        );
+    }
 }

@@ -6,6 +6,8 @@
 
 #![allow(dead_code, reason = "every test file uses another part of the doubles")]
 
+pub mod youtube;
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
