@@ -281,7 +281,8 @@ impl Home {
                 created,
                 bind: None,
                 protocol: 0,
- watched: Vec::new(), people: 0,
+                watched: Vec::new(),
+                people: 0,
             };
             write_info(&aside, &info)?;
             write_whole(&aside.join(KEY_FILE), &os::random_bytes::<32>())?;

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::page::Reason;
 use crate::engine::media::{Media, Provider};
+use crate::engine::unit::MediaTime;
 use crate::player::PlayerError;
 
 /// The player of youtube.com, as the agent sees it.
@@ -45,7 +46,12 @@ impl Place {
     pub fn of(media: &Media) -> Result<Self, PlayerError> {
         let not_a_place =
             || PlayerError::Media("This is not an address Chrome may open.".to_owned());
-        let mut url = Url::parse(&url_of(media)).map_err(|_| not_a_place())?;
+        if let Some(name) = needs_its_own_player(media.provider) {
+            let sentence =
+                format!("Séance cannot drive {name}'s player yet. Watch something else together.");
+            return Err(PlayerError::Media(sentence));
+        }
+        let mut url = Url::parse(&media.url(MediaTime::ZERO)).map_err(|_| not_a_place())?;
         let plain = matches!(url.scheme(), "http" | "https")
             && url.has_host()
             && url.username().is_empty()
@@ -59,7 +65,7 @@ impl Place {
             kind: media.provider,
             id: match media.provider {
                 Provider::Youtube => media.id.clone(),
-                Provider::File | Provider::Page => String::new(),
+                _ => String::new(),
             },
         })
     }
@@ -74,7 +80,7 @@ impl Place {
         match self.kind {
             Provider::Youtube => "youtube",
             Provider::File => "file",
-            Provider::Page => "page",
+            _ => "page",
         }
     }
 
@@ -95,13 +101,13 @@ impl Place {
         }
         at.set_fragment(None);
         let there = match self.kind {
-            Provider::File | Provider::Page => at == self.url,
             Provider::Youtube => {
                 at.path() == "/watch"
                     && at
                         .query_pairs()
                         .any(|(key, id)| key == "v" && id == self.id)
             }
+            _ => at == self.url,
         };
         if there {
             Standing::There
@@ -111,11 +117,11 @@ impl Place {
     }
 }
 
-/// The canonical address of `media`.
-fn url_of(media: &Media) -> String {
-    match media.provider {
-        Provider::Youtube => format!("https://www.youtube.com/watch?v={}", media.id),
-        Provider::File | Provider::Page => media.id.clone(),
+/// The sites on which writing to the `<video>` breaks playback; each needs its adapter first.
+fn needs_its_own_player(provider: Provider) -> Option<&'static str> {
+    match provider {
+        Provider::Netflix | Provider::Prime | Provider::Disney => Some(provider.name()),
+        _ => None,
     }
 }
 
