@@ -445,7 +445,10 @@ impl Room {
                         self.goes(member, reason, &mut events);
                     }
                 }
-                Request::Close { why, done } => closing = Some((why, done)),
+                Request::Close { why, done } => {
+                    self.everybody_goes(&mut events);
+                    closing = Some((why, done));
+                }
             }
         }
         match self.commit(events).await {
@@ -638,6 +641,25 @@ impl Room {
         self.reports_changed |= self.reports.remove(&member).is_some();
         if self.read_only.is_none() {
             events.extend(self.sequencer.leave(member, reason, self.now()));
+        }
+    }
+
+    /// The party closes: the log says who was there until the end.
+    fn everybody_goes(&mut self, events: &mut Vec<Event>) {
+        let here: Vec<_> = self
+            .sequencer
+            .state()
+            .roster
+            .present()
+            .map(|(id, member)| (id, member.role))
+            .collect();
+        for (member, role) in here {
+            let reason = if role == Role::Host {
+                Departure::Quit
+            } else {
+                Departure::Ended
+            };
+            self.goes(member, reason, events);
         }
     }
 
