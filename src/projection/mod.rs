@@ -3,4 +3,6 @@
 //! [`view`] folds events into what people read; the window, the terminal and
 //! the page each show it in their own way.
 
+#[cfg(feature = "gui")]
+pub mod gui;
 pub mod view;
