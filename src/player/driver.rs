@@ -1008,7 +1008,7 @@ mod tests {
             let (goals, followed) = watch::channel(Goal::default());
             let (out, news) = mpsc::channel(1_000);
             let clock = Estimate::exact(now(), SessionTime::from_secs(500));
-            let task = tokio::spawn(drive(player, followed, out, Arc::clone(&now).as_fn()));
+            let task = tokio::spawn(drive(player, followed, out, reading(&now)));
             Self {
                 goals,
                 news,
@@ -1104,14 +1104,10 @@ mod tests {
         }
     }
 
-    trait AsFn {
-        fn as_fn(self) -> impl Fn() -> LocalTime + Send + Sync + 'static;
-    }
-
-    impl AsFn for Now {
-        fn as_fn(self) -> impl Fn() -> LocalTime + Send + Sync + 'static {
-            move || self()
-        }
+    /// The clock as a function of the driver's own.
+    fn reading(now: &Now) -> impl Fn() -> LocalTime + Send + Sync + 'static {
+        let now = Arc::clone(now);
+        move || now()
     }
 
     /// Lets time pass; the clock is paused, so it takes none.
@@ -1589,7 +1585,7 @@ mod tests {
         let (goals, followed) = watch::channel(Goal::default());
         let (out, news) = mpsc::channel(1);
         let clock = Estimate::exact(now(), SessionTime::from_secs(500));
-        let task = tokio::spawn(drive(player, followed, out, Arc::clone(&now).as_fn()));
+        let task = tokio::spawn(drive(player, followed, out, reading(&now)));
         let house = House {
             goals,
             news,
