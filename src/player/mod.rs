@@ -7,31 +7,15 @@
 //! [`Notice`]; what its *user* does on it is reported exactly once; a lost
 //! player says [`Notice::Lost`] once and then fails every call at once.
 
+#[cfg(feature = "browser")]
+pub mod browser;
+
 use std::future::Future;
 
 use crate::engine::media::Media;
 use crate::engine::unit::{LocalTime, MediaTime, Micros};
 
-/// What the player is doing at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activity {
-    /// Nothing is loaded, or it still loads.
-    Loading,
-    /// The film advances.
-    Playing,
-    /// The film stands still because somebody wanted it to.
-    Paused,
-    /// A seek is under way.
-    Seeking,
-    /// The film should advance and cannot: too little data.
-    Stalled,
-    /// The film is over.
-    Ended,
-    /// The site shows an advertisement instead of the film.
-    Advert,
-    /// The browser wants a click before it plays with sound.
-    NeedsClick,
-}
+pub use crate::engine::presence::Activity;
 
 /// One measurement: where the film stood at a moment of this machine's clock.
 #[derive(Clone, Copy, Debug, PartialEq)]

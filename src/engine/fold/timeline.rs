@@ -4,9 +4,14 @@
 //! from an anchor and a session time, by integers alone, so that every player,
 //! page and replay reads the same microsecond.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use crate::engine::id::{Generation, ItemId};
+use crate::engine::intent::Aim;
+use crate::engine::media::Media;
+use crate::engine::text::Title;
 use crate::engine::unit::{MediaTime, Micros, Rate, SessionTime};
 
 /// At session time `at` the film stands at `position`; from there it runs at `rate` while `playing`.
@@ -50,6 +55,163 @@ impl Anchor {
             position: self.position(now, duration),
             ..*self
         }
+    }
+}
+
+/// Something to watch, as this session knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// What it is.
+    pub media: Media,
+    /// What people call it, where known.
+    pub title: Option<Title>,
+    /// Where it begins.
+    pub start: MediaTime,
+    /// How long it is, once a player told.
+    pub duration: Option<Micros>,
+}
+
+impl Item {
+    /// What people call it: its title, or the shortest name its address gives.
+    pub fn label(&self) -> String {
+        self.title
+            .as_ref()
+            .map_or_else(|| self.media.label(), Title::to_string)
+    }
+}
+
+/// What plays and where, and everything that was ever set to play.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timeline {
+    /// The line the film is on now.
+    pub anchor: Anchor,
+    items: BTreeMap<ItemId, Item>,
+    hosts: BTreeSet<String>,
+}
+
+impl Timeline {
+    /// What is on, if anything is.
+    pub fn current(&self) -> Option<(ItemId, &Item)> {
+        Some((self.anchor.item, self.items.get(&self.anchor.item)?))
+    }
+
+    /// The item of that number.
+    pub fn item(&self, item: ItemId) -> Option<&Item> {
+        self.items.get(&item)
+    }
+
+    /// Everything that was ever set to play, in order.
+    pub fn items(&self) -> impl Iterator<Item = (ItemId, &Item)> {
+        self.items.iter().map(|(id, item)| (*id, item))
+    }
+
+    /// How long the item that is on is, where known.
+    pub fn duration(&self) -> Option<Micros> {
+        self.current()?.1.duration
+    }
+
+    /// Where the film stands at `now`.
+    pub fn position(&self, now: SessionTime) -> MediaTime {
+        self.anchor.position(now, self.duration())
+    }
+
+    /// What an intent meant for now is aimed at.
+    pub fn aim(&self) -> Aim {
+        Aim {
+            item: self.anchor.item,
+            generation: self.anchor.generation,
+        }
+    }
+
+    /// Whether free-form addresses on this host are allowed: its host loaded one there before.
+    pub fn allows_host(&self, host: &str) -> bool {
+        self.hosts.contains(host)
+    }
+
+    /// The number the next new item gets.
+    pub fn next_item(&self) -> ItemId {
+        self.items
+            .last_key_value()
+            .map_or(ItemId::new(1), |(last, _)| last.next())
+    }
+
+    pub(super) fn set(
+        &mut self,
+        item: ItemId,
+        media: &Media,
+        title: Option<&Title>,
+        start: MediaTime,
+        at: SessionTime,
+        by_host: bool,
+    ) {
+        if by_host && let Some(host) = media.host() {
+            self.hosts.insert(host.to_owned());
+        }
+        self.items.insert(
+            item,
+            Item {
+                media: media.clone(),
+                title: title.cloned(),
+                start,
+                duration: None,
+            },
+        );
+        self.anchor = Anchor {
+            item,
+            generation: self.anchor.generation.next(),
+            at,
+            position: start,
+            rate: self.anchor.rate,
+            playing: false,
+        };
+    }
+
+    pub(super) fn measured(&mut self, item: ItemId, duration: Micros) {
+        if let Some(item) = self.items.get_mut(&item) {
+            item.duration = Some(duration);
+        }
+    }
+
+    pub(super) fn played(&mut self, position: MediaTime, start: SessionTime) {
+        self.anchor = Anchor {
+            at: start,
+            position,
+            playing: true,
+            ..self.anchor
+        };
+    }
+
+    pub(super) fn paused(&mut self, position: MediaTime, at: SessionTime) {
+        self.anchor = Anchor {
+            at,
+            position,
+            playing: false,
+            ..self.anchor
+        };
+    }
+
+    pub(super) fn seeked(&mut self, position: MediaTime, start: SessionTime) {
+        self.anchor = Anchor {
+            at: start,
+            position,
+            generation: self.anchor.generation.next(),
+            ..self.anchor
+        };
+    }
+
+    pub(super) fn rate_set(&mut self, rate: Rate, position: MediaTime, at: SessionTime) {
+        // A scheduled start that is still ahead stays where it was.
+        let at = if self.anchor.playing {
+            self.anchor.at.max(at)
+        } else {
+            at
+        };
+        self.anchor = Anchor {
+            at,
+            position,
+            rate,
+            ..self.anchor
+        };
     }
 }
 

@@ -1,0 +1,8 @@
+//! Projections: everything anyone sees, rebuilt from the stream and droppable.
+//!
+//! [`view`] folds events into what people read; the window, the terminal and
+//! the page each show it in their own way.
+
+pub mod terminal;
+pub mod view;
+pub mod web;

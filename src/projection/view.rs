@@ -1,0 +1,318 @@
+//! What one member sees of a party, as plain data for any screen.
+//!
+//! [`View`] is a snapshot to draw from; [`line`] turns an event into the line
+//! people read. Neither is a second truth: both are rebuilt from events.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use crate::engine::clock::offset::Estimate;
+use crate::engine::event::{Body, Departure, Event};
+use crate::engine::fold::RoomState;
+use crate::engine::id::{MemberId, Seq};
+use crate::engine::media::Media;
+use crate::engine::presence::Report;
+use crate::engine::unit::{LocalTime, MediaTime, Micros, SessionTime};
+use crate::net::client::News;
+use crate::player::driver::{Film, Goal};
+
+/// How the connection to the room stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Dialling, for the first time or again; the sentence says where.
+    Connecting,
+    /// In the room, still catching up.
+    CatchingUp,
+    /// In the room, nothing missing.
+    Live,
+    /// The connection is lost and comes back by itself; the film goes on meanwhile.
+    Lost(String),
+    /// Over for good; the sentence says why and what to do.
+    Over(String),
+}
+
+/// Everything a screen needs to draw a party. Cheap to clone, cheap to compare by its `Arc`s.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// What is true in the room.
+    pub state: Arc<RoomState>,
+    /// What was said and done, oldest first.
+    pub story: Arc<Vec<Entry>>,
+    /// What everybody's players do.
+    pub presence: Arc<BTreeMap<MemberId, Report>>,
+    /// Who the viewer is; `None` until let in.
+    pub me: Option<MemberId>,
+    /// How the connection stands.
+    pub link: Link,
+    /// Session time minus local time, with how wrong it may be; `None` until measured.
+    pub clock: Option<(Micros, Micros)>,
+    /// The link to share; present for the host.
+    pub invite: Option<Arc<str>>,
+    /// What the viewer's own player has to say: nothing, or one sentence.
+    pub player: Option<Arc<str>>,
+    /// The latest thing that went wrong for this viewer, as one sentence.
+    pub trouble: Option<Arc<str>>,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self {
+            state: Arc::default(),
+            story: Arc::default(),
+            presence: Arc::default(),
+            me: None,
+            link: Link::Connecting,
+            clock: None,
+            invite: None,
+            player: None,
+            trouble: None,
+        }
+    }
+}
+
+impl View {
+    /// Session time at a local time, by the viewer's estimate of the room's clock.
+    pub fn session_time(&self, now: LocalTime) -> Option<SessionTime> {
+        let (offset, _) = self.clock?;
+        Some(SessionTime::ZERO + ((now - LocalTime::ZERO) + offset))
+    }
+
+    /// Where the film stands at a local time; where it was last known to stand while the clock is not.
+    pub fn position(&self, now: LocalTime) -> MediaTime {
+        let now = self.session_time(now).unwrap_or(self.state.at);
+        self.state.timeline.position(now)
+    }
+
+    /// How many events the room has written.
+    pub fn events(&self) -> Seq {
+        self.state.seq
+    }
+}
+
+impl View {
+    /// Takes in one piece of news. Returns the line it added to the story, if it added one.
+    pub fn take(&mut self, news: &News) -> Option<Entry> {
+        match news {
+            News::Dialling => {
+                if self.me.is_none() {
+                    self.link = Link::Connecting;
+                }
+                None
+            }
+            News::Welcomed(welcome) => {
+                self.me = Some(welcome.member);
+                self.link = Link::CatchingUp;
+                None
+            }
+            News::CaughtUp => {
+                self.link = Link::Live;
+                None
+            }
+            News::Applied(event) => {
+                let entry = line(&self.state, event);
+                Arc::make_mut(&mut self.state).apply(event);
+                if let Some(entry) = &entry {
+                    Arc::make_mut(&mut self.story).push(entry.clone());
+                }
+                entry
+            }
+            News::Accepted { .. } => None,
+            News::Refused(refused) => {
+                self.trouble = Some(refused.sentence.as_str().into());
+                None
+            }
+            News::Presence(all) => {
+                self.presence = Arc::new(all.iter().map(|one| (one.member, one.report)).collect());
+                None
+            }
+            News::Lost(why) => {
+                self.link = Link::Lost(why.clone());
+                self.presence = Arc::default();
+                None
+            }
+            News::Over(why) => {
+                self.link = Link::Over(why.clone());
+                None
+            }
+        }
+    }
+
+    /// What this member's own player should be doing.
+    pub fn goal(&self, clock: Option<Estimate>) -> Goal {
+        let timeline = &self.state.timeline;
+        Goal {
+            film: timeline.current().map(|(item, known)| Film {
+                item,
+                media: known.media.clone(),
+                start: known.start,
+            }),
+            anchor: timeline.anchor,
+            duration: timeline.duration(),
+            clock,
+        }
+    }
+}
+
+/// What kind of line an [`Entry`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A member said it.
+    Talk,
+    /// The room tells what happened.
+    System,
+}
+
+/// One line of the story.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The event behind it.
+    pub seq: Seq,
+    /// When it happened.
+    pub at: SessionTime,
+    /// Where the film stood.
+    pub moment: MediaTime,
+    /// The same moment in milliseconds since 1970.
+    pub wall: u64,
+    /// Who did or said it; `None` is the room itself.
+    pub by: Option<MemberId>,
+    /// What they were called then.
+    pub name: String,
+    /// Talk or system.
+    pub kind: Kind,
+    /// For talk, what was said; for a system line, the whole sentence: "Ana paused at 42:10".
+    pub text: String,
+}
+
+/// The line an event makes, given the state *before* it; `None` for events nobody needs to read.
+pub fn line(before: &RoomState, event: &Event) -> Option<Entry> {
+    let header = &event.header;
+    let by = header.by;
+    let named = |member: Option<MemberId>| match member {
+        Some(member) => before.roster.name(member).to_owned(),
+        None => "The room".to_owned(),
+    };
+    let mut name = named(by);
+    let mut kind = Kind::System;
+    let mut moment = before.timeline.position(header.at);
+    let text = match &event.body {
+        Body::Opened { title, .. } => format!("“{title}” was opened"),
+        Body::EpochStarted { gap } if *gap == Micros::ZERO => return None,
+        Body::EpochStarted { gap } => format!("The host was away for {}", span(*gap)),
+        Body::Joined {
+            member,
+            name: called,
+            ..
+        } => {
+            name = called.as_str().to_owned();
+            let back = before.roster.get(*member).is_some();
+            format!("{called} {}", if back { "is back" } else { "joined" })
+        }
+        Body::Left { member, reason } => {
+            name = named(Some(*member));
+            match reason {
+                Departure::Quit => format!("{name} left"),
+                Departure::Lost => format!("{name} lost the connection"),
+                Departure::Dropped => format!("{name} was disconnected"),
+            }
+        }
+        Body::Renamed { name: called, .. } => format!("{name} is now called {called}"),
+        Body::MediaSet {
+            media,
+            title,
+            start,
+            ..
+        } => {
+            moment = *start;
+            let what = title
+                .as_ref()
+                .map_or_else(|| media.label(), ToString::to_string);
+            let mut text = format!("{name} loaded {what}");
+            if *start > MediaTime::ZERO {
+                let _ = write!(text, " from {start}");
+            }
+            text
+        }
+        Body::Measured { .. } => return None,
+        Body::Played { position, .. } => {
+            moment = *position;
+            format!("{name} pressed play at {position}")
+        }
+        Body::Paused { position } => {
+            moment = *position;
+            match (by, header.cause) {
+                (None, Some(_)) => {
+                    format!("Paused at {position}, where the host was last seen")
+                }
+                _ => format!("{name} paused at {position}"),
+            }
+        }
+        Body::Seeked { position, .. } => format!("{name} went from {moment} to {position}"),
+        Body::RateSet { rate, .. } => format!("{name} set the speed to {rate}"),
+        Body::Said { text, moment: then } => {
+            moment = *then;
+            kind = Kind::Talk;
+            text.as_str().to_owned()
+        }
+    };
+    Some(Entry {
+        seq: header.seq,
+        at: header.at,
+        moment,
+        wall: header.wall,
+        by,
+        name,
+        kind,
+        text,
+    })
+}
+
+/// A length of time as people say it: `4 s`, `12 min`, `3 h 5 min`.
+pub fn span(length: Micros) -> String {
+    let secs = length.abs().get() / 1_000_000;
+    match secs {
+        0..=89 => format!("{secs} s"),
+        90..=5_399 => format!("{} min", secs / 60),
+        _ => format!("{} h {} min", secs / 3_600, secs / 60 % 60),
+    }
+}
+
+/// A drift as people read it: `+12 ms`, `-1.4 s`, `in step`.
+pub fn drift(drift: Micros) -> String {
+    let micros = drift.get();
+    match micros.abs() {
+        0..=999 => "in step".to_owned(),
+        1_000..=999_999 => format!("{:+} ms", micros / 1_000),
+        _ => format!("{:+.1} s", micros as f64 / 1e6),
+    }
+}
+
+/// What to do next, from any screen, by a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Something the room decides on.
+    Ask(crate::engine::intent::Intent, crate::engine::event::Via),
+    /// Leave the party.
+    Leave,
+}
+
+/// One past or present session, as a list shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRow {
+    /// The session's name.
+    pub id: String,
+    /// What people called it.
+    pub title: String,
+    /// When it was opened, in milliseconds since 1970.
+    pub opened_wall: u64,
+    /// How long it lasted.
+    pub length: Micros,
+    /// What was watched, in order.
+    pub watched: Vec<Media>,
+    /// How many people took part.
+    pub people: usize,
+    /// How many events it holds.
+    pub events: u64,
+    /// Why it cannot be read, if it cannot; one sentence.
+    pub trouble: Option<String>,
+}
