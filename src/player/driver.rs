@@ -205,8 +205,11 @@ type Flow<T = ()> = Result<T, End>;
 /// What the driver believes the player does, because it told it so or heard it from the user.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Stance {
-    /// Nothing is loaded, or it could not be.
+    /// Nothing is loaded.
     Empty,
+    /// It could not be shown. Its user may yet find the way, through a login or
+    /// a consent; then samples succeed again.
+    Failed,
     /// It stands on this frame.
     Standing(MediaTime),
     /// It runs, or will from `due` on.
@@ -395,7 +398,7 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
     }
 
     async fn failed(&mut self, why: String) -> Flow {
-        self.stance = Stance::Empty;
+        self.stance = Stance::Failed;
         match self.item() {
             Some(item) => self.say(DriverNews::Failed { item, why }).await,
             None => Ok(()),
@@ -434,7 +437,7 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
 
     /// Brings the player onto the line, whatever it does now.
     async fn take_line(&mut self) -> Flow {
-        if self.stance == Stance::Empty {
+        if matches!(self.stance, Stance::Empty | Stance::Failed) {
             return Ok(());
         }
         let Some(line) = self.line() else {
@@ -692,7 +695,15 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
         }
         let sampled = within(CALL_DEADLINE, self.player.sample()).await;
         let sample = match sampled {
+            Ok(sample) if self.stance == Stance::Failed => {
+                return self.recover(&sample).await;
+            }
             Ok(sample) => sample,
+            // Said when it failed.
+            Err(PlayerError::Media(_)) if self.stance == Stance::Failed => {
+                self.last_heard = self.now();
+                return Ok(());
+            }
             Err(error) => {
                 self.done(Err(error)).await?;
                 return Ok(());
@@ -718,6 +729,17 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
         self.next_sample = self.now() + every;
         self.report(&sample, measured);
         Ok(())
+    }
+
+    /// A film that could not be shown is there after all: onto the line with it.
+    async fn recover(&mut self, sample: &Sample) -> Flow {
+        self.last_heard = self.now();
+        if sample.activity == Activity::Loading {
+            return Ok(());
+        }
+        debug!("the film can be shown after all");
+        self.stance = Stance::Unknown;
+        self.put_back().await
     }
 
     fn drift(&self, sample: &Sample) -> Option<Micros> {
@@ -1405,6 +1427,18 @@ mod tests {
         });
         house.play();
         pass(3_000).await;
+        house.assert_in_step();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_film_that_its_user_makes_playable_after_all_joins_the_room() {
+        let mut house = House::running(Manner::default()).await;
+        house.hand.fail("Log in to see this film.");
+        pass(5_000).await;
+        let failed = |news: &DriverNews| matches!(news, DriverNews::Failed { .. });
+        assert_eq!(house.drain().iter().filter(|news| failed(news)).count(), 1);
+        house.hand.recover();
+        pass(5_000).await;
         house.assert_in_step();
     }
 
