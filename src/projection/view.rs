@@ -214,6 +214,7 @@ pub fn line(before: &RoomState, event: &Event) -> Option<Entry> {
                 Departure::Quit => format!("{name} left"),
                 Departure::Lost => format!("{name} lost the connection"),
                 Departure::Dropped => format!("{name} was disconnected"),
+                Departure::Ended => format!("{name} was there until the end"),
             }
         }
         Body::Renamed { name: called, .. } => format!("{name} is now called {called}"),
