@@ -125,13 +125,15 @@ export class Driver {
     if (scheduled > localNow()) {
       // Everybody starts together: stand on the frame until then.
       player.pause();
-      if (Math.abs(player.sample(localNow()).position - anchor.position) > player.frameMicros) {
+      const away = Math.abs(player.sample(localNow()).position - anchor.position) > player.frameMicros;
+      if (away) {
         await this.#seek(player, anchor.position);
         if (stale()) return;
       }
+      const kind = away ? "seek_start" : "start";
       const moment = this.#clock.local(anchor.at, localNow());
-      if (moment - this.#controller.startLatency > localNow()) {
-        await this.#begin(player, moment, "start", stale);
+      if (moment - this.#controller.startLatency(kind) > localNow()) {
+        await this.#begin(player, moment, kind, stale);
         return;
       }
     }
@@ -155,7 +157,8 @@ export class Driver {
 
   /** Starts the player so that it moves at local time `moment`. */
   async #begin(player, moment, lesson, stale) {
-    const order = moment - this.#controller.startLatency;
+    const latency = lesson === "start" ? "start" : "seek_start";
+    const order = moment - this.#controller.startLatency(latency);
     await sleep((order - localNow()) / 1000 - SPIN_MILLIS);
     if (stale()) return;
     while (localNow() < order); // at most SPIN_MILLIS

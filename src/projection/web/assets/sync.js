@@ -8,12 +8,17 @@
 // Times in microseconds, rates of the room in thousandths.
 
 const WINDOW = 5;
-const DEAD_ZONE = 2_000;
+/** Half of the program's: a file's clock in a browser was measured to stray 0.1 ms at rest. */
+const DEAD_ZONE = 1_000;
 const STEP_PAST = 1_000_000;
 const STEP_PAST_SLEWLESS = 450_000;
 const SLEW_MAX = 0.05;
 const SLEW_MIN = 0.005;
 const PULSE = 1_000_000;
+/** Up to this drift the pulse is fine: slower, and so small that no ear hears it … */
+const FINE_PAST = 50_000;
+/** … at most a sixth of a semitone, for players that then need not keep the pitch (see `player/file.js`). */
+export const FINE_MAX = 0.01;
 const SETTLE = 300_000;
 const READ_BACK_AFTER = 250_000;
 const PULSE_ASTRAY = 100_000;
@@ -53,7 +58,8 @@ export class Controller {
   #uneasy = false;
   #lesson = null;
   #room = 1000;
-  #start = new Latency(0);
+  /** A start from a standing frame, and one right after a seek, which takes a decoder longer. */
+  #starts = { start: new Latency(0), seek_start: new Latency(0) };
   #seek = new Latency(SEEK_FIRST);
   #prime = PRIME_FIRST;
   #slewless = false;
@@ -72,7 +78,7 @@ export class Controller {
 
   /**
    * The room did something to the player: what was seen before no longer counts.
-   * `by`: "start", "late_start", "seek" or "other".
+   * `by`: "start", "seek_start", "late_start", "seek" or "other".
    */
   disturbed(now, by, room) {
     this.#room = room;
@@ -92,7 +98,8 @@ export class Controller {
     this.#badPulses = 0;
   }
 
-  get startLatency() { return this.#start.micros; }
+  /** How long before its time a start (`start` or `seek_start`) must be ordered. */
+  startLatency(kind) { return this.#starts[kind].micros; }
   get seekLatency() { return this.#seek.micros; }
   /** How far ahead of the line to aim when a start comes late. */
   get primeLatency() { return this.#prime; }
@@ -150,7 +157,7 @@ export class Controller {
     const pulsing = this.#state.name === "pulsing";
     if (pulsing && broken) this.#badPulse();
     // A seek's latency includes refilling; a start's and a pulse's effect do not.
-    if (broken && (this.#lesson?.of === "start" || this.#lesson?.of === "pulse")) this.#lesson = null;
+    if (broken && (this.#lesson?.of in this.#starts || this.#lesson?.of === "pulse")) this.#lesson = null;
     this.#settle(now);
     return pulsing ? REST : HOLD;
   }
@@ -210,7 +217,8 @@ export class Controller {
   /** One dead-beat pulse: (factor − 1) · room rate · time = −drift. */
   #pulse(now, drift) {
     const room = this.#room / 1000;
-    const wanted = Math.min(Math.max(Math.abs(drift) / (room * PULSE), this.#slewMin), SLEW_MAX);
+    const most = Math.max(this.#slewMin, Math.abs(drift) <= FINE_PAST ? FINE_MAX : SLEW_MAX);
+    const wanted = Math.min(Math.max(Math.abs(drift) / (room * PULSE), this.#slewMin), most);
     const change = drift > 0 ? -wanted : wanted;
     const lasts = Math.floor(-drift / (room * change));
     this.#state = {
@@ -255,7 +263,8 @@ export class Controller {
     const late = Math.trunc((-drift * 1000) / this.#room);
     switch (lesson.of) {
       case "start":
-        if (Math.abs(drift) <= START_LESSON_MAX) this.#start.learn(late, START_MAX);
+      case "seek_start":
+        if (Math.abs(drift) <= START_LESSON_MAX) this.#starts[lesson.of].learn(late, START_MAX);
         break;
       case "late_start":
         // Too little time set aside shows as a late start; too much does not, so it is given back bit by bit.
