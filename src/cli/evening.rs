@@ -39,6 +39,7 @@ pub(super) async fn host(args: HostArgs) -> Result<()> {
             title: args.title.clone(),
             bind: args.bind,
             session: args.session.clone(),
+            local_only: false,
         },
     )
     .await?;

@@ -42,6 +42,26 @@ pub enum PlayerChoice {
     },
 }
 
+/// How this member's player stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlayerState {
+    /// None yet: it opens with the first film.
+    Waiting,
+    /// It is starting.
+    Opening,
+    /// It does as it is told.
+    Open,
+    /// It is gone: lost, or closed on purpose. It opens again when told to.
+    Dismissed,
+}
+
+/// What a member without a player reports.
+const NO_PLAYER: Report = Report {
+    activity: None,
+    drift: None,
+    round_trip: None,
+};
+
 /// Something that happened; the view includes it already.
 #[derive(Debug)]
 pub enum Happening {
@@ -57,6 +77,7 @@ pub struct Party {
     member: Member,
     view: View,
     choice: PlayerChoice,
+    player: PlayerState,
     goals: Option<watch::Sender<Goal>>,
     driver: Option<JoinHandle<()>>,
     driver_in: mpsc::Sender<DriverNews>,
@@ -75,6 +96,7 @@ impl Party {
             member,
             view,
             choice,
+            player: PlayerState::Waiting,
             goals: None,
             driver: None,
             driver_in,
@@ -137,6 +159,22 @@ impl Party {
         self.start_player();
     }
 
+    /// Closes the player; the party goes on without one until it is opened again.
+    pub async fn close_player(&mut self) {
+        drop(self.goals.take());
+        if let Some(driver) = self.driver.take() {
+            // One that does not close in time is left to its own end.
+            let _ = tokio::time::timeout(CLOSE_WAIT_MAX, driver).await;
+        }
+        self.player = PlayerState::Dismissed;
+        self.order(Order::Report(NO_PLAYER)).await;
+    }
+
+    /// How the player stands.
+    pub fn player(&self) -> PlayerState {
+        self.player
+    }
+
     /// Leaves, closes the player, and returns when both are done or took too long.
     pub async fn leave(mut self) {
         self.order(Order::Leave).await;
@@ -161,7 +199,7 @@ impl Party {
 
     /// Holds the newest timeline in front of the player; opens it with the first film.
     fn aim_player(&mut self) {
-        if self.goals.is_none()
+        if self.player == PlayerState::Waiting
             && self.view.state.timeline.current().is_some()
             && self.view.clock.is_some()
         {
@@ -205,6 +243,7 @@ impl Party {
             }
         }
         self.goals = Some(goals);
+        self.player = PlayerState::Opening;
     }
 
     /// Takes what the driver says; returns a sentence the viewer should read, if it is one.
@@ -254,6 +293,7 @@ impl Party {
             DriverNews::Report {
                 drift, activity, ..
             } => {
+                self.player = PlayerState::Open;
                 let report = Report {
                     activity: Some(activity),
                     drift,
@@ -269,12 +309,9 @@ impl Party {
             DriverNews::Ended { .. } => None,
             DriverNews::Failed { why, .. } | DriverNews::Trouble(why) => Some(why),
             DriverNews::Lost(why) => {
-                self.order(Order::Report(Report {
-                    activity: None,
-                    drift: None,
-                    round_trip: None,
-                }))
-                .await;
+                self.player = PlayerState::Dismissed;
+                self.goals = None;
+                self.order(Order::Report(NO_PLAYER)).await;
                 Some(why)
             }
         }
