@@ -10,7 +10,8 @@
 //! - A commit is one value, see [`super::commit`], below 8,000 bytes.
 //! - A failed sync or write is final. sled may then wait for ever on what it
 //!   could not write, so it is not touched again: reads go on from memory and
-//!   from the file itself ([`super::salvage`]), and it is left to the process's end.
+//!   from the file itself ([`super::salvage`]), and its threads, memory and lock
+//!   are left to the process's end, before which the session does not open again.
 //! - The disk is asked for its free space before each commit, so that sled never
 //!   meets a full one; a ballast file is then given back, so that there is room
 //!   to export and to close.
@@ -146,7 +147,8 @@ pub enum OpenError {
 
 /// One session's log in a sled database of its own.
 ///
-/// Dropping it finishes what is queued and closes the database.
+/// Dropping it finishes what is queued and closes the database, and blocks for
+/// the few milliseconds which that takes.
 #[derive(Debug)]
 pub struct SledLog {
     /// `None` only while dropping: its end is what ends the writer.
@@ -262,8 +264,8 @@ impl SledLog {
         })
     }
 
-    /// Whether some process has the log in `dir` open.
-    pub fn is_open_elsewhere(dir: &Path) -> bool {
+    /// Whether some process has the log in `dir` open: this one or another.
+    pub fn is_open(dir: &Path) -> bool {
         File::open(dir.join(LOCK_FILE))
             .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
@@ -326,7 +328,7 @@ impl EventLog for SledLog {
 
     fn read(&self, from: Seq, limit: usize) -> Result<Vec<Event>, ReadError> {
         let from = from.max(Seq::FIRST);
-        if let Some(events) = self.store.read_durable().recent_from(from, limit) {
+        if let Some(events) = self.recent(from, limit) {
             return Ok(events);
         }
         self.records(from, limit)?
@@ -354,8 +356,9 @@ impl EventLog for SledLog {
         self.store.link_at(seq).map(Some)
     }
 
-    fn is_near(&self, from: Seq) -> bool {
-        self.store.read_durable().is_near(from)
+    fn recent(&self, from: Seq, limit: usize) -> Option<Vec<Event>> {
+        let from = from.max(Seq::FIRST);
+        self.store.read_durable().recent_from(from, limit)
     }
 }
 
@@ -372,10 +375,6 @@ impl Drop for SledLog {
 impl Durable {
     fn first_recent(&self) -> Seq {
         Seq::new(self.edge.tail.get() - self.recent.len() as u64)
-    }
-
-    fn is_near(&self, from: Seq) -> bool {
-        from.max(Seq::FIRST) >= self.first_recent()
     }
 
     fn recent_from(&self, from: Seq, limit: usize) -> Option<Vec<Event>> {
@@ -506,14 +505,7 @@ impl Store {
         let values = self.values(seq, 1)?;
         let value = &values[0];
         let first = value.0;
-        let before = if first == Seq::FIRST {
-            Link::GENESIS
-        } else {
-            let before = Seq::new(first.get() - 1);
-            let values = self.values(before, 1)?;
-            let link = self.commit(values[0].0, &values[0])?.link();
-            link
-        };
+        let before = self.link_before(first)?;
         let mut found = None;
         let commit = self.commit(first, value)?;
         commit
@@ -524,6 +516,16 @@ impl Store {
             })
             .map_err(damaged)?;
         found.ok_or_else(|| missing(seq))
+    }
+
+    /// What the commit that begins at `first` follows.
+    fn link_before(&self, first: Seq) -> Result<Link, ReadError> {
+        if first == Seq::FIRST {
+            return Ok(Link::GENESIS);
+        }
+        let values = self.values(Seq::new(first.get() - 1), 1)?;
+        let before = self.commit(values[0].0, &values[0])?;
+        Ok(before.link())
     }
 
     /// The file read without sled, once and only when sled is broken.

@@ -293,7 +293,15 @@ impl Home {
         }
         let info = read_info(&dir, session)?;
         let key = read_key(&dir)?;
-        let log = Arc::new(SledLog::open(&dir.join(DB_DIR), session)?);
+        let db = dir.join(DB_DIR);
+        // A session is born with its log: without one it must not come up empty.
+        if !has_log(&db) {
+            return Err(StoreError::Damaged {
+                path: db,
+                reason: NO_LOG.into(),
+            });
+        }
+        let log = Arc::new(SledLog::open(&db, session)?);
         Ok(Session {
             dir,
             info,
@@ -326,10 +334,10 @@ impl Home {
         let info = read_info(&dir, session);
         let state = match &info {
             Err(error) => State::Broken(error.to_string()),
-            Ok(_) if SledLog::is_open_elsewhere(&db) => State::OnAir,
+            Ok(_) if SledLog::is_open(&db) => State::OnAir,
             Ok(_) => match read_key(&dir) {
                 Err(error) => State::Broken(error.to_string()),
-                Ok(_) if !db.join("db").is_file() => State::Broken("its log is missing".into()),
+                Ok(_) if !has_log(&db) => State::Broken(NO_LOG.into()),
                 Ok(_) => State::Idle,
             },
         };
@@ -448,7 +456,7 @@ impl Home {
         if !dir.is_dir() {
             return Err(StoreError::Unknown(session));
         }
-        if SledLog::is_open_elsewhere(&dir.join(DB_DIR)) {
+        if SledLog::is_open(&dir.join(DB_DIR)) {
             return Err(OpenError::InUse.into());
         }
         let aside = (1..)
@@ -575,6 +583,12 @@ fn read_alive(dir: &Path) -> Option<Alive> {
         wall_millis: number(8)?,
     };
     (encode_alive(alive) == bytes).then_some(alive)
+}
+
+const NO_LOG: &str = "its log is missing";
+
+fn has_log(db: &Path) -> bool {
+    db.join("db").is_file()
 }
 
 fn read_key(dir: &Path) -> Result<SessionKey, StoreError> {
@@ -732,10 +746,7 @@ mod tests {
         assert_eq!(states.len(), 6);
         for (session, state) in states {
             assert_eq!(state == State::Idle, session == whole, "{state:?}");
-            assert_eq!(
-                home.open_session(session).is_ok(),
-                session == whole || session == no_log
-            );
+            assert_eq!(home.open_session(session).is_ok(), session == whole);
         }
     }
 
