@@ -20,6 +20,7 @@
 
 pub mod capsule;
 pub mod commit;
+mod files;
 pub mod key;
 pub mod memory;
 pub mod salvage;

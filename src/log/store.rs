@@ -9,7 +9,7 @@
 //! ```
 //!
 //! `<home>` is `SEANCE_HOME`, else the platform's data folder. Folders are
-//! their owner's alone (0700), files too (0600). A broken session never hides
+//! their owner's alone (0700), and so are our files in them (0600). A broken session never hides
 //! the others: it is listed with what is wrong with it.
 //!
 //! Deliberately absent: an index of sessions. The folders are the truth; a
@@ -25,8 +25,9 @@ use serde::{Deserialize, Serialize};
 
 use super::EventLog;
 use super::capsule::{self, CapsuleHeader, ExportError, ImportError, Summary};
+use super::files::{create_dir, private, sync_dir};
 use super::salvage;
-use super::sled::{OpenError, SledLog, create_dir, private, sync_dir};
+use super::sled::{OpenError, SledLog};
 use crate::engine::id::{Seq, SessionId};
 use crate::engine::unit::SessionTime;
 use crate::os;

@@ -1,12 +1,15 @@
 //! The contract on sled, and what only a disk can do: fill up, fail, lie, be cut off.
 
+use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use proptest::prelude::*;
 
+use super::mark::MARK_BODY_BYTES;
 use super::*;
+use crate::engine::event::codec;
 use crate::log::contract::{Backend, contract, holds, lines, read_all, said};
 
 /// A database in a folder that vanishes with it.
