@@ -53,9 +53,13 @@ impl Film {
     }
 
     fn of(name: &str, picture: &str, secs: u64) -> Result<Self, String> {
+        // Two tests of one program wait for each other; two programs each make their own.
+        static MAKING: Mutex<()> = Mutex::new(());
+        let _making = MAKING
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         if !path.exists() {
-            // Two test programs may make it at the same moment: each makes its own and moves it in place.
             let part = path.with_extension(format!("{}.part.mp4", std::process::id()));
             let made = Command::new("ffmpeg")
                 .args(["-v", "error", "-y", "-f", "lavfi", "-i", picture])

@@ -292,7 +292,11 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let heard = self.heard.0.lock().unwrap();
+            let heard = self
+                .heard
+                .0
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             eprintln!("--- {} printed last:\n{}", self.who, self.tail(&heard));
         }
         // Whatever state it is in, it must not outlive its test.
