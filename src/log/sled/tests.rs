@@ -1,5 +1,10 @@
 //! The contract on sled, and what only a disk can do: fill up, fail, lie, be cut off.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "these tests are about a real disk, real time and sled itself"
+)]
+
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicU64;

@@ -115,12 +115,10 @@ impl Widget<App> for SeekBar {
                 ctx.request_paint();
                 ctx.set_handled();
             }
-            Event::MouseMove(mouse) => {
-                if ctx.is_hot() || ctx.is_active() {
-                    self.pointer = Some(mouse.pos.x);
-                    ctx.set_cursor(&Cursor::Pointer);
-                    ctx.request_paint();
-                }
+            Event::MouseMove(mouse) if ctx.is_hot() || ctx.is_active() => {
+                self.pointer = Some(mouse.pos.x);
+                ctx.set_cursor(&Cursor::Pointer);
+                ctx.request_paint();
             }
             Event::MouseUp(mouse) if ctx.is_active() => {
                 ctx.set_active(false);
