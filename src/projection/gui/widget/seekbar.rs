@@ -32,9 +32,9 @@ const TICK: Duration = Duration::from_millis(250);
 const PATIENCE: Micros = Micros::from_secs(3);
 const KNOB: f64 = 7.0;
 const TRACK: f64 = 4.0;
-/// Height over the track for the time under the pointer, and of the whole.
+/// Height of the bar's own row, and of the bubble that floats over it with the pointer's time.
+const HEIGHT: f64 = 28.0;
 const BUBBLE: f64 = 22.0;
-const HEIGHT: f64 = BUBBLE + 22.0;
 /// How far an arrow key moves, in seconds.
 const ARROW_SECS: f64 = 5.0;
 
@@ -186,14 +186,14 @@ impl Widget<App> for SeekBar {
     }
 
     fn layout(&mut self, ctx: &mut LayoutCtx, bc: &BoxConstraints, _: &App, _: &Env) -> Size {
-        ctx.set_paint_insets(RING);
+        ctx.set_paint_insets((RING, BUBBLE, RING, RING));
         bc.constrain((bc.max().width, HEIGHT))
     }
 
     fn paint(&mut self, ctx: &mut PaintCtx, app: &App, env: &Env) {
         let colors = palette(env);
         let width = ctx.size().width;
-        let middle = BUBBLE + (HEIGHT - BUBBLE) / 2.0;
+        let middle = HEIGHT / 2.0;
         let bar = |from: f64, to: f64| {
             Rect::new(
                 from,
@@ -243,12 +243,13 @@ impl Widget<App> for SeekBar {
             f64::INFINITY,
             Default::default(),
         );
-        let bubble = Size::new(laid.size().width + 2.0 * space::S, BUBBLE - 2.0);
+        let bubble = Size::new(laid.size().width + 2.0 * space::S, BUBBLE);
+        let above = 2.0 - BUBBLE;
         let left = (pointer - bubble.width / 2.0).clamp(0.0, (width - bubble.width).max(0.0));
-        let shape = Rect::from_origin_size((left, 0.0), bubble).to_rounded_rect(4.0);
+        let shape = Rect::from_origin_size((left, above), bubble).to_rounded_rect(4.0);
         ctx.fill(shape, &colors.raised.color());
         ctx.stroke(shape, &colors.line.color(), 1.0);
-        let top = ((bubble.height - laid.size().height) / 2.0).round();
+        let top = above + ((bubble.height - laid.size().height) / 2.0).round();
         ctx.draw_text(&laid, Point::new(left + space::S, top));
     }
 }
