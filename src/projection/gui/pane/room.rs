@@ -100,9 +100,9 @@ fn header() -> impl Widget<App> {
 }
 
 fn banners() -> impl Widget<App> {
-    let trouble = |app: &App| match &app.note {
-        Some(Note::Problem(sentence)) => Some((Tone::Bad, (*sentence).to_owned())),
-        _ => Some((Tone::Warn, app.trouble()?.to_string())),
+    let trouble = |app: &App| match app.problem() {
+        Some(sentence) => Some((Tone::Bad, sentence.to_owned())),
+        None => Some((Tone::Warn, app.trouble()?.to_string())),
     };
     let put_away = Button::new(
         Kind::Quiet,

@@ -62,7 +62,7 @@ impl Widget<App> for Rates {
                 ctx.set_cursor(&Cursor::Pointer);
                 ctx.request_paint();
             }
-            Event::MouseDown(_) => {
+            Event::MouseDown(mouse) if mouse.button.is_left() => {
                 ctx.set_active(true);
                 ctx.set_focus(cmd::DESK);
                 ctx.set_handled();

@@ -108,19 +108,17 @@ impl Widget<App> for SeekBar {
         };
         let width = ctx.size().width;
         match event {
-            Event::MouseDown(mouse) => {
+            Event::MouseDown(mouse) if mouse.button.is_left() => {
                 ctx.set_active(true);
                 self.pointer = Some(mouse.pos.x);
                 ctx.set_focus(cmd::DESK);
                 ctx.request_paint();
                 ctx.set_handled();
             }
-            Event::MouseMove(mouse) => {
-                if ctx.is_hot() || ctx.is_active() {
-                    self.pointer = Some(mouse.pos.x);
-                    ctx.set_cursor(&Cursor::Pointer);
-                    ctx.request_paint();
-                }
+            Event::MouseMove(mouse) if ctx.is_hot() || ctx.is_active() => {
+                self.pointer = Some(mouse.pos.x);
+                ctx.set_cursor(&Cursor::Pointer);
+                ctx.request_paint();
             }
             Event::MouseUp(mouse) if ctx.is_active() => {
                 ctx.set_active(false);
@@ -257,6 +255,147 @@ impl Widget<App> for SeekBar {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use druid::tests::harness::Harness;
+    use druid::tests::move_mouse;
+    use druid::widget::Controller;
+    use druid::{MouseButton, MouseEvent, WidgetExt};
+
+    use super::super::super::{Remembered, Request, Room, Screen};
+    use crate::engine::event::{Body, Event as Fact, Header};
+    use crate::engine::fold::RoomState;
+    use crate::engine::id::{Epoch, ItemId, Stamp};
+    use crate::engine::media::{Media, Provider};
+    use crate::engine::unit::SessionTime;
+    use crate::projection::view::{Link, View, Wish};
+
+    /// Keeps what the bar under it asks for.
+    struct Ear(Rc<RefCell<Vec<Request>>>);
+
+    impl<W: Widget<App>> Controller<App, W> for Ear {
+        fn event(
+            &mut self,
+            child: &mut W,
+            ctx: &mut EventCtx,
+            event: &Event,
+            app: &mut App,
+            env: &Env,
+        ) {
+            if let Event::Command(command) = event
+                && let Some(request) = command.get(cmd::REQUEST)
+            {
+                self.0.borrow_mut().push(request.clone());
+            }
+            child.event(ctx, event, app, env);
+        }
+    }
+
+    fn app(link: Link, length_secs: i64) -> App {
+        let mut state = RoomState::default();
+        let bodies = [
+            Body::MediaSet {
+                item: ItemId::new(1),
+                media: Media {
+                    provider: Provider::File,
+                    id: "https://films.example/a.mp4".to_owned(),
+                },
+                title: None,
+                start: MediaTime::ZERO,
+            },
+            Body::Measured {
+                item: ItemId::new(1),
+                duration: Micros::from_secs(length_secs),
+            },
+        ];
+        for body in bodies {
+            let header = Header {
+                seq: state.tail(),
+                epoch: Epoch::new(1),
+                stamp: Stamp::new(1),
+                at: SessionTime::ZERO,
+                wall: 0,
+                by: None,
+                via: Via::Auto,
+                cause: None,
+                intent: None,
+            };
+            state.apply(&Fact { header, body });
+        }
+        let view = View {
+            state: Arc::new(state),
+            link,
+            ..View::default()
+        };
+        let room = Room {
+            view,
+            ..Room::default()
+        };
+        App::new(Screen::Room(room), Remembered::default())
+    }
+
+    fn left(event: MouseEvent) -> MouseEvent {
+        MouseEvent {
+            button: MouseButton::Left,
+            ..event
+        }
+    }
+
+    /// Runs a bar of 600 px over `app` and answers where it asked to go.
+    fn dragged(app: App, path: &[f64]) -> Vec<MediaTime> {
+        let asked = Rc::new(RefCell::new(Vec::new()));
+        let bar = SeekBar::default()
+            .fix_size(600.0, HEIGHT)
+            .controller(Ear(Rc::clone(&asked)));
+        Harness::create_with_render(
+            app,
+            bar,
+            Size::new(600.0, HEIGHT),
+            |harness| {
+                harness.send_initial_events();
+                harness.just_layout();
+                let at = |x: f64| (x, HEIGHT / 2.0);
+                harness.event(Event::MouseMove(move_mouse(at(path[0]))));
+                harness.event(Event::MouseDown(left(move_mouse(at(path[0])))));
+                for x in path {
+                    harness.event(Event::MouseMove(move_mouse(at(*x))));
+                    harness.paint();
+                }
+                let last = path[path.len() - 1];
+                harness.event(Event::MouseUp(left(move_mouse(at(last)))));
+                harness.paint();
+            },
+            |_| {},
+        );
+        asked
+            .borrow()
+            .iter()
+            .map(|request| match request {
+                Request::Wish(Wish::Ask(Intent::Seek { to }, Via::Gui)) => *to,
+                other => panic!("not a seek: {other:?}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_click_asks_for_the_time_under_it() {
+        let asked = dragged(app(Link::Live, 7_200), &[300.0]);
+        assert_eq!(asked, [MediaTime::from_secs(3_600)]);
+    }
+
+    #[test]
+    fn a_drag_asks_once_on_release_and_never_past_the_end() {
+        let asked = dragged(app(Link::Live, 7_200), &[100.0, 200.0, 400.0, 900.0]);
+        assert_eq!(asked, [MediaTime::from_secs(7_200)]);
+    }
+
+    #[test]
+    fn a_bar_nobody_would_hear_asks_nothing() {
+        assert!(dragged(app(Link::Lost(String::new()), 7_200), &[300.0]).is_empty());
+        assert!(dragged(app(Link::Live, 0), &[300.0]).is_empty());
+    }
 
     #[test]
     fn the_ends_of_the_bar_are_the_ends_of_the_film() {
