@@ -27,7 +27,7 @@ use crate::projection::view::Link;
 
 /// From this width on, people and chat stand beside the stage: below it the transport's buttons
 /// would not fit beside them.
-const WIDE_FROM: f64 = 960.0;
+const WIDE_FROM: f64 = 1_000.0;
 /// How wide people and chat are then.
 const SIDE: f64 = 320.0;
 /// How tall one row of the people list and its heading are, to give a short list no more than it needs.
