@@ -1,0 +1,733 @@
+// The guest page: one more projection of the log, with hands.
+//
+// Events come in by `net`, are folded by `fold`, told by `story`, and followed by `driver`,
+// which holds a player to the room's line. What a person does here goes out as an ask and
+// changes nothing until the room's event comes back. Nothing is kept but the resume token
+// (for this tab) and taste (name, volume, colours).
+
+import { Chat, speak } from "./chat.js";
+import { localNow } from "./clock.js";
+import { $, face, say, taste } from "./dom.js";
+import { Driver } from "./driver.js";
+import { Replay, currentDuration, currentItem } from "./fold.js";
+import { addressOfLink, readLink } from "./link.js";
+import { fileUrl, labelOf, pageUrl, siteOf } from "./media.js";
+import { Connection } from "./net.js";
+import { showPeople } from "./people.js";
+import { FilePlayer } from "./player/file.js";
+import { YoutubePlayer } from "./player/youtube.js";
+import { clockFace, driftFace, lineOf, longFace } from "./story.js";
+import { toast } from "./toast.js";
+
+/** A frame somebody saw further from the room's line than this says nothing (the room's own limit). */
+const FRAME_MICROS_MAX = 2_000_000;
+/** Key presses that move the film are gathered this long, so that ten of them are one seek. */
+const GATHER_MILLIS = 250;
+/** A drift is told again after this long, if it changed by more than noise. */
+const REPORT_EVERY_MICROS = 5_000_000;
+const REPORT_PAST_MICROS = 2_000;
+/** The undo stays this long. */
+const UNDO_MILLIS = 6_000;
+/** Everybody's player learns the length at once; the first to tell is believed, so they take turns. */
+const MEASURE_SPREAD_MILLIS = 1_500;
+/** Controls over a full-screen film hide after this long without a move. */
+const REST_MILLIS = 3_000;
+
+const video = $("video");
+const chat = new Chat();
+let link = readLink(location.hash);
+let connection = null;
+let driver = null;
+let replay = new Replay();
+let presence = new Map();
+let mountedKey = "";
+let shownAnchor = "";
+let film = { title: null, note: null };
+let dragging = false;
+let gathered = null;
+let undo = { timer: 0, to: 0 };
+let drawn = false;
+let reported = { activity: undefined, drift: null, at: -Infinity };
+let volume = Math.min(100, Math.max(0, Number(taste.get("volume") ?? 100) || 0));
+let muted = taste.get("muted") === "yes";
+
+const state = () => replay.state;
+const anchor = () => state().timeline.anchor;
+const me = () => connection?.member ?? null;
+
+// ---- The door -------------------------------------------------------------------------
+
+function showDoor(part, problem = "") {
+  for (const id of ["link-form", "join-form", "over"]) $(id).hidden = id !== part;
+  $("door").hidden = false;
+  $("room").hidden = true;
+  $("join-problem").hidden = problem === "";
+  say($("join-problem"), problem);
+  $("join-button").disabled = false;
+  say($("join-button"), "Join with sound");
+  if (part === "link-form") $("link-input").focus();
+  if (part === "join-form") {
+    $("name-input").value ||= taste.get("name") ?? "";
+    $(problem || !$("name-input").value ? "name-input" : "join-button").focus();
+  }
+}
+
+$("link-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const address = addressOfLink($("link-input").value);
+  $("link-problem").hidden = address !== null;
+  if (address === null) {
+    say($("link-problem"), "That is no party link. Copy the whole link the host sent you.");
+  } else if (address.startsWith("#")) {
+    location.hash = address;
+  } else {
+    location.href = address;
+  }
+});
+
+addEventListener("hashchange", () => location.reload());
+
+$("join-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const name = $("name-input").value.trim();
+  if (name === "") return;
+  taste.set("name", name);
+  bless();
+  $("join-button").disabled = true;
+  say($("join-button"), "Joining");
+  $("join-problem").hidden = true;
+  begin(name);
+});
+
+$("over-again").addEventListener("click", () => location.reload());
+
+/** Safari lets an element play with sound later only if a gesture touched it. */
+function bless() {
+  video.muted = muted;
+  video.load();
+  video.play().catch(() => {}); // nothing to play yet; the touch is what counts
+}
+
+function begin(name) {
+  connection ??= new Connection(link, {
+    cursor: () => replay.cursor,
+    stamp: () => state().stamp,
+    event: heard,
+    presence: (list) => {
+      presence = new Map(list.map(({ member, report }) => [member, report]));
+      draw();
+    },
+    refused: (refused, ask) => {
+      const silent = ask && "measure" in ask.intent;
+      if (!silent) toast(refused.sentence);
+      if (ask && "say" in ask.intent && $("say-input").value === "") $("say-input").value = ask.intent.say.text;
+    },
+    accepted: () => {},
+    status: statusChanged,
+    clock: () => {
+      if (driver.drift === null && driver.player?.ready) driver.measure();
+      if (!shownAnchor) followRoom();
+      draw();
+    },
+    start_over: startOver,
+  });
+  driver ??= new Driver(connection.clock, () => {
+    report();
+    draw();
+  });
+  connection.open(name);
+}
+
+function statusChanged() {
+  const { status, reason } = connection;
+  if (status === "idle") {
+    showDoor("join-form", reason);
+  } else if (status === "over") {
+    unmount();
+    say($("over-why"), reason);
+    showDoor("over");
+  } else if (connection.member === null && status === "lost") {
+    // Nobody has been let in yet, so nothing is lost by asking again by hand.
+    connection.giveUp("The host does not answer. Check the link, or ask whether the party is still on.");
+  } else if (connection.member !== null) {
+    if ($("room").hidden) {
+      $("door").hidden = true;
+      $("room").hidden = false;
+      $("play").focus({ preventScroll: true });
+    }
+    if (status === "live") followRoom();
+  }
+  draw();
+}
+
+// ---- What the room says ---------------------------------------------------------------
+
+function heard(event) {
+  try {
+    const next = event.seq === replay.cursor;
+    const entry = next ? lineOf(state(), event) : null;
+    if (!replay.take(event)) return;
+    if (event.by === me() && event.intent !== null) connection.seenCounter(event.intent);
+    if (entry) tell(entry, event);
+  } catch (error) {
+    console.warn("event refused:", error.message);
+    connection.startOver();
+    return;
+  }
+  connection.caughtUp(replay.cursor);
+  if (connection.live) followRoom();
+  draw();
+}
+
+function tell(entry, event) {
+  const fresh = connection.live;
+  chat.add(entry, fresh);
+  if (!fresh) return;
+  if (entry.kind === "system" && event.by !== me()) speak(entry.text);
+  if ("seeked" in event.body) offerUndo(entry);
+  else if ("media_set" in event.body) hideUndo();
+}
+
+function startOver() {
+  replay = new Replay();
+  chat.clear();
+  presence = new Map();
+}
+
+// ---- The film -------------------------------------------------------------------------
+
+/** Brings stage and driver to what the state says, if it says something new. */
+function followRoom() {
+  const item = currentItem(state());
+  const key = item ? `${anchor().item} ${item.media.provider} ${item.media.id}` : "";
+  if (key !== mountedKey) {
+    unmount();
+    mountedKey = key;
+    if (item) mount(item);
+  }
+  const line = JSON.stringify(anchor());
+  const duration = currentDuration(state());
+  driver.measured(duration);
+  if (line !== shownAnchor && connection.clock.estimate(localNow()) !== null) {
+    shownAnchor = line;
+    driver.line(anchor(), duration);
+  }
+  if ("mediaSession" in navigator) {
+    navigator.mediaSession.playbackState = item ? (anchor().playing ? "playing" : "paused") : "none";
+  }
+}
+
+function mount(item) {
+  const number = anchor().item;
+  film = { title: null, note: null };
+  const hooks = {
+    ready: () => {
+      driver.player?.setVolume(volume / 100, muted);
+      driver.follow();
+      draw();
+    },
+    changed: () => {
+      report();
+      draw();
+    },
+    duration: (micros) => measure(number, micros),
+    act: (kind, at) => control(kind === "pause" ? { pause: { at } } : { play: {} }, "player"),
+    title: (title) => {
+      film.title = title;
+      draw();
+    },
+    failed: (sentence) => {
+      const url = pageUrl(item.media, driver.target() ?? 0);
+      film.note = { title: "The film does not play here", text: sentence, url, site: siteOf(item.media) };
+      draw();
+    },
+  };
+  switch (item.media.provider) {
+    case "file":
+      driver.mount(new FilePlayer(video, item.media, hooks));
+      break;
+    case "youtube":
+      driver.mount(new YoutubePlayer($("stage"), item.media, anchor().position, hooks));
+      break;
+    default: {
+      const site = siteOf(item.media);
+      film.note = {
+        title: item.title ?? labelOf(item.media),
+        text: `This page cannot show ${site}. Join from the Séance program, which plays it in your own browser, in step with the others.`,
+        url: pageUrl(item.media),
+        site,
+      };
+    }
+  }
+  report();
+}
+
+function unmount() {
+  driver?.player?.destroy();
+  driver?.mount(null);
+  mountedKey = "";
+  shownAnchor = "";
+  film = { title: null, note: null };
+}
+
+function measure(item, duration) {
+  setTimeout(() => {
+    const known = state().timeline.items[item];
+    if (known && known.duration === null) connection.ask({ measure: { item, duration } }, "player");
+  }, Math.random() * MEASURE_SPREAD_MILLIS);
+}
+
+// A film from a host that was allowed only after this page was opened.
+document.addEventListener("securitypolicyviolation", ({ effectiveDirective }) => {
+  const item = currentItem(state());
+  if (effectiveDirective !== "media-src" || !item || fileUrl(item.media) === null) return;
+  film.note = {
+    title: "The film comes from a new site",
+    text: `${siteOf(item.media)} was allowed after this page was opened. Reload the page to watch.`,
+    act: { words: "Reload", run: () => location.reload() },
+  };
+  draw();
+});
+
+function report() {
+  if (!connection?.live) return;
+  const now = localNow();
+  const { activity, drift } = driver;
+  const moved = drift !== null && (reported.drift === null || Math.abs(drift - reported.drift) > REPORT_PAST_MICROS);
+  const due = now - reported.at > REPORT_EVERY_MICROS;
+  if (activity === reported.activity && !(moved && (due || reported.drift === null))) return;
+  reported = { activity, drift, at: now };
+  connection.report({ activity, drift, round_trip: connection.roundTrip });
+}
+
+// ---- What the viewer wants ------------------------------------------------------------
+
+function mayControl() {
+  const role = state().roster[me()]?.role;
+  return connection !== null && connection.live && role !== undefined && role !== "viewer";
+}
+
+function control(intent, via) {
+  if (!mayControl() || !currentItem(state())) return;
+  const { item, generation } = anchor();
+  connection.ask(intent, via, { item, generation });
+}
+
+/** Where the film is for this viewer, in microseconds. */
+function position() {
+  return driver?.target() ?? anchor().position;
+}
+
+const atEnd = () => {
+  const duration = currentDuration(state());
+  return duration !== null && position() >= duration;
+};
+
+function pause(via) {
+  const player = driver.player;
+  const here = player?.activity === "playing" ? Math.round(player.sample(localNow()).position) : null;
+  const believable = here !== null && here >= 0 && Math.abs(here - position()) < FRAME_MICROS_MAX;
+  control({ pause: { at: believable ? here : null } }, via);
+}
+
+function toggle(via) {
+  if (anchor().playing && !atEnd()) {
+    pause(via);
+  } else {
+    if (atEnd()) control({ seek: { to: 0 } }, via);
+    else control({ play: {} }, via);
+  }
+}
+
+/** Moves by some microseconds; quick presses add up to one seek. */
+function nudge(by, via) {
+  if (!mayControl() || !currentItem(state())) return;
+  clearTimeout(gathered?.timer);
+  const end = currentDuration(state()) ?? Number.MAX_SAFE_INTEGER;
+  const to = Math.min(Math.max(0, Math.round((gathered?.to ?? position()) + by)), end);
+  gathered = { to, timer: setTimeout(() => {
+    gathered = null;
+    control({ seek: { to } }, via);
+  }, GATHER_MILLIS) };
+  drawTime();
+}
+
+function offerUndo(entry) {
+  clearTimeout(undo.timer);
+  undo = { to: entry.moment, timer: setTimeout(hideUndo, UNDO_MILLIS) };
+  say($("undo-text"), entry.text);
+  $("undo").hidden = false;
+}
+
+function hideUndo() {
+  clearTimeout(undo.timer);
+  $("undo").hidden = true;
+}
+
+function setVolume(value, silent) {
+  volume = Math.min(100, Math.max(0, value));
+  muted = silent;
+  taste.set("volume", String(volume));
+  taste.set("muted", muted ? "yes" : "no");
+  driver?.player?.setVolume(volume / 100, muted);
+  draw();
+}
+
+function toggleFull() {
+  const theatre = $("theatre");
+  if (document.fullscreenElement) {
+    document.exitFullscreen();
+  } else if (theatre.requestFullscreen) {
+    theatre.requestFullscreen().catch(() => toast("The browser did not allow full screen."));
+  } else if (video.webkitEnterFullscreen && !video.hidden) {
+    video.webkitEnterFullscreen(); // iPhones show only the film itself
+  } else {
+    toast("This browser has no full screen for this film.");
+  }
+}
+
+$("play").addEventListener("click", () => toggle("page"));
+$("back").addEventListener("click", () => nudge(-10e6, "page"));
+$("forward").addEventListener("click", () => nudge(10e6, "page"));
+$("mute").addEventListener("click", () => setVolume(volume, !muted));
+$("volume").addEventListener("input", () => setVolume(Number($("volume").value), false));
+$("full").addEventListener("click", toggleFull);
+$("undo-button").addEventListener("click", () => {
+  hideUndo();
+  control({ seek: { to: undo.to } }, "page");
+});
+$("speed").addEventListener("change", () => {
+  control({ rate: { rate: Number($("speed").value) } }, "page");
+  drawControls(); // shows the room's speed until the room agrees
+});
+$("seek").addEventListener("input", () => {
+  dragging = true; // a preview: only what is let go is asked for
+  drawTime();
+});
+$("seek").addEventListener("change", () => {
+  dragging = false;
+  control({ seek: { to: Math.round(Number($("seek").value) * 1e6) } }, "page");
+});
+$("click-to-join").addEventListener("click", () => driver.follow());
+video.addEventListener("click", () => toggle("page"));
+video.addEventListener("dblclick", toggleFull);
+$("banner-retry").addEventListener("click", () => connection.retry());
+
+function openLoad(open) {
+  $("load-form").hidden = !open;
+  $("load-open").setAttribute("aria-expanded", String(open));
+  if (open) $("load-input").focus();
+}
+$("load-open").addEventListener("click", () => openLoad($("load-form").hidden));
+$("screen-load").addEventListener("click", () => (film.note?.act ? film.note.act.run() : openLoad(true)));
+$("load-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const url = $("load-input").value.trim();
+  if (url && connection.ask({ load: { url } }, "page")) {
+    $("load-input").value = "";
+    openLoad(false);
+  }
+});
+
+$("say-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = $("say-input").value.trim();
+  if (text && connection.ask({ say: { text } }, "page")) $("say-input").value = "";
+});
+
+function openRename() {
+  const form = $("rename-form");
+  form.hidden = !form.hidden;
+  if (form.hidden) return;
+  $("rename-input").value = state().roster[me()]?.name ?? "";
+  $("rename-input").select();
+}
+$("rename-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const name = $("rename-input").value.trim();
+  if (name && connection.ask({ rename: { name } }, "page")) {
+    taste.set("name", name);
+    $("rename-form").hidden = true;
+  }
+});
+
+$("copy").addEventListener("click", async () => {
+  const done = await copy(location.href);
+  toast(done ? "Link copied." : "The browser did not allow copying. Copy the address above instead.", done ? "info" : "trouble");
+});
+
+/** Insecure pages (a LAN address) have no clipboard but the old one. */
+async function copy(text) {
+  if (navigator.clipboard) {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      // refused: the old way may still do
+    }
+  }
+  const field = document.createElement("textarea");
+  field.value = text;
+  field.className = "unseen";
+  document.body.append(field);
+  field.select();
+  const done = document.execCommand("copy");
+  field.remove();
+  return done;
+}
+
+const THEMES = { auto: "as the system", dark: "dark", light: "light" };
+$("theme").addEventListener("click", () => {
+  const root = document.documentElement;
+  const names = Object.keys(THEMES);
+  const next = names[(names.indexOf(root.dataset.themeWish) + 1) % names.length];
+  root.dataset.themeWish = next;
+  const light = next === "light" || (next === "auto" && matchMedia("(prefers-color-scheme: light)").matches);
+  root.dataset.theme = light ? "light" : "dark";
+  taste.set("theme", next);
+  draw();
+});
+$("leave").addEventListener("click", () => connection.leave());
+
+for (const tab of ["chat", "people"]) {
+  $(`tab-${tab}`).addEventListener("click", () => {
+    $("side").dataset.tab = tab;
+    for (const other of ["chat", "people"]) {
+      $(`tab-${other}`).setAttribute("aria-selected", String(other === tab));
+    }
+  });
+}
+
+const KEYS = {
+  " ": () => toggle("key"),
+  k: () => toggle("key"),
+  j: () => nudge(-10e6, "key"),
+  l: () => nudge(10e6, "key"),
+  ArrowLeft: () => nudge(-5e6, "key"),
+  ArrowRight: () => nudge(5e6, "key"),
+  ArrowUp: () => setVolume(volume + 5, false),
+  ArrowDown: () => setVolume(volume - 5, muted),
+  f: toggleFull,
+  m: () => setVolume(volume, !muted),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || $("room").hidden) return;
+  const { target } = event;
+  if (event.key === "Escape" && !$("load-form").hidden) openLoad(false);
+  if (target.matches("input[type=text], textarea, select")) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  // What the focused control itself does with a key, it does.
+  if (target.matches("button, a") && key === " ") return;
+  if (target.matches("input[type=range], #story, [role=tab]") && key.startsWith("Arrow")) return;
+  if (!Object.hasOwn(KEYS, key)) return;
+  event.preventDefault();
+  KEYS[key]();
+});
+
+if ("mediaSession" in navigator) {
+  const on = (action, run) => {
+    try {
+      navigator.mediaSession.setActionHandler(action, run);
+    } catch {
+      // an action this browser does not know
+    }
+  };
+  on("play", () => control({ play: {} }, "media_key"));
+  on("pause", () => pause("media_key"));
+  on("stop", () => pause("media_key"));
+  on("seekbackward", ({ seekOffset }) => nudge(-(seekOffset ?? 10) * 1e6, "media_key"));
+  on("seekforward", ({ seekOffset }) => nudge((seekOffset ?? 10) * 1e6, "media_key"));
+  on("seekto", ({ seekTime }) => control({ seek: { to: Math.round(seekTime * 1e6) } }, "media_key"));
+}
+
+// ---- What is seen ---------------------------------------------------------------------
+
+/** Asks for a drawing at the next frame; many events make one. */
+function draw() {
+  if (drawn) return;
+  drawn = true;
+  const now = () => {
+    drawn = false;
+    if (!$("room").hidden) drawRoom();
+  };
+  // Hidden pages have no frames, but their title still counts what was missed.
+  if (document.visibilityState === "hidden") setTimeout(now, 0);
+  else requestAnimationFrame(now);
+}
+
+function drawRoom() {
+  chat.show(me());
+  const shown = new Map(presence);
+  if (driver) shown.set(me(), { activity: driver.activity, drift: driver.drift });
+  showPeople(state().roster, shown, me(), openRename);
+  drawStage();
+  drawControls();
+  drawTime();
+  drawStatus();
+}
+
+function drawStage() {
+  const item = currentItem(state());
+  const note = item ? film.note : {
+    title: connection.live ? "Nothing is on yet" : "Coming in",
+    text: connection.live ? "Paste a link to a video, or wait for somebody to choose one." : "",
+  };
+  $("screen-note").hidden = !note;
+  if (note) {
+    say($("screen-title"), note.title);
+    say($("screen-text"), note.text);
+    const anchorElement = $("screen-link");
+    anchorElement.hidden = !note.url;
+    if (note.url) {
+      if (anchorElement.href !== note.url) anchorElement.href = note.url;
+      say(anchorElement, `Open on ${note.site}`);
+    }
+    $("screen-load").hidden = !(note.act || (!item && mayControl()));
+    say($("screen-load"), note.act?.words ?? "Choose what to watch");
+  }
+  $("click-to-join").hidden = driver.activity !== "needs_click" || driver.player.clickInside;
+  const word = note ? "" : stageWord();
+  say($("stage-word"), word);
+  $("stage-word").hidden = word === "";
+}
+
+/** What this viewer's own player has to say, in one sentence or none. */
+function stageWord() {
+  if (driver.trouble) return driver.trouble;
+  switch (driver.activity) {
+    case "needs_click": return driver.player.clickInside ? "Click the film to start it" : "";
+    case "loading": return "Loading the film";
+    case "stalled": return "Loading; the others go on, you will catch up";
+    case "advert": return "An ad, it seems; you will catch up after it";
+    default: break;
+  }
+  const { drift } = driver;
+  if (drift === null || Math.abs(drift) < 500_000) return "";
+  return `You are ${driftFace(Math.abs(drift)).slice(1)} ${drift > 0 ? "ahead" : "behind"}`;
+}
+
+function drawControls() {
+  const item = currentItem(state());
+  const able = mayControl() && item !== null;
+  const running = anchor().playing && !atEnd();
+  face($("play"), running ? "pause" : "play", running ? "Pause" : "Play", running ? "Pause (Space)" : "Play (Space)");
+  for (const id of ["play", "back", "forward", "speed"]) $(id).disabled = !able;
+  $("seek").disabled = !able || currentDuration(state()) === null;
+  $("load-open").disabled = !mayControl();
+  $("say-input").disabled = !connection.live;
+  $("say-send").disabled = !connection.live;
+  showSpeed(anchor().rate);
+  const name = item ? item.title ?? film.title ?? labelOf(item.media) : "";
+  say($("film"), name);
+  if ($("film").title !== name) $("film").title = name;
+  face($("mute"), muted || volume === 0 ? "silent" : "sound", muted ? "Unmute" : "Mute", muted ? "Unmute (M)" : "Mute (M)");
+  $("volume").value = muted ? 0 : volume;
+  $("volume").style.setProperty("--fill", `${muted ? 0 : volume}%`);
+  face($("full"), document.fullscreenElement ? "small" : "full", "Full screen", "Full screen (F)");
+  const wish = document.documentElement.dataset.themeWish;
+  face($("theme"), "theme", `Colours: ${THEMES[wish] ?? THEMES.auto}`);
+  const unread = chat.unread > 0 ? `(${chat.unread}) ` : "";
+  document.title = `${unread}${state().title ? `${state().title} · ` : ""}Séance`;
+}
+
+/** Speeds set elsewhere may be none of ours; then they join the list. */
+function showSpeed(rate) {
+  const select = $("speed");
+  const value = String(rate);
+  if (![...select.options].some((option) => option.value === value)) {
+    select.add(new Option(`${rate / 1000}×`, value));
+  }
+  if (select.value !== value) select.value = value;
+}
+
+function drawTime() {
+  const seek = $("seek");
+  const duration = currentDuration(state());
+  const here = dragging ? Number(seek.value) * 1e6 : gathered?.to ?? position();
+  say($("time"), longFace(here));
+  say($("duration"), duration === null ? "–:––:––" : longFace(duration));
+  const end = duration === null ? 1 : duration / 1e6;
+  if (Number(seek.max) !== end) seek.max = String(end);
+  if (!dragging) seek.value = String(duration === null ? 0 : Math.floor(here / 1e6));
+  seek.style.setProperty("--fill", `${duration === null ? 0 : Math.min(100, (here / duration) * 100)}%`);
+  seek.setAttribute("aria-valuetext", duration === null ? clockFace(here) : `${clockFace(here)} of ${clockFace(duration)}`);
+}
+
+function drawStatus() {
+  const { status, reason, clock, redialAt } = connection;
+  const { seq } = state();
+  const now = localNow();
+  const bound = clock.estimate(now)?.bound(now);
+  const reading = bound === undefined ? "clock not read yet" : `clock ±${Math.max(1, Math.round(bound / 1000))} ms`;
+  const words = {
+    live: `live · ${reading} · ${seq} events`,
+    catching_up: `catching up · ${seq} events`,
+    connecting: "connecting",
+    lost: `offline · ${seq} events`,
+  };
+  say($("status-text"), words[status] ?? "");
+  $("status-dot").className = `dot ${status === "live" ? "good" : status === "lost" ? "bad" : "warn"}`;
+  say($("status-dot"), status === "live" ? "●" : status === "lost" ? "○" : "◐");
+  const lost = status === "lost";
+  $("banner").hidden = !lost;
+  if (lost) {
+    const wait = Math.max(0, Math.ceil((redialAt - now) / 1e6));
+    const again = redialAt > 0 && wait > 0 ? ` Trying again in ${wait} s.` : " Trying again.";
+    say($("banner-text"), `${anchor().playing ? "Host offline, still playing." : "Host offline."}${again}`);
+    $("banner").title = reason;
+  }
+}
+
+setInterval(() => {
+  if (!$("room").hidden && document.visibilityState === "visible") {
+    drawTime();
+    drawControls();
+  }
+}, 250);
+
+setInterval(() => {
+  if (!$("room").hidden && document.visibilityState === "visible") draw();
+}, 2_000);
+
+let resting = 0;
+for (const name of ["pointermove", "pointerdown", "keydown"]) {
+  $("theatre").addEventListener(name, () => {
+    $("theatre").classList.remove("resting");
+    clearTimeout(resting);
+    resting = setTimeout(() => $("theatre").classList.add("resting"), REST_MILLIS);
+  });
+}
+document.addEventListener("fullscreenchange", draw);
+
+// ---- Begin ----------------------------------------------------------------------------
+
+face($("back"), "back", "Back 10 seconds", "Back 10 seconds (J)");
+face($("forward"), "forward", "Forward 10 seconds", "Forward 10 seconds (L)");
+face($("load-open"), "film", "Choose what to watch");
+face($("say-send"), "send", "Send");
+face($("copy"), "link", "Copy link");
+face($("leave"), "leave", "Leave");
+showDoor(link ? "join-form" : "link-form");
+
+/** For tests and the curious: what this page holds true, read-only. */
+Object.defineProperty(window, "seance", {
+  value: Object.freeze({
+    get state() { return structuredClone(state()); },
+    get seq() { return state().seq; },
+    get status() { return connection?.status ?? "idle"; },
+    get member() { return me(); },
+    get drift() { return driver?.drift ?? null; },
+    get activity() { return driver?.activity ?? null; },
+    get trouble() { return driver?.trouble ?? null; },
+    /** Where the room's line is now, in microseconds. */
+    get target() { return driver?.target() ?? null; },
+    /** Where this page's player is: `{ at, position, rate }`, times in microseconds. */
+    get position() { return driver?.player?.ready ? driver.player.sample(localNow()) : null; },
+    get clock() {
+      const best = connection?.clock.estimate(localNow());
+      return best ? { offset: best.offset, bound: best.bound(localNow()) } : null;
+    },
+    get now() { return localNow(); },
+  }),
+});

@@ -1,0 +1,258 @@
+// Keeps one player on the room's line: loads, starts on time, pauses on the frame, measures
+// drift and carries out what the controller orders. Everything it does is local; nothing of
+// it is told to the room but the report of what the player does.
+//
+// A newer line always wins over an older one that is still being followed: each carries a
+// turn number, and whoever finds it changed after an await stops.
+
+import { positionAt } from "./fold.js";
+import { localNow } from "./clock.js";
+import { Controller } from "./sync.js";
+
+/** A player that does other than the room this long is set right; a person's click in it has been asked by then. */
+const DEVIATION_MICROS = 400_000;
+/** After a person's act inside the player, this long for the room to answer before it is set right. */
+const ANSWER_MICROS = 2_500_000;
+/** The longest a seek is waited for before the film goes on without it. */
+const SEEK_WAIT_MILLIS = 8_000;
+/** How early a timer is set before a start; the rest is spun, because timers are late by up to so much. */
+const SPIN_MILLIS = 4;
+
+const sleep = (millis) => new Promise((done) => { setTimeout(done, Math.max(0, millis)); });
+
+export class Driver {
+  #clock;
+  #player = null;
+  #controller = new Controller();
+  #anchor = null;
+  #duration = null;
+  #turn = 0;
+  /** Whether a start or a settling is under way, so that no drift is measured. */
+  #following = false;
+  #timer = 0;
+  #deviantSince = null;
+  /** Session-free drift of the last sample, or null while it means nothing. */
+  drift = null;
+  /** A sentence for the viewer, or null. */
+  trouble = null;
+  #changed;
+
+  /** `clock`: an OffsetClock; `changed()`: called when activity, drift or trouble changed. */
+  constructor(clock, changed) {
+    this.#clock = clock;
+    this.#changed = changed;
+  }
+
+  /** What the player does, as a report says it; null without a player. */
+  get activity() {
+    return this.#player ? this.#player.activity : null;
+  }
+
+  get player() {
+    return this.#player;
+  }
+
+  /** Puts another player in; null for none. The caller has loaded it. */
+  mount(player) {
+    this.#turn += 1;
+    this.#player = player;
+    this.#controller = new Controller(player?.slewMin);
+    this.#deviantSince = null;
+    this.drift = null;
+    this.trouble = null;
+    clearTimeout(this.#timer);
+    if (player) this.follow();
+  }
+
+  /** The room's line changed. */
+  line(anchor, duration) {
+    const old = this.#anchor;
+    this.#anchor = { ...anchor };
+    this.#duration = duration;
+    if (!this.#player) return;
+    const rateOnly = old && old.item === anchor.item && old.generation === anchor.generation
+      && old.playing && anchor.playing && old.rate !== anchor.rate;
+    if (rateOnly && !this.#following) this.#applyRate();
+    else this.follow();
+  }
+
+  /** The film's length became known; the line itself is as before. */
+  measured(duration) {
+    this.#duration = duration;
+  }
+
+  /** Where the room's line is now, or null while the clock is unknown. */
+  target(local = localNow()) {
+    const session = this.#clock.session(local);
+    return session === null || !this.#anchor ? null : positionAt(this.#anchor, session, this.#duration);
+  }
+
+  /** Brings the player onto the line, whatever it does now. */
+  async follow() {
+    const turn = (this.#turn += 1);
+    const player = this.#player;
+    const anchor = this.#anchor;
+    const stale = () => turn !== this.#turn;
+    if (!player || !anchor || anchor.item === 0) return;
+    if (!player.ready || this.#clock.estimate(localNow()) === null) return; // either's arrival follows again
+    this.#following = true;
+    this.#deviantSince = null;
+    this.drift = null;
+    try {
+      player.setRate(anchor.rate / 1000);
+      if (!anchor.playing) await this.#settle(player, anchor, stale);
+      else await this.#start(player, anchor, stale);
+    } finally {
+      if (!stale()) {
+        this.#following = false;
+        this.#changed();
+        this.#schedule();
+      }
+    }
+  }
+
+  async #settle(player, anchor, stale) {
+    player.pause();
+    const frame = positionAt(anchor, 0, this.#duration);
+    if (Math.abs(player.sample(localNow()).position - frame) > player.frameMicros) {
+      await this.#seek(player, frame);
+    }
+    if (!stale()) this.#controller.disturbed(localNow(), "other", anchor.rate);
+  }
+
+  async #start(player, anchor, stale) {
+    const scheduled = this.#clock.local(anchor.at, localNow());
+    if (scheduled > localNow()) {
+      // Everybody starts together: stand on the frame until then.
+      player.pause();
+      const away = Math.abs(player.sample(localNow()).position - anchor.position) > player.frameMicros;
+      if (away) {
+        await this.#seek(player, anchor.position);
+        if (stale()) return;
+      }
+      const kind = away ? "seek_start" : "start";
+      const moment = this.#clock.local(anchor.at, localNow());
+      if (moment - this.#controller.startLatency(kind) > localNow()) {
+        await this.#begin(player, moment, kind, stale);
+        return;
+      }
+    }
+    const target = this.target();
+    if (this.#duration !== null && target >= this.#duration) {
+      await this.#settle(player, { ...anchor, playing: false, position: target }, stale);
+      return;
+    }
+    const running = player.activity === "playing";
+    const off = player.sample(localNow()).position - target;
+    if (running && Math.abs(off) < 1_000_000) {
+      this.#controller.disturbed(localNow(), "other", anchor.rate); // close enough to slew
+      return;
+    }
+    // Late: seek to where the line will be, then start on time.
+    const moment = localNow() + this.#controller.primeLatency;
+    player.pause();
+    await this.#seek(player, this.target(moment));
+    if (!stale()) await this.#begin(player, moment, "late_start", stale);
+  }
+
+  /** Starts the player so that it moves at local time `moment`. */
+  async #begin(player, moment, lesson, stale) {
+    const latency = lesson === "start" ? "start" : "seek_start";
+    const order = moment - this.#controller.startLatency(latency);
+    await sleep((order - localNow()) / 1000 - SPIN_MILLIS);
+    if (stale()) return;
+    while (localNow() < order); // at most SPIN_MILLIS
+    await player.play();
+    if (stale()) return;
+    this.#controller.disturbed(localNow(), lesson, this.#anchor.rate);
+    player.setRate(this.#anchor.rate / 1000); // some players forget it until they run
+  }
+
+  async #seek(player, position) {
+    await Promise.race([player.seek(position), sleep(SEEK_WAIT_MILLIS)]);
+  }
+
+  #applyRate() {
+    this.#player.setRate(this.#anchor.rate / 1000);
+    this.#controller.disturbed(localNow(), "other", this.#anchor.rate);
+    this.#schedule();
+  }
+
+  #schedule() {
+    clearTimeout(this.#timer);
+    if (!this.#player || this.#following) return;
+    const { cadence, deadline } = this.#controller;
+    const wait = deadline === null ? cadence : Math.min(cadence, Math.max(0, deadline - localNow()));
+    this.#timer = setTimeout(() => this.measure(), wait / 1000);
+  }
+
+  /** Takes one sample and carries out what it calls for. Also called when a hidden page is woken by a message. */
+  measure() {
+    const player = this.#player;
+    if (!player || this.#following || !this.#anchor) return;
+    const now = localNow();
+    const { sight, drift } = this.#look(player, now);
+    const changed = drift !== this.drift;
+    this.drift = drift;
+    if (sight !== null) this.#obey(player, this.#controller.observe(now, sight));
+    this.#setRight(player, now);
+    if (changed) this.#changed();
+    this.#schedule();
+  }
+
+  #look(player, now) {
+    const nothing = (sight) => ({ sight, drift: null });
+    const session = this.#clock.session(now);
+    if (session === null || !this.#anchor.playing || session < this.#anchor.at) return nothing(null);
+    if (player.activity === "seeking" || player.activity === "loading") return nothing("busy");
+    if (player.activity !== "playing") return nothing("broken");
+    const sample = player.sample(now);
+    const target = this.target(sample.at);
+    if (this.#duration !== null && target >= this.#duration) return nothing(null);
+    const drift = Math.round(sample.position - target);
+    return { sight: { drift, rate: sample.rate }, drift };
+  }
+
+  #obey(player, order) {
+    const room = this.#anchor.rate / 1000;
+    switch (order.order) {
+      case "slew":
+        player.setRate(room * order.factor);
+        break;
+      case "rest":
+        player.setRate(room);
+        break;
+      case "step":
+        player.seek(this.target(localNow() + order.lead));
+        this.#say(null);
+        break;
+      case "give_up":
+        this.#say("This player cannot keep up. Try a lower quality, or close other tabs.");
+        break;
+    }
+  }
+
+  #say(trouble) {
+    if (this.trouble === trouble) return;
+    this.trouble = trouble;
+    this.#changed();
+  }
+
+  /** A deviation nobody meant (a browser that paused a hidden tab, a player that started itself) is undone. */
+  #setRight(player, now) {
+    const plays = player.activity === "playing";
+    const stands = player.activity === "paused" || player.activity === "ended";
+    const over = this.#duration !== null && this.target() >= this.#duration - 500_000;
+    const deviant = this.#anchor.playing ? stands && !over : plays;
+    const session = this.#clock.session(now);
+    const early = session === null || session < this.#anchor.at;
+    const answered = now - player.actedAt > ANSWER_MICROS;
+    if (!deviant || early || !answered) {
+      this.#deviantSince = null;
+    } else if (this.#deviantSince === null) {
+      this.#deviantSince = now;
+    } else if (now - this.#deviantSince > DEVIATION_MICROS) {
+      this.follow();
+    }
+  }
+}

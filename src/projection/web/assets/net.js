@@ -1,0 +1,352 @@
+// One member's connection to the room: says hello, hands frames on, asks until answered,
+// and comes back by itself.
+//
+// Liveness is the clock's pings: they are answered at once, so silence means that the
+// connection is gone, whatever the browser says of it (phones keep dead sockets "open").
+// An unanswered ask is sent again, under its own counter, after every return: the room does
+// nothing twice.
+
+import { OffsetClock, localNow } from "./clock.js";
+
+const PROTOCOL = 1;
+const SUBPROTOCOL = "seance.v1.json";
+/** A dial that has brought no welcome by now is given up. */
+const DIAL_MILLIS = 8_000;
+/** No answer for so long: the connection is dead. */
+const SILENCE_MICROS = 12_000_000;
+/** After a return from hiding or sleep an answer must come sooner. */
+const RETURN_MICROS = 4_000_000;
+const BACK_OFF_MIN_MILLIS = 1_000;
+const BACK_OFF_MAX_MILLIS = 30_000;
+const TICK_MILLIS = 1_000;
+/** The wall clock parting from the monotonic one by more: the machine slept, or its time was set. */
+const JUMP_MILLIS = 250;
+/** Closings after which dialling again cannot help. */
+const FINAL = new Set(["replaced", "unruly", "not_admitted"]);
+
+/** What each closing means to a person. */
+export const CLOSINGS = {
+  host_left: "The host closed the party.",
+  slow: "The connection was too slow.",
+  replaced: "You joined again from somewhere else.",
+  unruly: "The connection broke the protocol.",
+  not_admitted: "The host did not let you in.",
+  log_failed: "The host's disk failed; the party cannot go on there.",
+};
+
+export class Connection {
+  /** The room's clock, kept across connections. */
+  clock = new OffsetClock(localNow());
+  /** `idle`, `connecting`, `catching_up`, `live`, `lost` or `over`. */
+  status = "idle";
+  /** Why it is lost or over. */
+  reason = "";
+  /** When the next dial is, in local time; 0 while none is planned. */
+  redialAt = 0;
+  member = null;
+  roundTrip = null;
+
+  #link;
+  #hooks;
+  #name = "";
+  #socket = null;
+  #tail = Infinity;
+  #heardAt = 0;
+  /** By when something must have been heard, after a return; 0 for no such date. */
+  #answerBy = 0;
+  #attempts = 0;
+  #redialTimer = 0;
+  #pingTimer = 0;
+  #tickTimer = 0;
+  #tickAt = 0;
+  #wallGap = Date.now() - performance.now();
+  #counter = Date.now();
+  /** Asks without an answer yet, by counter, in order. */
+  #asks = new Map();
+  #freshTry = false;
+
+  /**
+   * `hooks`: `cursor()`, `stamp()`, `event(event)`, `presence(list)`, `refused(refused, ask)`,
+   * `accepted(ask)`, `status()`, `clock()`, `start_over()`.
+   */
+  constructor(link, hooks) {
+    this.#link = link;
+    this.#hooks = hooks;
+    addEventListener("online", () => this.#returned());
+    addEventListener("pageshow", (shown) => { if (shown.persisted) this.#dial(); });
+    addEventListener("pagehide", () => this.#send({ bye: {} }));
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible") this.#returned();
+    });
+    document.addEventListener("resume", () => this.#returned());
+  }
+
+  /** Whether everything that had happened when we came is folded in, so that asks may go out. */
+  get live() {
+    return this.status === "live";
+  }
+
+  open(name) {
+    this.#name = name;
+    this.#attempts = 0;
+    this.#dial();
+    clearInterval(this.#tickTimer);
+    this.#tickAt = localNow();
+    this.#tickTimer = setInterval(() => this.#tick(), TICK_MILLIS);
+  }
+
+  /** Asks the room for something; false while it must not be asked. */
+  ask(intent, via, aim) {
+    if (!this.live) return false;
+    this.#counter += 1;
+    const ask = { counter: this.#counter, stamp: this.#hooks.stamp() + 1, via, aim: aim ?? null, intent };
+    this.#asks.set(ask.counter, ask);
+    this.#send({ ask });
+    return true;
+  }
+
+  /** Tells the others what our player does. */
+  report(report) {
+    if (this.live) this.#send({ report });
+  }
+
+  /** Dials now instead of waiting. */
+  retry() {
+    if (this.status === "lost") this.#dial();
+  }
+
+  /** Says goodbye for good. */
+  leave() {
+    this.#send({ bye: {} });
+    sessionStorage.removeItem(this.#storageKey);
+    this.#end("You left the party.");
+  }
+
+  /** Stops dialling; somebody has to press the button again. */
+  giveUp(reason) {
+    this.#end(reason, "idle");
+  }
+
+  /** An event was folded in: perhaps that was the tail. */
+  caughtUp(cursor) {
+    if (this.status !== "catching_up" || cursor < this.#tail) return;
+    this.#attempts = 0;
+    this.#set("live");
+    for (const ask of this.#asks.values()) this.#send({ ask });
+  }
+
+  /** Counters of this member that the log already knows are never used again. */
+  seenCounter(counter) {
+    this.#counter = Math.max(this.#counter, counter);
+  }
+
+  /** What came does not follow what we hold: everything is fetched anew. */
+  startOver() {
+    this.#hooks.start_over();
+    this.#lose("What came did not follow; reading everything again.");
+  }
+
+  get #storageKey() {
+    return `seance.resume.${this.#link.session}`;
+  }
+
+  get #resume() {
+    try {
+      return JSON.parse(sessionStorage.getItem(this.#storageKey));
+    } catch {
+      return null;
+    }
+  }
+
+  #set(status, reason = "") {
+    this.status = status;
+    this.reason = reason;
+    this.#hooks.status();
+  }
+
+  #send(frame) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(frame));
+  }
+
+  #dial() {
+    this.#drop();
+    if (this.status === "over") return;
+    clearTimeout(this.#redialTimer);
+    this.redialAt = 0;
+    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    let socket;
+    try {
+      socket = new WebSocket(`${scheme}//${location.host}/ws`, SUBPROTOCOL);
+    } catch {
+      this.#lose("This browser would not connect.");
+      return;
+    }
+    this.#socket = socket;
+    this.#set(this.member === null ? "connecting" : "lost", this.member === null ? "" : "Connecting again");
+    this.#answerBy = localNow() + DIAL_MILLIS * 1000;
+    socket.addEventListener("open", () => {
+      if (socket !== this.#socket) return;
+      const { session, secret } = this.#link;
+      this.#send({
+        hello: {
+          version: PROTOCOL, session, secret, name: this.#name, client: "page",
+          resume: this.#resume, cursor: this.#hooks.cursor(),
+        },
+      });
+    });
+    socket.addEventListener("message", ({ data }) => {
+      if (socket === this.#socket) this.#heard(data);
+    });
+    const gone = () => {
+      if (socket === this.#socket) this.#lose("The connection to the host is gone.");
+    };
+    socket.addEventListener("close", gone);
+    socket.addEventListener("error", gone);
+  }
+
+  /** Forgets the socket; one that hangs is not waited for. */
+  #drop() {
+    const socket = this.#socket;
+    this.#socket = null;
+    clearTimeout(this.#pingTimer);
+    if (socket) try { socket.close(); } catch { /* it is gone either way */ }
+  }
+
+  #lose(reason) {
+    this.#drop();
+    if (this.status === "over") return;
+    const ceiling = Math.min(BACK_OFF_MAX_MILLIS, BACK_OFF_MIN_MILLIS * 2 ** this.#attempts);
+    this.#attempts += 1;
+    // Jitter, so that a room of pages does not come back as one.
+    const wait = ceiling * (0.5 + Math.random() / 2);
+    this.redialAt = localNow() + wait * 1000;
+    clearTimeout(this.#redialTimer);
+    this.#redialTimer = setTimeout(() => this.#dial(), wait);
+    this.#answerBy = 0;
+    this.#set("lost", reason);
+  }
+
+  #end(reason, status = "over") {
+    this.#drop();
+    clearTimeout(this.#redialTimer);
+    clearInterval(this.#tickTimer);
+    this.redialAt = 0;
+    this.#set(status, reason);
+  }
+
+  #heard(data) {
+    const now = localNow();
+    this.#heardAt = now;
+    let frame;
+    try {
+      frame = JSON.parse(data);
+    } catch {
+      return; // a newer room's; what we do not know we do not need
+    }
+    const kind = Object.keys(frame)[0];
+    const body = frame[kind];
+    switch (kind) {
+      case "welcome": return this.#welcome(body);
+      case "event": return this.#hooks.event(body);
+      case "accepted": return this.#answered(body.counter, (ask) => this.#hooks.accepted(ask));
+      case "refused": return this.#refused(body);
+      case "pong": return this.#pong(body, now);
+      case "presence": return this.#hooks.presence(body);
+      case "closing": return this.#closing(body);
+      default: return undefined;
+    }
+  }
+
+  #welcome({ member, token, tail }) {
+    this.member = member;
+    this.#tail = tail;
+    this.#answerBy = 0;
+    sessionStorage.setItem(this.#storageKey, JSON.stringify({ member, token }));
+    this.clock.hurry(localNow());
+    this.#ping();
+    this.#set("catching_up");
+    this.caughtUp(this.#hooks.cursor());
+  }
+
+  #answered(counter, then) {
+    const ask = this.#asks.get(counter);
+    if (!ask) return;
+    this.#asks.delete(counter);
+    then(ask);
+  }
+
+  #refused(refused) {
+    if (refused.counter !== null) {
+      this.#answered(refused.counter, (ask) => this.#hooks.refused(refused, ask));
+      return;
+    }
+    if (this.status === "live" || this.status === "catching_up") {
+      this.#hooks.refused(refused, null);
+      return;
+    }
+    const kind = typeof refused.refusal === "string" ? refused.refusal : Object.keys(refused.refusal)[0];
+    // What we hold or claim may be of a party that was here before; once, come as a stranger.
+    if ((kind === "ahead" || this.#resume) && !this.#freshTry && kind !== "name_taken" && kind !== "wrong_version") {
+      this.#freshTry = true;
+      sessionStorage.removeItem(this.#storageKey);
+      this.#hooks.start_over();
+      this.#dial();
+      return;
+    }
+    this.#end(refused.sentence, "idle"); // another name or link may be tried
+  }
+
+  #closing(why) {
+    const sentence = CLOSINGS[why] ?? "The host closed the connection.";
+    if (FINAL.has(why)) {
+      if (this.status !== "idle") this.#end(sentence);
+    } else {
+      this.#lose(sentence);
+    }
+  }
+
+  #pong(pong, now) {
+    this.#answerBy = 0;
+    if (!this.clock.pong(pong, now)) return;
+    this.roundTrip = now - pong.t0 - (pong.t2 - pong.t1);
+    this.#hooks.clock();
+  }
+
+  #ping() {
+    clearTimeout(this.#pingTimer);
+    const t0 = this.clock.ping(localNow());
+    if (t0 !== null) this.#send({ ping: { t0 } });
+    const wait = Math.max(10, (this.clock.nextPingAt - localNow()) / 1000);
+    this.#pingTimer = setTimeout(() => this.#ping(), wait);
+  }
+
+  /** Visible again, online again, awake again: trust nothing until an answer came. */
+  #returned() {
+    if (this.status === "lost") this.#dial();
+    if (this.status !== "live" && this.status !== "catching_up") return;
+    const now = localNow();
+    this.#answerBy = now + RETURN_MICROS;
+    this.clock.hurry(now);
+    this.#ping();
+  }
+
+  #tick() {
+    const now = localNow();
+    const late = now - this.#tickAt > 3 * TICK_MILLIS * 1000;
+    this.#tickAt = now;
+    const gap = Date.now() - performance.now();
+    const jumped = Math.abs(gap - this.#wallGap) > JUMP_MILLIS;
+    this.#wallGap = gap;
+    if (jumped) this.clock.discard(now);
+    if (jumped || late) {
+      // A throttled or sleeping page heard nothing because it did not run; the silence is no evidence.
+      this.#heardAt = now;
+      this.#returned();
+      return;
+    }
+    const open = this.status === "live" || this.status === "catching_up";
+    const silent = open && now - this.#heardAt > SILENCE_MICROS;
+    if (silent || (this.#answerBy > 0 && now > this.#answerBy)) this.#lose("The host does not answer.");
+    else if (this.redialAt > 0) this.#hooks.status(); // the count-down
+  }
+}

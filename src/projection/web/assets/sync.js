@@ -1,0 +1,292 @@
+// What the player should do about its drift: hold, slew or step. A port of the program's
+// `engine/sync/controller.rs`; the reasons for the numbers stand there.
+//
+// Rules it keeps: it decides on the median of five samples and never on less than their
+// spread; a slew is one dead-beat pulse, then rest; what it sees after each act teaches it
+// this player's start and seek latency and whether it honours fine rates; steps are spaced
+// by a cool-down of 5 s that doubles to 40 s, and three useless ones end stepping.
+// Times in microseconds, rates of the room in thousandths.
+
+const WINDOW = 5;
+/** Half of the program's: a file's clock in a browser was measured to stray 0.1 ms at rest. */
+const DEAD_ZONE = 1_000;
+const STEP_PAST = 1_000_000;
+const STEP_PAST_SLEWLESS = 450_000;
+const SLEW_MAX = 0.05;
+const SLEW_MIN = 0.005;
+const PULSE = 1_000_000;
+/** Up to this drift the pulse is fine: slower, and so small that no ear hears it … */
+const FINE_PAST = 50_000;
+/** … at most a sixth of a semitone, for players that then need not keep the pitch (see `player/file.js`). */
+export const FINE_MAX = 0.01;
+const SETTLE = 300_000;
+const READ_BACK_AFTER = 250_000;
+const PULSE_ASTRAY = 100_000;
+const JUDGED_PAST = 10_000;
+const COOL_MIN = 5_000_000;
+const COOL_MAX = 40_000_000;
+const CALM = 60_000_000;
+const USELESS_MAX = 3;
+const BAD_PULSES_MAX = 2;
+const START_MAX = 1_000_000;
+const START_LESSON_MAX = 500_000;
+const SEEK_MAX = 5_000_000;
+const SEEK_FIRST = 150_000;
+const PRIME_FIRST = 400_000;
+const PRIME_MIN = 100_000;
+
+const HOLD = Object.freeze({ order: "hold" });
+const REST = Object.freeze({ order: "rest" });
+
+/** A latency that is learned: wholly from the first measurement, then by halves. */
+class Latency {
+  known = false;
+  constructor(micros) {
+    this.micros = micros;
+  }
+  learn(late, longest) {
+    const learned = this.micros + Math.trunc(late / (this.known ? 2 : 1));
+    this.micros = Math.min(Math.max(learned, 0), longest);
+    this.known = true;
+  }
+}
+
+/** One player's controller. Made with the player and kept as long as it. */
+export class Controller {
+  #state = { name: "watching" };
+  #window = [];
+  #uneasy = false;
+  #lesson = null;
+  #room = 1000;
+  /** A start from a standing frame, and one right after a seek, which takes a decoder longer. */
+  #starts = { start: new Latency(0), seek_start: new Latency(0) };
+  #seek = new Latency(SEEK_FIRST);
+  #prime = PRIME_FIRST;
+  #slewless = false;
+  #badPulses = 0;
+  #cool = COOL_MIN;
+  #stepFrom = 0;
+  #steppedAt = null;
+  #useless = 0;
+  #gaveUp = false;
+  #slewMin;
+
+  /** `slewMin`: the finest change of rate worth asking this player for. */
+  constructor(slewMin = SLEW_MIN) {
+    this.#slewMin = Math.max(SLEW_MIN, slewMin);
+  }
+
+  /**
+   * The room did something to the player: what was seen before no longer counts.
+   * `by`: "start", "seek_start", "late_start", "seek" or "other".
+   */
+  disturbed(now, by, room) {
+    this.#room = room;
+    this.#lesson = by === "other" ? null : { of: by };
+    this.#cool = COOL_MIN;
+    this.#stepFrom = now;
+    this.#steppedAt = null;
+    this.#useless = 0;
+    this.#gaveUp = false;
+    this.#settle(now);
+  }
+
+  /** Another film: fine rates are worth trying again. */
+  newFilm(now, room) {
+    this.disturbed(now, "other", room);
+    this.#slewless = false;
+    this.#badPulses = 0;
+  }
+
+  /** How long before its time a start (`start` or `seek_start`) must be ordered. */
+  startLatency(kind) { return this.#starts[kind].micros; }
+  get seekLatency() { return this.#seek.micros; }
+  /** How far ahead of the line to aim when a start comes late. */
+  get primeLatency() { return this.#prime; }
+  get slewless() { return this.#slewless; }
+
+  /** The rate to play at now, as a factor of the film's own speed. */
+  get rate() {
+    const room = this.#room / 1000;
+    return this.#state.name === "pulsing" ? room * this.#state.factor : room;
+  }
+
+  /** When `tick` must be called, or null. */
+  get deadline() {
+    return this.#state.name === "pulsing" ? this.#state.until : null;
+  }
+
+  /** How soon the next sample is wanted. */
+  get cadence() {
+    switch (this.#state.name) {
+      case "settling": return 100_000;
+      case "pulsing": return 250_000;
+      default: return this.#uneasy || this.#window.length < WINDOW ? 100_000 : 500_000;
+    }
+  }
+
+  /** Ends a pulse whose time has come. */
+  tick(now) {
+    if (this.#state.name !== "pulsing" || now < this.#state.until) return HOLD;
+    this.#lesson = { of: "pulse", before: this.#state.drift };
+    this.#settle(now);
+    return REST;
+  }
+
+  /** One sample: `{ drift, rate }` of a running film, "busy" or "broken"; what to do about it. */
+  observe(now, sight) {
+    if (this.deadline !== null && now >= this.deadline) return this.tick(now);
+    if (sight === "busy") return this.#interrupted(now, false);
+    if (sight === "broken") return this.#interrupted(now, true);
+    if (this.#state.name === "pulsing") return this.#during(now, sight.drift, sight.rate);
+    if (this.#state.name === "settling") {
+      if (now < this.#state.until) return HOLD;
+      this.#state = { name: "watching" };
+      this.#window = [];
+    }
+    return this.#watch(now, sight.drift);
+  }
+
+  #settle(now) {
+    this.#window = [];
+    this.#uneasy = false;
+    this.#state = { name: "settling", until: now + SETTLE };
+  }
+
+  #interrupted(now, broken) {
+    const pulsing = this.#state.name === "pulsing";
+    if (pulsing && broken) this.#badPulse();
+    // A seek's latency includes refilling; a start's and a pulse's effect do not.
+    if (broken && (this.#lesson?.of in this.#starts || this.#lesson?.of === "pulse")) this.#lesson = null;
+    this.#settle(now);
+    return pulsing ? REST : HOLD;
+  }
+
+  #watch(now, drift) {
+    if (this.#window.length === WINDOW) this.#window.shift();
+    this.#window.push(drift);
+    if (this.#window.length < WINDOW) return HOLD;
+    const sorted = [...this.#window].sort((a, b) => a - b);
+    const median = sorted[(WINDOW - 1) / 2];
+    const spread = sorted[WINDOW - 1] - sorted[0];
+    const zone = Math.max(DEAD_ZONE, spread);
+    if (this.#lesson) {
+      const lesson = this.#lesson;
+      this.#lesson = null;
+      this.#learn(lesson, median, zone);
+    }
+    const off = Math.abs(drift);
+    this.#uneasy = off > DEAD_ZONE && (off > zone || spread > DEAD_ZONE);
+    if (Math.abs(median) <= zone) {
+      this.#calm(now);
+      return HOLD;
+    }
+    const stepPast = this.#slewless ? STEP_PAST_SLEWLESS : STEP_PAST;
+    if (Math.abs(median) > stepPast) return this.#step(now, median);
+    if (this.#slewless) {
+      this.#calm(now);
+      return HOLD;
+    }
+    return this.#pulse(now, median);
+  }
+
+  /** A long time without a step forgives the earlier ones. */
+  #calm(now) {
+    if (this.#steppedAt !== null && now - this.#steppedAt >= CALM) {
+      this.#cool = COOL_MIN;
+      this.#steppedAt = null;
+      this.#useless = 0;
+    }
+  }
+
+  #step(now, drift) {
+    if (this.#gaveUp) return HOLD;
+    if (this.#useless >= USELESS_MAX) {
+      this.#gaveUp = true;
+      return { order: "give_up" };
+    }
+    if (now < this.#stepFrom) return HOLD;
+    this.#stepFrom = now + this.#cool;
+    this.#cool = Math.min(this.#cool * 2, COOL_MAX);
+    this.#steppedAt = now;
+    this.#lesson = { of: "step", before: drift };
+    this.#settle(now);
+    return { order: "step", lead: this.#seek.micros };
+  }
+
+  /** One dead-beat pulse: (factor − 1) · room rate · time = −drift. */
+  #pulse(now, drift) {
+    const room = this.#room / 1000;
+    const most = Math.max(this.#slewMin, Math.abs(drift) <= FINE_PAST ? FINE_MAX : SLEW_MAX);
+    const wanted = Math.min(Math.max(Math.abs(drift) / (room * PULSE), this.#slewMin), most);
+    const change = drift > 0 ? -wanted : wanted;
+    const lasts = Math.floor(-drift / (room * change));
+    this.#state = {
+      name: "pulsing", from: now, until: now + lasts, factor: 1 + change, drift, unlike: 0,
+    };
+    this.#window = [];
+    return { order: "slew", factor: 1 + change, lasts };
+  }
+
+  #during(now, drift, rate) {
+    const pulse = this.#state;
+    const ran = now - pulse.from;
+    if (ran < READ_BACK_AFTER) return HOLD;
+    const room = this.#room / 1000;
+    const change = room * (pulse.factor - 1);
+    if (Math.abs(rate - room - change) > Math.abs(change) / 2) {
+      pulse.unlike += 1;
+      if (pulse.unlike >= 2) {
+        this.#slewless = true;
+        this.#settle(now);
+        return REST;
+      }
+    }
+    const cancelled = Math.trunc(change * ran);
+    const astray = Math.abs(drift - (pulse.drift + cancelled));
+    // A player that ignores rates strays as the pulse goes on; that is judged at the end.
+    const ignored = Math.abs(drift - pulse.drift) <= JUDGED_PAST;
+    if (astray > PULSE_ASTRAY && !ignored) {
+      this.#settle(now);
+      return REST;
+    }
+    return HOLD;
+  }
+
+  #badPulse() {
+    this.#badPulses += 1;
+    if (this.#badPulses >= BAD_PULSES_MAX) this.#slewless = true;
+  }
+
+  #learn(lesson, drift, zone) {
+    // Behind by `drift` of film means late by so much time.
+    const late = Math.trunc((-drift * 1000) / this.#room);
+    switch (lesson.of) {
+      case "start":
+      case "seek_start":
+        if (Math.abs(drift) <= START_LESSON_MAX) this.#starts[lesson.of].learn(late, START_MAX);
+        break;
+      case "late_start":
+        // Too little time set aside shows as a late start; too much does not, so it is given back bit by bit.
+        this.#prime = late > zone
+          ? Math.min(this.#prime + late, SEEK_MAX)
+          : Math.max(this.#prime - Math.trunc(this.#prime / 10), PRIME_MIN);
+        break;
+      case "seek":
+        this.#seek.learn(late, SEEK_MAX);
+        break;
+      case "step":
+        this.#useless = Math.abs(drift) * 2 > Math.abs(lesson.before) ? this.#useless + 1 : 0;
+        this.#seek.learn(late, SEEK_MAX);
+        break;
+      case "pulse": {
+        const before = Math.abs(lesson.before);
+        if (before < JUDGED_PAST || before < 4 * zone) return;
+        const cancelled = (lesson.before - drift) * Math.sign(lesson.before);
+        if (cancelled * 4 < before) this.#badPulse();
+        else if (cancelled * 2 > before) this.#badPulses = 0;
+        break;
+      }
+    }
+  }
+}

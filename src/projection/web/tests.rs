@@ -1,0 +1,293 @@
+use super::*;
+use std::collections::BTreeMap;
+
+fn text(name: &str) -> &'static str {
+    let (_, _, bytes) = FILES.iter().find(|(file, _, _)| *file == name).unwrap();
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// The files whose text a browser obeys.
+fn sources() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FILES.iter().map(|(name, _, _)| (*name, text(name)))
+}
+
+/// What stands between `before` and the next `after`, everywhere in `text`.
+fn between<'a>(
+    text: &'static str,
+    before: &'a str,
+    after: char,
+) -> impl Iterator<Item = &'static str> + use<'a> {
+    text.split(before)
+        .skip(1)
+        .filter_map(move |rest| rest.split(after).next())
+}
+
+#[test]
+fn every_file_in_the_folder_is_served_and_no_other() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/projection/web/assets");
+    let mut found = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(&root).unwrap();
+                found.push(name.to_str().unwrap().replace('\\', "/"));
+            }
+        }
+    }
+    found.sort();
+    let mut served: Vec<&str> = FILES.iter().map(|(name, _, _)| *name).collect();
+    served.sort_unstable();
+    assert_eq!(found, served);
+}
+
+#[test]
+fn everything_the_page_refers_to_is_served() {
+    for before in ["src=\"", "href=\""] {
+        for path in between(text(INDEX), before, '"') {
+            assert!(asset(path).is_some(), "index.html refers to {path}");
+        }
+    }
+    for (name, source) in sources().filter(|(name, _)| name.ends_with(".js")) {
+        for import in between(source, " from \"", '"') {
+            let inner = name.starts_with("player/");
+            let file = match (import.strip_prefix("../"), import.strip_prefix("./")) {
+                (Some(up), _) if inner => up.to_owned(),
+                (None, Some(beside)) if inner => format!("player/{beside}"),
+                (None, Some(beside)) => beside.to_owned(),
+                _ => panic!("{name} imports {import}"),
+            };
+            assert!(
+                asset(&format!("/assets/{file}")).is_some(),
+                "{name} imports {import}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_element_asked_for_by_name_is_in_the_page() {
+    let ids: Vec<&str> = between(text(INDEX), " id=\"", '"').collect();
+    for (name, source) in sources() {
+        for id in between(source, "$(\"", '"') {
+            assert!(ids.contains(&id), "{name} asks for #{id}");
+        }
+    }
+}
+
+#[test]
+fn nothing_outside_the_table_is_served() {
+    for path in [
+        "",
+        "/index.html",
+        "/assets/",
+        "/assets/index.html",
+        "/assets/../mod.rs",
+        "/assets//app.js",
+        "/assets/player/",
+        "app.js",
+        "/app.js",
+    ] {
+        assert_eq!(asset(path), None, "{path}");
+    }
+    assert_eq!(asset("/").unwrap().content_type, HTML);
+    assert_eq!(asset("/assets/app.js").unwrap().content_type, JS);
+    assert_eq!(asset("/assets/player/file.js").unwrap().content_type, JS);
+}
+
+#[test]
+fn tags_differ_where_bytes_do() {
+    let app = asset("/assets/app.js").unwrap();
+    assert_eq!(Some(app), asset("/assets/app.js"));
+    assert_ne!(app.etag, asset("/assets/net.js").unwrap().etag);
+    assert!(app.etag.starts_with('"') && app.etag.ends_with('"') && app.etag.len() == 34);
+}
+
+#[test]
+fn no_text_becomes_markup_or_code() {
+    const BANNED: &[&str] = &[
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "DOMParser",
+        "createContextualFragment",
+        "setHTML",
+        "srcdoc",
+        "eval(",
+        "new Function",
+        "import(",
+        "javascript:",
+        "style=\"",
+        " onclick=",
+        " onload=",
+        "document.cookie",
+    ];
+    for (name, source) in sources() {
+        for banned in BANNED {
+            assert!(!source.contains(banned), "{name} has {banned}");
+        }
+    }
+    for script in between(text(INDEX), "<script", '>') {
+        assert!(script.contains(" src=\""), "an inline script: {script}");
+    }
+}
+
+#[test]
+fn the_page_reaches_no_host_but_its_own_and_the_players() {
+    const KNOWN: &[&str] = &[
+        "http://www.w3.org/2000/svg",
+        "https://www.youtube-nocookie.com",
+        "https://www.youtube.com",
+    ];
+    for (name, source) in sources() {
+        for scheme in ["https://", "http://", "wss://", "ws://"] {
+            for (place, _) in source.match_indices(scheme) {
+                let rest = &source[place..];
+                let literal =
+                    rest[scheme.len()..].starts_with(|first: char| first.is_ascii_alphanumeric());
+                // `http://host:port/#…` explains the link's shape in a comment.
+                let known = KNOWN.iter().any(|known| rest.starts_with(known))
+                    || rest.starts_with("http://host:port");
+                let room = rest.starts_with("https://www.youtube") && !name.ends_with(".js");
+                assert!(
+                    !literal || (known && !room),
+                    "{name}: {}",
+                    rest.lines().next().unwrap()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_policy_lets_in_the_page_its_socket_and_the_players_only() {
+    let headers: BTreeMap<_, _> = headers(
+        "seance.lan:8080",
+        MediaHosts::These(&["films.example", "bad host; script-src *"]),
+    )
+    .into_iter()
+    .collect();
+    let policy = &headers["content-security-policy"];
+    let directives: BTreeMap<&str, &str> = policy
+        .split("; ")
+        .map(|directive| directive.split_once(' ').unwrap())
+        .collect();
+    assert_eq!(directives["default-src"], "'none'");
+    assert_eq!(directives["script-src"], "'self'");
+    assert_eq!(directives["style-src"], "'self'");
+    assert_eq!(
+        directives["connect-src"],
+        "'self' ws://seance.lan:8080 wss://seance.lan:8080"
+    );
+    assert_eq!(
+        directives["media-src"],
+        "'self' blob: https://films.example http://films.example"
+    );
+    assert_eq!(directives["frame-src"], PLAYERS.join(" "));
+    assert_eq!(directives["frame-ancestors"], "'none'");
+    assert_eq!(directives["require-trusted-types-for"], "'script'");
+    assert_eq!(directives["trusted-types"], "'none'");
+    assert_eq!(headers["referrer-policy"], "no-referrer");
+    assert!(
+        headers["permissions-policy"]
+            .contains("autoplay=(self \"https://www.youtube-nocookie.com\"")
+    );
+}
+
+#[test]
+fn a_host_that_is_none_changes_no_policy() {
+    for host in [
+        "a b",
+        "x; script-src *",
+        "'unsafe-inline'",
+        "h\r\nset-cookie: a",
+        "",
+    ] {
+        let headers = headers(host, MediaHosts::These(&[]));
+        let (_, policy) = &headers[0];
+        assert!(
+            policy.contains("connect-src 'self'; media-src 'self' blob:; "),
+            "{host:?}: {policy}"
+        );
+    }
+}
+
+mod contrast {
+    use super::*;
+
+    const SURFACES: [&str; 3] = ["room", "panel", "raised"];
+
+    /// The colours of one block of the stylesheet by token.
+    fn palette(selector: &str) -> BTreeMap<&'static str, [f64; 3]> {
+        let css = text("style.css");
+        let block = between(css, selector, '}').next().unwrap();
+        block
+            .lines()
+            .filter_map(|line| {
+                line.trim()
+                    .strip_prefix("--")?
+                    .strip_suffix(';')?
+                    .split_once(": #")
+            })
+            .map(|(token, hex)| {
+                let channel = |from: usize| {
+                    f64::from(u8::from_str_radix(&hex[from..from + 2], 16).unwrap()) / 255.0
+                };
+                (token, [channel(0), channel(2), channel(4)])
+            })
+            .collect()
+    }
+
+    /// WCAG 2.2's relative luminance.
+    fn luminance(colour: [f64; 3]) -> f64 {
+        let [red, green, blue] = colour.map(|value| {
+            if value <= 0.04045 {
+                value / 12.92
+            } else {
+                ((value + 0.055) / 1.055).powf(2.4)
+            }
+        });
+        0.2126 * red + 0.7152 * green + 0.0722 * blue
+    }
+
+    fn contrast(a: [f64; 3], b: [f64; 3]) -> f64 {
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn the_formula_is_the_standards() {
+        assert_eq!(contrast([0.0; 3], [1.0; 3]), 21.0);
+        assert_eq!(contrast([1.0; 3], [1.0; 3]), 1.0);
+    }
+
+    #[test]
+    fn every_text_can_be_read_on_every_surface_in_both_themes() {
+        for theme in [":root {", ":root[data-theme=\"light\"] {"] {
+            let palette = palette(theme);
+            let members: Vec<String> = (0..12).map(|number| format!("member-{number}")).collect();
+            let coloured = ["accent", "good", "warn", "bad", "info"];
+            let coloured = coloured
+                .into_iter()
+                .chain(members.iter().map(String::as_str));
+            let wanted = [("text", 13.0), ("muted", 6.0)]
+                .into_iter()
+                .chain(coloured.map(|token| (token, 5.0)));
+            for (token, least) in wanted {
+                for surface in SURFACES {
+                    let found = contrast(palette[token], palette[surface]);
+                    assert!(
+                        found >= least,
+                        "{theme} {token} on {surface}: {found:.2} < {least}"
+                    );
+                }
+            }
+            let button = contrast(palette["accent-ink"], palette["accent-fill"]);
+            assert!(button >= 7.0, "{theme} the primary button: {button:.2}");
+        }
+    }
+}
