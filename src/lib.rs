@@ -2,7 +2,15 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs, missing_debug_implementations)]
 
+#[cfg(feature = "server")]
+pub mod broadcast;
+#[cfg(feature = "server")]
+pub mod cli;
 pub mod engine;
+#[cfg(feature = "server")]
+pub mod log;
+#[cfg(feature = "server")]
+pub mod net;
 #[cfg(feature = "server")]
 pub mod os;
 #[cfg(feature = "server")]

@@ -1,2 +1,7 @@
-//! The program's entrance.
-fn main() {}
+//! The program's entrance: everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    seance::cli::run()
+}

@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::engine::clock::stamp::Lamport;
 use crate::engine::event::{Body, Client, Departure, Event, Header, Role, Via};
 use crate::engine::fold::RoomState;
 use crate::engine::fold::roster::Known;
@@ -30,10 +31,6 @@ pub const LEAD_MAX: Micros = Micros::from_millis(1_500);
 
 /// Answers without an event remembered for retries, per member: more than a client has in flight.
 const MEMOS_KEPT: usize = 32;
-
-/// How far a client's stamp may run ahead of the room's: an honest clock only
-/// leads by its own unanswered intents, and a wild one must not use the numbers up.
-const STAMP_LEAD_MAX: u64 = 1 << 20;
 
 /// Films longer than this are a mistake or an attack; live streams have no length at all.
 const DURATION_MAX: Micros = Micros::from_secs(48 * 3_600);
@@ -262,6 +259,7 @@ fn free(state: &RoomState, name: &Name, except: Option<MemberId>) -> Result<(), 
 pub struct Sequencer {
     state: RoomState,
     epoch: Epoch,
+    lamport: Lamport,
     /// Answers that left no event: refusals, and accepted intents that found everything as they wanted it.
     memos: BTreeMap<MemberId, BTreeMap<u64, Option<Refusal>>>,
 }
@@ -272,6 +270,7 @@ impl Sequencer {
         let mut this = Self {
             state: RoomState::default(),
             epoch: Epoch::new(1),
+            lamport: Lamport::default(),
             memos: BTreeMap::new(),
         };
         let bodies = vec![
@@ -296,6 +295,7 @@ impl Sequencer {
         let gap = now.at - alive;
         let mut this = Self {
             epoch: state.epoch.next(),
+            lamport: Lamport::after(state.stamp),
             state,
             memos: BTreeMap::new(),
         };
@@ -435,13 +435,12 @@ impl Sequencer {
         bodies
             .into_iter()
             .map(|body| {
-                let ceiling = Stamp::new(self.state.stamp.get().saturating_add(STAMP_LEAD_MAX));
-                let seen = ask.map_or(Stamp::default(), |ask| ask.stamp.min(ceiling));
+                let seen = ask.map_or(Stamp::default(), |ask| ask.stamp);
                 let seq = self.state.tail();
                 let header = Header {
                     seq,
                     epoch: self.epoch,
-                    stamp: self.state.stamp.max(seen).next(),
+                    stamp: self.lamport.next(seen),
                     at: now.at,
                     wall: now.wall,
                     by,

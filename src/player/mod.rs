@@ -7,6 +7,9 @@
 //! [`Notice`]; what its *user* does on it is reported exactly once; a lost
 //! player says [`Notice::Lost`] once and then fails every call at once.
 
+#[cfg(feature = "browser")]
+pub mod browser;
+
 use std::future::Future;
 
 use crate::engine::media::Media;
@@ -101,3 +104,7 @@ pub trait Player: Send + 'static {
     /// Closes the player for good and cleans up after it.
     fn close(self) -> impl Future<Output = ()> + Send;
 }
+
+pub mod contract;
+pub mod driver;
+pub mod mock;

@@ -3,5 +3,8 @@
 //! [`view`] folds events into what people read; the window, the terminal and
 //! the page each show it in their own way. [`web`] is the page.
 
+#[cfg(feature = "gui")]
+pub mod gui;
+pub mod terminal;
 pub mod view;
 pub mod web;

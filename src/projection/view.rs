@@ -1,18 +1,21 @@
 //! What one member sees of a party, as plain data for any screen.
 //!
-//! [`View`] is a snapshot to draw from; [`Story`] turns events into the lines
+//! [`View`] is a snapshot to draw from; [`line`] turns an event into the line
 //! people read. Neither is a second truth: both are rebuilt from events.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use crate::engine::clock::offset::Estimate;
 use crate::engine::event::{Body, Departure, Event};
 use crate::engine::fold::RoomState;
 use crate::engine::id::{MemberId, Seq};
 use crate::engine::media::Media;
 use crate::engine::presence::Report;
 use crate::engine::unit::{LocalTime, MediaTime, Micros, SessionTime};
+use crate::net::client::News;
+use crate::player::driver::{Film, Goal};
 
 /// How the connection to the room stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +90,70 @@ impl View {
     }
 }
 
+impl View {
+    /// Takes in one piece of news. Returns the line it added to the story, if it added one.
+    pub fn take(&mut self, news: &News) -> Option<Entry> {
+        match news {
+            News::Dialling => {
+                if self.me.is_none() {
+                    self.link = Link::Connecting;
+                }
+                None
+            }
+            News::Welcomed(welcome) => {
+                self.me = Some(welcome.member);
+                self.link = Link::CatchingUp;
+                None
+            }
+            News::CaughtUp => {
+                self.link = Link::Live;
+                None
+            }
+            News::Applied(event) => {
+                let entry = line(&self.state, event);
+                Arc::make_mut(&mut self.state).apply(event);
+                if let Some(entry) = &entry {
+                    Arc::make_mut(&mut self.story).push(entry.clone());
+                }
+                entry
+            }
+            News::Accepted { .. } => None,
+            News::Refused(refused) => {
+                self.trouble = Some(refused.sentence.as_str().into());
+                None
+            }
+            News::Presence(all) => {
+                self.presence = Arc::new(all.iter().map(|one| (one.member, one.report)).collect());
+                None
+            }
+            News::Lost(why) => {
+                self.link = Link::Lost(why.clone());
+                self.presence = Arc::default();
+                None
+            }
+            News::Over(why) => {
+                self.link = Link::Over(why.clone());
+                None
+            }
+        }
+    }
+
+    /// What this member's own player should be doing.
+    pub fn goal(&self, clock: Option<Estimate>) -> Goal {
+        let timeline = &self.state.timeline;
+        Goal {
+            film: timeline.current().map(|(item, known)| Film {
+                item,
+                media: known.media.clone(),
+                start: known.start,
+            }),
+            anchor: timeline.anchor,
+            duration: timeline.duration(),
+            clock,
+        }
+    }
+}
+
 /// What kind of line an [`Entry`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -117,93 +184,88 @@ pub struct Entry {
     pub text: String,
 }
 
-/// Turns events into lines, in order.
-#[derive(Clone, Debug, Default)]
-pub struct Story;
-
-impl Story {
-    /// The line an event makes, given the state *before* it; `None` for events nobody needs to read.
-    pub fn line(before: &RoomState, event: &Event) -> Option<Entry> {
-        let header = &event.header;
-        let by = header.by;
-        let named = |member: Option<MemberId>| match member {
-            Some(member) => before.roster.name(member).to_owned(),
-            None => "The room".to_owned(),
-        };
-        let mut name = named(by);
-        let mut kind = Kind::System;
-        let mut moment = before.timeline.position(header.at);
-        let text = match &event.body {
-            Body::Opened { title, .. } => format!("“{title}” was opened"),
-            Body::EpochStarted { gap } if *gap == Micros::ZERO => return None,
-            Body::EpochStarted { gap } => format!("The host was away for {}", span(*gap)),
-            Body::Joined {
-                member,
-                name: called,
-                ..
-            } => {
-                name = called.as_str().to_owned();
-                let back = before.roster.get(*member).is_some();
-                format!("{called} {}", if back { "is back" } else { "joined" })
+/// The line an event makes, given the state *before* it; `None` for events nobody needs to read.
+pub fn line(before: &RoomState, event: &Event) -> Option<Entry> {
+    let header = &event.header;
+    let by = header.by;
+    let named = |member: Option<MemberId>| match member {
+        Some(member) => before.roster.name(member).to_owned(),
+        None => "The room".to_owned(),
+    };
+    let mut name = named(by);
+    let mut kind = Kind::System;
+    let mut moment = before.timeline.position(header.at);
+    let text = match &event.body {
+        Body::Opened { title, .. } => format!("“{title}” was opened"),
+        Body::EpochStarted { gap } if *gap == Micros::ZERO => return None,
+        Body::EpochStarted { gap } => format!("The host was away for {}", span(*gap)),
+        Body::Joined {
+            member,
+            name: called,
+            ..
+        } => {
+            name = called.as_str().to_owned();
+            let back = before.roster.get(*member).is_some();
+            format!("{called} {}", if back { "is back" } else { "joined" })
+        }
+        Body::Left { member, reason } => {
+            name = named(Some(*member));
+            match reason {
+                Departure::Quit => format!("{name} left"),
+                Departure::Lost => format!("{name} lost the connection"),
+                Departure::Dropped => format!("{name} was disconnected"),
+                Departure::Ended => format!("{name} was there until the end"),
             }
-            Body::Left { member, reason } => {
-                name = named(Some(*member));
-                match reason {
-                    Departure::Quit => format!("{name} left"),
-                    Departure::Lost => format!("{name} lost the connection"),
-                    Departure::Dropped => format!("{name} was disconnected"),
+        }
+        Body::Renamed { name: called, .. } => format!("{name} is now called {called}"),
+        Body::MediaSet {
+            media,
+            title,
+            start,
+            ..
+        } => {
+            moment = *start;
+            let what = title
+                .as_ref()
+                .map_or_else(|| media.label(), ToString::to_string);
+            let mut text = format!("{name} loaded {what}");
+            if *start > MediaTime::ZERO {
+                let _ = write!(text, " from {start}");
+            }
+            text
+        }
+        Body::Measured { .. } => return None,
+        Body::Played { position, .. } => {
+            moment = *position;
+            format!("{name} pressed play at {position}")
+        }
+        Body::Paused { position } => {
+            moment = *position;
+            match (by, header.cause) {
+                (None, Some(_)) => {
+                    format!("Paused at {position}, where the host was last seen")
                 }
+                _ => format!("{name} paused at {position}"),
             }
-            Body::Renamed { name: called, .. } => format!("{name} is now called {called}"),
-            Body::MediaSet {
-                media,
-                title,
-                start,
-                ..
-            } => {
-                moment = *start;
-                let what = title
-                    .as_ref()
-                    .map_or_else(|| media.label(), ToString::to_string);
-                let mut text = format!("{name} loaded {what}");
-                if *start > MediaTime::ZERO {
-                    let _ = write!(text, " from {start}");
-                }
-                text
-            }
-            Body::Measured { .. } => return None,
-            Body::Played { position, .. } => {
-                moment = *position;
-                format!("{name} pressed play at {position}")
-            }
-            Body::Paused { position } => {
-                moment = *position;
-                match (by, header.cause) {
-                    (None, Some(_)) => {
-                        format!("Paused at {position}, where the host was last seen")
-                    }
-                    _ => format!("{name} paused at {position}"),
-                }
-            }
-            Body::Seeked { position, .. } => format!("{name} went from {moment} to {position}"),
-            Body::RateSet { rate, .. } => format!("{name} set the speed to {rate}"),
-            Body::Said { text, moment: then } => {
-                moment = *then;
-                kind = Kind::Talk;
-                text.as_str().to_owned()
-            }
-        };
-        Some(Entry {
-            seq: header.seq,
-            at: header.at,
-            moment,
-            wall: header.wall,
-            by,
-            name,
-            kind,
-            text,
-        })
-    }
+        }
+        Body::Seeked { position, .. } => format!("{name} went from {moment} to {position}"),
+        Body::RateSet { rate, .. } => format!("{name} set the speed to {rate}"),
+        Body::Said { text, moment: then } => {
+            moment = *then;
+            kind = Kind::Talk;
+            text.as_str().to_owned()
+        }
+    };
+    Some(Entry {
+        seq: header.seq,
+        at: header.at,
+        moment,
+        wall: header.wall,
+        by,
+        name,
+        kind,
+        text,
+    })
 }
 
 /// A length of time as people say it: `4 s`, `12 min`, `3 h 5 min`.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 const CONTEXT: &str = "seance 2026 event chain v1";
 
 /// What a record commits to: itself and everything before it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Link([u8; 32]);
 

@@ -107,8 +107,10 @@ pub enum Departure {
     Quit,
     /// Their connection ended without a word, or fell silent.
     Lost,
-    /// They were too far behind to be served from memory or broke the protocol's limits.
+    /// They broke the protocol's limits, or came in again from somewhere else.
     Dropped,
+    /// The host closed the party, and they were still there.
+    Ended,
 }
 
 /// What happened. **The order of variants is the stored format: append only, never edit.**

@@ -100,6 +100,11 @@ impl Timeline {
         self.items.get(&item)
     }
 
+    /// Everything that was ever set to play, in order.
+    pub fn items(&self) -> impl Iterator<Item = (ItemId, &Item)> {
+        self.items.iter().map(|(id, item)| (*id, item))
+    }
+
     /// How long the item that is on is, where known.
     pub fn duration(&self) -> Option<Micros> {
         self.current()?.1.duration

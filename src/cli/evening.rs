@@ -1,0 +1,257 @@
+//! `seance host` and `seance join`: an evening in a terminal.
+
+use std::io::IsTerminal as _;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use crate::cli::hosting::{self, HostOptions, Hosting};
+use crate::cli::party::{Happening, Party};
+use crate::cli::ticket::Ticket;
+use crate::cli::{HostArgs, JoinArgs};
+use crate::engine::event::{Client, Via};
+use crate::engine::id::MemberId;
+use crate::engine::intent::Intent;
+use crate::engine::text::for_terminal;
+use crate::log::store::Home;
+use crate::net::client::{self, News};
+use crate::net::link::JoinLink;
+use crate::os;
+use crate::projection::terminal::words::{self, Command};
+use crate::projection::terminal::{self, Style};
+
+/// The folder, in the home, of Chrome's own profile for Séance: logins there last.
+pub(super) const CHROME_PROFILE: &str = "chrome";
+
+/// Typed lines that may wait: more than anybody pastes.
+const LINES_MAX: usize = 256;
+
+/// Hosts a party until told to stop.
+pub(super) async fn host(args: HostArgs) -> Result<()> {
+    let home = Home::open()?;
+    let style = args.output.style();
+    let name = args.name.clone().unwrap_or_else(default_name);
+    let choice = args.player.choice(home.root().join(CHROME_PROFILE));
+    let hosting = hosting::start(
+        &home,
+        HostOptions {
+            title: args.title.clone(),
+            bind: args.bind,
+            session: args.session.clone(),
+            local_only: false,
+        },
+    )
+    .await?;
+    greet(&hosting, style);
+    let member = client::join(hosting.own_link(), name, Client::Terminal, None);
+    let party = Party::new(member, choice, Some(hosting.link().to_string()));
+    if let Some(url) = args.media {
+        party.ask(Via::Cli, Intent::Load { url }).await;
+    }
+    attend(party, style, None).await;
+    hosting.stop().await;
+    Ok(())
+}
+
+/// Joins a party until told to leave or until it is over.
+pub(super) async fn join(args: JoinArgs) -> Result<()> {
+    let link: JoinLink = args.link.parse()?;
+    let home = Home::open()?;
+    let style = args.output.style();
+    let name = args.name.clone().unwrap_or_else(default_name);
+    let choice = args.player.choice(home.root().join(CHROME_PROFILE));
+    let ticket = Ticket::new(home.root(), link.session, &name);
+    let member = client::join(&link, name, Client::Terminal, ticket.load());
+    let party = Party::new(member, choice, None);
+    let over = attend(party, style, Some(&ticket)).await;
+    match over {
+        // The reason was printed; the exit code says that it was not our own wish.
+        Some(reason) => Err(anyhow::anyhow!(reason)).context("you are not in the party"),
+        None => Ok(()),
+    }
+}
+
+/// The name of whoever is logged in, for those who give none.
+pub(super) fn default_name() -> String {
+    ["USER", "LOGNAME", "USERNAME"]
+        .iter()
+        .find_map(|variable| std::env::var(variable).ok())
+        .filter(|name| !name.trim().is_empty())
+        .unwrap_or_else(|| "Somebody".to_owned())
+}
+
+fn greet(hosting: &Hosting, style: Style) {
+    let link = hosting.link().to_string();
+    match style {
+        Style::Json => {
+            println!(
+                "{}",
+                json!({ "session": hosting.session(), "link": link, "page": hosting.page() })
+            );
+        }
+        Style::Words => {
+            println!(
+                "“{}” is open. Share this link; it opens in any browser, or with `seance join`:\n",
+                for_terminal(hosting.title())
+            );
+            println!("  {link}\n");
+            if std::io::stdout().is_terminal()
+                && let Ok(code) = qrcode::QrCode::new(link.as_bytes())
+            {
+                println!(
+                    "{}\n",
+                    code.render::<qrcode::render::unicode::Dense1x2>()
+                        .quiet_zone(true)
+                        .build()
+                );
+            }
+            println!(
+                "Type play, pause, seek 1:23, load URL, say Hello … or help. quit ends the party."
+            );
+        }
+    }
+}
+
+/// Takes part until the end. Returns why it ended, when that was not this member's own wish.
+async fn attend(mut party: Party, style: Style, ticket: Option<&Ticket>) -> Option<String> {
+    let mut lines = read_lines();
+    let mut stop = std::pin::pin!(told_to_stop());
+    let mut over = None;
+    loop {
+        tokio::select! {
+            happening = party.next() => match happening {
+                None => break,
+                Some(Happening::Player(sentence)) => match style {
+                    Style::Json => println!("{}", json!({ "player": sentence })),
+                    Style::Words => println!("! {}", for_terminal(&sentence)),
+                },
+                Some(Happening::News(news, entry)) => {
+                    if let (News::Welcomed(welcome), Some(ticket)) = (&news, ticket) {
+                        ticket.save(welcome);
+                    }
+                    let line = match style {
+                        Style::Json => terminal::news_json(&news),
+                        Style::Words => entry.as_ref().map(terminal::entry).or_else(|| terminal::news_words(&news)),
+                    };
+                    if let Some(line) = line {
+                        println!("{line}");
+                    }
+                    if let News::Over(reason) = news {
+                        over = Some(reason);
+                        break;
+                    }
+                }
+            },
+            Some(line) = lines.recv() => {
+                if line.trim().is_empty() {
+                    continue;
+                }
+                if obey(&mut party, style, &line).await == Next::Leave {
+                    break;
+                }
+            }
+            () = &mut stop => break,
+        }
+    }
+    party.leave().await;
+    over
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Stay,
+    Leave,
+}
+
+async fn obey(party: &mut Party, style: Style, line: &str) -> Next {
+    let position = party.view().position(os::local_now());
+    let is_json = style == Style::Json && line.trim_start().starts_with('{');
+    let (parsed, via) = if is_json {
+        (words::parse_json(line), Via::Script)
+    } else {
+        (words::parse(line, position), Via::Cli)
+    };
+    match parsed {
+        Ok(Command::Ask(intent)) => party.ask(via, intent).await,
+        Ok(Command::State) => match style {
+            Style::Json => println!("{}", terminal::state_json(&party.view().state)),
+            Style::Words => println!("{}", terminal::state_words(&party.view().state)),
+        },
+        Ok(Command::Who) => who(party, style),
+        Ok(Command::Player) => party.open_player(),
+        Ok(Command::Help) => println!("{}", words::HELP),
+        Ok(Command::Quit) => return Next::Leave,
+        Err(sentence) => match style {
+            Style::Json => println!(
+                "{}",
+                json!({ "refused": { "counter": null, "refusal": "not_understood", "sentence": sentence } })
+            ),
+            Style::Words => println!("! {}", for_terminal(&sentence)),
+        },
+    }
+    Next::Stay
+}
+
+fn who(party: &Party, style: Style) {
+    let view = party.view();
+    let report = |id: MemberId| view.presence.get(&id).copied();
+    for (id, member) in view.state.roster.present() {
+        match style {
+            Style::Json => println!(
+                "{}",
+                json!({ "who": { "member": id, "name": member.name, "role": member.role, "report": report(id) } })
+            ),
+            Style::Words => {
+                let doing = report(id)
+                    .map(|report| terminal::report_words(&report))
+                    .unwrap_or_default();
+                let me = if view.me == Some(id) { " (you)" } else { "" };
+                println!("  {}{me}  {doing}", for_terminal(member.name.as_str()));
+            }
+        }
+    }
+}
+
+/// Standard input, line by line, from a thread of its own: reading it blocks, and its end ends nothing.
+fn read_lines() -> mpsc::Receiver<String> {
+    let (out, lines) = mpsc::channel(LINES_MAX);
+    std::thread::Builder::new()
+        .name("stdin".to_owned())
+        .spawn(move || {
+            for line in std::io::stdin().lines() {
+                let Ok(line) = line else { break };
+                if out.blocking_send(line).is_err() {
+                    return;
+                }
+            }
+            // The sender goes with this thread only when nobody receives any more: the end of input
+            // must not look like the end of the party.
+            std::thread::park();
+        })
+        .expect("the system starts a thread");
+    lines
+}
+
+/// Completes when the system asks the program to end.
+async fn told_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut term), Ok(mut hangup)) = (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::hangup()),
+        ) else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = hangup.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,257 @@
+//! Hosting: the log, the room and the server of one session, opened and closed together.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::broadcast::door::Door;
+use crate::broadcast::hub::Hub;
+use crate::broadcast::room::{self, AliveMark, Beginning, RoomHandle};
+use crate::cli::addresses;
+use crate::engine::event::Role;
+use crate::engine::frame::{self, Closing};
+use crate::engine::id::{Seq, SessionId};
+use crate::engine::replay::Replay;
+use crate::engine::text::Title;
+use crate::log::EventLog;
+use crate::log::store::{Alive, Home, Session};
+use crate::net::link::JoinLink;
+use crate::net::server::{self, Page, Site};
+use crate::os;
+use crate::projection::web::{self, MediaHosts};
+
+/// The port a party listens on where nothing else was asked for.
+pub const PORT: u16 = 7878;
+
+/// Events folded at a time when a past session is opened.
+const FOLD_STEP: usize = 4_096;
+
+/// What to host.
+#[derive(Clone, Debug, Default)]
+pub struct HostOptions {
+    /// What to call a new party.
+    pub title: Option<String>,
+    /// Where to listen; `None` for where the session listened before, or everywhere.
+    pub bind: Option<SocketAddr>,
+    /// A past session to go on with: its id, the beginning of it, or its title.
+    pub session: Option<String>,
+    /// Whether only this machine may reach a new party, where no address is asked for.
+    pub local_only: bool,
+}
+
+/// A session on air.
+#[derive(Debug)]
+pub struct Hosting {
+    room: RoomHandle,
+    title: String,
+    link: JoinLink,
+    page: JoinLink,
+    own: JoinLink,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
+    store: Session,
+}
+
+/// Opens a session, new or past, and puts it on air.
+pub async fn start(home: &Home, options: HostOptions) -> Result<Hosting> {
+    let mut store = match &options.session {
+        Some(text) => {
+            let session = home.find(text)?;
+            home.open_session(session)?
+        }
+        None => {
+            let title = options
+                .title
+                .clone()
+                .unwrap_or_else(|| "Film night".to_owned());
+            home.create_session(Title::new(&title)?.as_str(), os::wall_millis())?
+        }
+    };
+    let bind = options
+        .bind
+        .or_else(|| store.info.bind.as_ref()?.parse().ok());
+    let listener = listen(bind, options.local_only).await?;
+    let bound = listener
+        .local_addr()
+        .context("the port that was just opened has no address")?;
+    store.info.bind = Some(bound.to_string());
+    store.info.protocol = frame::VERSION;
+    store.save_info()?;
+
+    let log: Arc<dyn EventLog> = Arc::clone(&store.log) as _;
+    let beginning = beginning(&store, &log).await?;
+    let title = match &beginning {
+        Beginning::Open { title, .. } => title.to_string(),
+        Beginning::Resume { state, .. } => state
+            .title
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+    };
+    let door = Door::new(*store.key.as_bytes());
+    let session = store.id();
+    let mut alive = store.alive_file()?;
+    let mark = Box::new(move |mark: AliveMark| {
+        if let Err(error) = alive.write(Alive {
+            session_time: mark.at,
+            wall_millis: mark.wall,
+        }) {
+            tracing::warn!(%session, %error, "the alive mark could not be written");
+        }
+    });
+    let room = room::open(Arc::clone(&log), door.clone(), beginning, mark).await?;
+
+    let hub = Hub::default();
+    hub.insert(room.clone());
+    let (stop, stopped) = watch::channel(false);
+    let server = tokio::spawn(server::serve(listener, hub, Arc::new(GuestPage), stopped));
+    let link =
+        |address: SocketAddr, role| JoinLink::new(&address.to_string(), session, door.invite(role));
+    Ok(Hosting {
+        title,
+        link: link(addresses::for_others(bound), Role::Guest),
+        page: link(addresses::for_us(bound), Role::Guest),
+        own: link(addresses::for_us(bound), Role::Host),
+        room,
+        stop,
+        server,
+        store,
+    })
+}
+
+impl Hosting {
+    /// The session's name.
+    pub fn session(&self) -> SessionId {
+        self.room.session()
+    }
+
+    /// What people call it.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// The link to share.
+    pub fn link(&self) -> &JoinLink {
+        &self.link
+    }
+
+    /// The guest page's address on this very machine.
+    pub fn page(&self) -> String {
+        self.page.to_string()
+    }
+
+    /// The link that makes its bearer the host; never shown.
+    pub fn own_link(&self) -> &JoinLink {
+        &self.own
+    }
+
+    /// Takes the session off air: everybody is told, nothing is lost, and it can be opened again.
+    pub async fn stop(mut self) {
+        self.room.close(Closing::HostLeft).await;
+        self.stop.send_replace(true);
+        // A task that panicked has nothing left to close.
+        let _ = (&mut self.server).await;
+        self.remember().await;
+    }
+
+    /// Writes beside the session what a list of sessions shows of it.
+    async fn remember(&mut self) {
+        let log: Arc<dyn EventLog> = Arc::clone(&self.store.log) as _;
+        let Ok(replay) = fold_all(&log).await else {
+            return;
+        };
+        let state = replay.state();
+        self.store.info.people = state.roster.iter().count();
+        self.store.info.watched = state
+            .timeline
+            .items()
+            .map(|(_, item)| item.media.clone())
+            .collect();
+        if let Err(error) = self.store.save_info() {
+            tracing::warn!(%error, "the list of sessions will show less of this one");
+        }
+    }
+}
+
+/// Opens the port asked for; without one, the usual port, or any if that is taken.
+async fn listen(bind: Option<SocketAddr>, local_only: bool) -> Result<TcpListener> {
+    let everywhere = if local_only {
+        Ipv4Addr::LOCALHOST
+    } else {
+        Ipv4Addr::UNSPECIFIED
+    };
+    match bind {
+        Some(address) => match TcpListener::bind(address).await {
+            Ok(listener) => Ok(listener),
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                bail!(
+                    "Port {} is in use by another program. Choose another with --bind, such as --bind {}:0.",
+                    address.port(),
+                    address.ip()
+                )
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::AddrNotAvailable => {
+                bail!(
+                    "{} is no address of this machine. Choose one with --bind; `seance doctor` lists them.",
+                    address.ip()
+                )
+            }
+            Err(error) => bail!(
+                "Listening on {address} failed ({error}). Choose another address with --bind."
+            ),
+        },
+        None => match TcpListener::bind((everywhere, PORT)).await {
+            Ok(listener) => Ok(listener),
+            Err(_) => TcpListener::bind((everywhere, 0))
+                .await
+                .context("no port could be opened on this machine"),
+        },
+    }
+}
+
+/// A new session begins; a past one is folded to its tail first.
+async fn beginning(store: &Session, log: &Arc<dyn EventLog>) -> Result<Beginning> {
+    if log.tail() == Seq::FIRST {
+        return Ok(Beginning::Open {
+            session: store.id(),
+            title: Title::new(&store.info.title)?,
+        });
+    }
+    let state = fold_all(log).await?.into_state();
+    let alive = store.last_alive().map(|alive| AliveMark {
+        at: alive.session_time,
+        wall: alive.wall_millis,
+    });
+    Ok(Beginning::Resume {
+        state: Box::new(state),
+        alive,
+    })
+}
+
+/// Folds a whole log.
+pub async fn fold_all(log: &Arc<dyn EventLog>) -> Result<Replay> {
+    let mut replay = Replay::new();
+    while replay.cursor() < log.tail() {
+        let events = crate::log::read(log, replay.cursor(), FOLD_STEP).await?;
+        replay.take_all(&events)?;
+    }
+    Ok(replay)
+}
+
+/// The guest page, as the server asks for it.
+struct GuestPage;
+
+impl Site for GuestPage {
+    fn page(&self, path: &str, host: &str) -> Option<Page> {
+        let asset = web::asset(path)?;
+        Some(Page {
+            content_type: asset.content_type,
+            bytes: asset.bytes.into(),
+            headers: web::headers(host, MediaHosts::Any),
+        })
+    }
+}

@@ -1,0 +1,318 @@
+//! Past sessions: list, replay, verify, export, import.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::json;
+
+use crate::engine::event::Event;
+use crate::engine::fold::RoomState;
+use crate::engine::id::Seq;
+use crate::engine::replay::Replay;
+use crate::engine::text::for_terminal;
+use crate::engine::unit::{MediaTime, Micros, SessionTime};
+use crate::log::EventLog;
+use crate::log::store::{Home, Listed, Session, State};
+use crate::projection::terminal::{self, Style};
+use crate::projection::view::{self, SessionRow, span};
+
+/// Events read at a time.
+const STEP: usize = 4_096;
+
+/// The past sessions, newest first, as any screen lists them.
+pub fn rows(home: &Home) -> Result<Vec<SessionRow>> {
+    let mut listed = home.list()?;
+    listed.sort_by_key(|one| std::cmp::Reverse(one.info.as_ref().map_or(0, |info| info.created)));
+    Ok(listed.into_iter().map(row).collect())
+}
+
+fn row(listed: Listed) -> SessionRow {
+    let trouble = match listed.state {
+        State::Idle => None,
+        State::OnAir => Some("On air in another Séance right now.".to_owned()),
+        State::Broken(reason) => Some(reason),
+    };
+    let (title, opened_wall, watched, people) = match listed.info {
+        Some(info) => (info.title, info.created, info.watched, info.people),
+        None => (String::new(), 0, Vec::new(), 0),
+    };
+    SessionRow {
+        id: listed.session.to_string(),
+        title,
+        opened_wall,
+        length: listed
+            .alive
+            .map_or(Micros::ZERO, |alive| alive.session_time - SessionTime::ZERO),
+        watched,
+        people,
+        events: listed.events.unwrap_or(0),
+        trouble,
+    }
+}
+
+pub(super) fn sessions(style: Style) -> Result<()> {
+    let rows = rows(&Home::open()?)?;
+    let mut out = std::io::stdout().lock();
+    if rows.is_empty() && style == Style::Words {
+        writeln!(out, "No sessions yet. `seance host` opens the first one.")?;
+    }
+    for row in rows {
+        match style {
+            Style::Json => writeln!(
+                out,
+                "{}",
+                json!({ "session": {
+                "id": row.id, "title": row.title, "opened": row.opened_wall, "length": row.length,
+                "watched": row.watched, "people": row.people, "events": row.events, "trouble": row.trouble,
+            } })
+            )?,
+            Style::Words => {
+                let mut line = format!(
+                    "{}  {}  {}  {} events, {}",
+                    &row.id[..8],
+                    date(row.opened_wall),
+                    for_terminal(&row.title),
+                    row.events,
+                    span(row.length),
+                );
+                if let Some(trouble) = &row.trouble {
+                    line.push_str("  ! ");
+                    line.push_str(&for_terminal(trouble));
+                }
+                writeln!(out, "{line}")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A point of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Point {
+    After(Seq),
+    At(SessionTime),
+}
+
+impl Point {
+    /// A bare number is an event, anything with a colon a session time.
+    fn parse(text: &str) -> Result<Self> {
+        if let Ok(seq) = text.parse::<u64>() {
+            return Ok(Self::After(Seq::new(seq)));
+        }
+        match MediaTime::parse(text) {
+            Some(time) if text.contains(':') => Ok(Self::At(SessionTime::new(time.get()))),
+            _ => bail!(
+                "“{text}” is no point of a session. Give an event's number, such as 120, or a time, such as 1:02:03."
+            ),
+        }
+    }
+
+    fn includes(self, event: &Event) -> bool {
+        match self {
+            Self::After(seq) => event.header.seq <= seq,
+            Self::At(time) => event.header.at <= time,
+        }
+    }
+}
+
+pub(super) fn replay(session: &str, at: Option<&str>, style: Style) -> Result<()> {
+    let point = at.map(Point::parse).transpose()?;
+    let home = Home::open()?;
+    let session = home.open_session(home.find(session)?)?;
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let state = fold(&session, |before, event| {
+        if point.is_some_and(|point| !point.includes(event)) {
+            return Ok(Folding::Stop);
+        }
+        if point.is_none() {
+            match style {
+                Style::Json => writeln!(out, "{}", terminal::event_json(event))?,
+                Style::Words => writeln!(out, "{}", told(before, event))?,
+            }
+        }
+        Ok(Folding::GoOn)
+    })?;
+    if let Some(Point::After(seq)) = point
+        && seq > state.seq
+    {
+        bail!("This session has only {} events.", state.seq);
+    }
+    match style {
+        Style::Json => writeln!(out, "{}", terminal::state_json(&state))?,
+        Style::Words => writeln!(out, "\n{}", terminal::state_words(&state))?,
+    }
+    Ok(out.flush()?)
+}
+
+/// An event's line: its number, then when and where in the film, then what happened.
+fn told(before: &RoomState, event: &Event) -> String {
+    let seq = event.header.seq.to_string();
+    match view::line(before, event) {
+        Some(entry) => format!("{seq:>6}  {}", terminal::entry(&entry)),
+        None => format!(
+            "{seq:>6}  {:>8}  {:>9}  · {}",
+            event.header.at.to_string(),
+            "",
+            quiet(event)
+        ),
+    }
+}
+
+/// What a replay says of events that a running party passes over.
+fn quiet(event: &Event) -> String {
+    use crate::engine::event::Body;
+    match &event.body {
+        Body::EpochStarted { .. } => format!("epoch {} began", event.header.epoch),
+        Body::Measured { item, duration } => {
+            format!("item {item} is {} long", MediaTime::ZERO + *duration)
+        }
+        _ => String::new(),
+    }
+}
+
+pub(super) fn verify(session: &str, style: Style) -> Result<()> {
+    let home = Home::open()?;
+    let session = home.open_session(home.find(session)?)?;
+    let edge = session.log.verify_all()?;
+    let state = fold(&session, |_, _| Ok(Folding::GoOn))?;
+    let events = state.seq;
+    match style {
+        Style::Json => println!(
+            "{}",
+            json!({ "verified": {
+            "session": session.id(), "events": events, "epoch": edge.epoch,
+            "link": edge.link.to_string(), "digest": state.digest().to_string(),
+        } })
+        ),
+        Style::Words => {
+            println!("{events} events, whole and in order.");
+            println!("  chain  {}", edge.link);
+            println!("  digest {}", state.digest());
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn export(session: &str, file: &Path, style: Style) -> Result<()> {
+    if file.exists() {
+        bail!("{} exists already. Name another file.", file.display());
+    }
+    let home = Home::open()?;
+    let exported = home.export(home.find(session)?, file)?;
+    let events = exported.summary.tail.get() - 1;
+    match style {
+        Style::Json => println!(
+            "{}",
+            json!({ "exported": {
+            "file": file.display().to_string(), "events": events, "link": exported.summary.link.to_string(),
+            "lost": exported.lost.as_ref().map(|(seq, reason)| json!({ "from": seq, "reason": reason })),
+        } })
+        ),
+        Style::Words => println!("{events} events written to {}.", file.display()),
+    }
+    if let Some((seq, reason)) = &exported.lost
+        && style == Style::Words
+    {
+        println!("The session is damaged: from event {seq} on nothing could be saved ({reason}).");
+    }
+    Ok(())
+}
+
+pub(super) fn import(file: &Path, style: Style) -> Result<()> {
+    let summary = Home::open()?.import(file)?;
+    let (session, title) = (summary.header.session, &summary.header.title);
+    let events = summary.tail.get() - 1;
+    match style {
+        Style::Json => println!(
+            "{}",
+            json!({ "imported": { "session": session, "title": title, "events": events } })
+        ),
+        Style::Words => println!(
+            "“{}” is among your past sessions now: {events} events, {session}.",
+            for_terminal(title)
+        ),
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Folding {
+    GoOn,
+    Stop,
+}
+
+/// Folds a session from its beginning, showing each event and the state before it, until told to stop.
+fn fold(
+    session: &Session,
+    mut each: impl FnMut(&RoomState, &Event) -> Result<Folding>,
+) -> Result<RoomState> {
+    let log = Arc::clone(&session.log);
+    let mut replay = Replay::new();
+    loop {
+        let events = log.read(replay.cursor(), STEP)?;
+        if events.is_empty() {
+            return Ok(replay.into_state());
+        }
+        for event in &events {
+            if each(replay.state(), event)? == Folding::Stop {
+                return Ok(replay.into_state());
+            }
+            replay
+                .take(event)
+                .with_context(|| format!("session {}", session.id()))?;
+        }
+    }
+}
+
+/// A day and a time of day in UTC, from milliseconds since 1970: `2026-11-21 20:15`.
+///
+/// Days become dates by Howard Hinnant's `civil_from_days` (public domain).
+pub fn date(wall_millis: u64) -> String {
+    let minutes = wall_millis / 60_000;
+    let (days, minute_of_day) = ((minutes / 1_440) as i64, minutes % 1_440);
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!(
+        "{year:04}-{month:02}-{day:02} {:02}:{:02}",
+        minute_of_day / 60,
+        minute_of_day % 60
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_become_dates() {
+        assert_eq!(date(0), "1970-01-01 00:00");
+        assert_eq!(date(951_782_400_000), "2000-02-29 00:00");
+        assert_eq!(date(1_795_349_700_000), "2026-11-22 12:55");
+    }
+
+    #[test]
+    fn a_point_is_an_event_or_a_time() {
+        assert_eq!(Point::parse("120").unwrap(), Point::After(Seq::new(120)));
+        assert_eq!(
+            Point::parse("2:00").unwrap(),
+            Point::At(SessionTime::from_secs(120))
+        );
+        for bad in ["", "x", "-1", "1.5", "1:99"] {
+            assert!(Point::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

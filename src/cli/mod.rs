@@ -1,0 +1,312 @@
+//! The command line: one file a subcommand, and the ways of taking part they share.
+//!
+//! Standard output is for what was asked for, in words or as one JSON object a
+//! line; diagnostics go to standard error. Every error is one sentence that says
+//! what to do, and exit code 1 (2 for a wrong command line).
+
+pub mod addresses;
+pub mod doctor;
+pub mod evening;
+pub mod hosting;
+pub mod library;
+pub mod party;
+pub mod ticket;
+#[cfg(feature = "gui")]
+pub mod window;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::projection::terminal::Style;
+use party::PlayerChoice;
+
+/// A watch party whose only truth is its log: everyone in step, every session replayable.
+#[derive(Debug, Parser)]
+#[command(
+    name = "seance",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = "Examples:\n  seance                                    open the window\n  seance host --media https://youtu.be/YE7VzlLtp-4\n  seance join 'http://192.168.1.7:7878/#…'\n  seance replay 'Film night'\n\nSEANCE_HOME says where sessions are kept; SEANCE_LOG=debug says more on standard error."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Host a party from this terminal.
+    #[command(
+        after_help = "Examples:\n  seance host --title 'Film night' --name Ana --media https://youtu.be/YE7VzlLtp-4\n  seance host --session 'Film night'      go on with a past session\n  seance host --bind 127.0.0.1:0 --player none --json\n\nWhile it runs, type words (help lists them) or, with --json, intents as JSON objects, one a line."
+    )]
+    Host(HostArgs),
+    /// Join a party from this terminal.
+    #[command(
+        after_help = "Example:\n  seance join 'http://192.168.1.7:7878/#…' --name Bo\n\nQuote the link: it has a # in it."
+    )]
+    Join(JoinArgs),
+    /// List past sessions.
+    #[command(after_help = "Example:\n  seance sessions --json")]
+    Sessions(Output),
+    /// Print a past session event by event, or the state at one point of it.
+    #[command(
+        after_help = "Examples:\n  seance replay 'Film night'\n  seance replay 7m3k --at 120          the state after event 120\n  seance replay 7m3k --at 1:02:03      the state at that session time"
+    )]
+    Replay(ReplayArgs),
+    /// Check that a session's log is whole: every record, the chain over them, and the fold.
+    #[command(after_help = "Example:\n  seance verify 'Film night'")]
+    Verify(SessionArgs),
+    /// Write a session into one file, to keep or to hand to somebody.
+    #[command(after_help = "Example:\n  seance export 'Film night' film-night.seance")]
+    Export(ExportArgs),
+    /// Add a session from such a file to this machine's past sessions.
+    #[command(after_help = "Example:\n  seance import film-night.seance")]
+    Import(ImportArgs),
+    /// Check this machine: Chrome, the data folder, addresses, the display.
+    #[command(after_help = "Example:\n  seance doctor")]
+    Doctor(Output),
+    /// Print a completion script for a shell.
+    #[command(
+        after_help = "Example:\n  seance completions bash > ~/.local/share/bash-completion/completions/seance"
+    )]
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page.
+    #[command(after_help = "Example:\n  seance man > seance.1")]
+    Man,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Output {
+    /// One JSON object a line instead of words.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Output {
+    /// As the terminal takes it.
+    pub fn style(self) -> Style {
+        if self.json { Style::Json } else { Style::Words }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum PlayerName {
+    /// The user's Chrome or Chromium.
+    Browser,
+    /// None: talk and control only.
+    None,
+}
+
+#[derive(Debug, Args)]
+struct PlayerArgs {
+    /// What shows the film here [default: browser, where there is a display].
+    #[arg(long, value_enum)]
+    player: Option<PlayerName>,
+    /// Run the player without a window.
+    #[arg(long)]
+    headless: bool,
+}
+
+impl PlayerArgs {
+    fn choice(&self, profile: PathBuf) -> PlayerChoice {
+        let wanted = self.player.unwrap_or_else(|| {
+            if cfg!(feature = "browser") && (self.headless || doctor::has_display()) {
+                PlayerName::Browser
+            } else {
+                PlayerName::None
+            }
+        });
+        match wanted {
+            PlayerName::None => PlayerChoice::None,
+            // A player without a window is nobody's own browser: it keeps no logins.
+            PlayerName::Browser => PlayerChoice::Browser {
+                headless: self.headless,
+                profile: (!self.headless).then_some(profile),
+            },
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+struct HostArgs {
+    /// What to call the party.
+    #[arg(long)]
+    title: Option<String>,
+    /// What you are called.
+    #[arg(long)]
+    name: Option<String>,
+    /// Where to listen; port 0 takes any free one [default: all networks, port 7878].
+    #[arg(long, value_name = "ADDR:PORT")]
+    bind: Option<SocketAddr>,
+    /// What to watch first.
+    #[arg(long, value_name = "URL")]
+    media: Option<String>,
+    /// Go on with a past session: its id, the beginning of it, or its title.
+    #[arg(long, value_name = "SESSION")]
+    session: Option<String>,
+    #[command(flatten)]
+    player: PlayerArgs,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
+struct JoinArgs {
+    /// The link the host shared, in quotes.
+    link: String,
+    /// What you are called.
+    #[arg(long)]
+    name: Option<String>,
+    #[command(flatten)]
+    player: PlayerArgs,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
+struct SessionArgs {
+    /// The session's id, the beginning of it, or its title.
+    session: String,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
+struct ReplayArgs {
+    /// The session's id, the beginning of it, or its title.
+    session: String,
+    /// Only the state at this point: an event's number, or a session time such as 1:02:03.
+    #[arg(long, value_name = "SEQ|TIME")]
+    at: Option<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
+struct ExportArgs {
+    /// The session's id, the beginning of it, or its title.
+    session: String,
+    /// The file to write; it must not exist yet.
+    file: PathBuf,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
+struct ImportArgs {
+    /// The file to read.
+    file: PathBuf,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Reads the command line and does what it says.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    start_log();
+    match execute(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One sentence; the chain behind it is what went wrong underneath.
+            eprintln!("seance: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        None => open_window(),
+        Some(Command::Host(args)) => in_runtime(evening::host(args)),
+        Some(Command::Join(args)) => in_runtime(evening::join(args)),
+        Some(Command::Sessions(output)) => library::sessions(output.style()),
+        Some(Command::Replay(args)) => {
+            library::replay(&args.session, args.at.as_deref(), args.output.style())
+        }
+        Some(Command::Verify(args)) => library::verify(&args.session, args.output.style()),
+        Some(Command::Export(args)) => {
+            library::export(&args.session, &args.file, args.output.style())
+        }
+        Some(Command::Import(args)) => library::import(&args.file, args.output.style()),
+        Some(Command::Doctor(output)) => in_runtime(doctor::run(output.style())),
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut Cli::command(), "seance", &mut std::io::stdout());
+            Ok(())
+        }
+        Some(Command::Man) => {
+            Ok(clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?)
+        }
+    }
+}
+
+#[cfg(feature = "gui")]
+fn open_window() -> anyhow::Result<()> {
+    if !doctor::has_display() {
+        anyhow::bail!(
+            "There is no display to open a window on. Host from this terminal with `seance host`, or join with `seance join LINK`."
+        );
+    }
+    window::open()
+}
+
+#[cfg(not(feature = "gui"))]
+fn open_window() -> anyhow::Result<()> {
+    anyhow::bail!(
+        "This Séance was built without its window. Host with `seance host`, or join with `seance join LINK`."
+    )
+}
+
+/// Runs one command on its own runtime, which ends with it.
+fn in_runtime(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let outcome = runtime.block_on(work);
+    // A line of standard input may never come; nothing waits for the thread that reads it.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(500));
+    outcome
+}
+
+fn start_log() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("SEANCE_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("warn,chromiumoxide=off"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(
+                help.contains("Example"),
+                "{} has no example",
+                command.get_name()
+            );
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! One member's evening: the member, their player and what they see, held together.
+//!
+//! [`Party`] is what every way of taking part shares, hosted or joined, window
+//! or terminal: it folds news into a [`View`], shows the player where to be, and
+//! turns what its user does in the player into intents. It owns the player's
+//! task and ends it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::engine::event::Via;
+use crate::engine::id::Seq;
+use crate::engine::intent::{Aim, Intent};
+use crate::engine::presence::Report;
+use crate::net::client::{Member, News, Order};
+use crate::os;
+use crate::player::driver::{DriverNews, Goal, Wish, drive};
+use crate::projection::view::{Entry, View};
+
+/// News of the player that may wait: it reports once a second.
+const DRIVER_NEWS_MAX: usize = 64;
+/// How long leaving may take before the program ends anyway.
+const LEAVE_WAIT_MAX: Duration = Duration::from_secs(3);
+/// How long the player may take to close.
+const CLOSE_WAIT_MAX: Duration = Duration::from_secs(12);
+
+/// What shows the film.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlayerChoice {
+    /// Nothing: talk and control only.
+    None,
+    /// The user's Chrome or Chromium.
+    Browser {
+        /// Without a window, for tests and machines without a screen.
+        headless: bool,
+        /// Where its profile lives, so that logins last; `None` for one that vanishes.
+        profile: Option<PathBuf>,
+    },
+}
+
+/// How this member's player stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlayerState {
+    /// None yet: it opens with the first film.
+    Waiting,
+    /// It is starting.
+    Opening,
+    /// It does as it is told.
+    Open,
+    /// It is gone: lost, or closed on purpose. It opens again when told to.
+    Dismissed,
+}
+
+/// What a member without a player reports.
+const NO_PLAYER: Report = Report {
+    activity: None,
+    drift: None,
+    round_trip: None,
+};
+
+/// Something that happened; the view includes it already.
+#[derive(Debug)]
+pub enum Happening {
+    /// In the room or on the way there, with the line it added to the story.
+    News(News, Option<Entry>),
+    /// With this member's own player; one sentence.
+    Player(String),
+}
+
+/// A member's evening.
+#[derive(Debug)]
+pub struct Party {
+    member: Member,
+    view: View,
+    choice: PlayerChoice,
+    player: PlayerState,
+    goals: Option<watch::Sender<Goal>>,
+    driver: Option<JoinHandle<()>>,
+    driver_in: mpsc::Sender<DriverNews>,
+    driver_news: mpsc::Receiver<DriverNews>,
+}
+
+impl Party {
+    /// Begins with a member who was just told to join. `invite` is the link a host shares.
+    pub fn new(member: Member, choice: PlayerChoice, invite: Option<String>) -> Self {
+        let (driver_in, driver_news) = mpsc::channel(DRIVER_NEWS_MAX);
+        let view = View {
+            invite: invite.map(Arc::from),
+            ..View::default()
+        };
+        Self {
+            member,
+            view,
+            choice,
+            player: PlayerState::Waiting,
+            goals: None,
+            driver: None,
+            driver_in,
+            driver_news,
+        }
+    }
+
+    /// What this member sees.
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Waits for the next thing to happen; `None` once the party is over for this member.
+    /// Cancelling it loses nothing.
+    pub async fn next(&mut self) -> Option<Happening> {
+        loop {
+            tokio::select! {
+                news = self.member.news.recv() => {
+                    let news = news?;
+                    let entry = self.view.take(&news);
+                    self.aim_player();
+                    return Some(Happening::News(news, entry));
+                }
+                Ok(()) = self.member.clock.changed() => {
+                    let now = os::local_now();
+                    self.view.clock = self.member.clock.borrow_and_update().map(|best| (best.offset(), best.bound(now)));
+                    self.aim_player();
+                }
+                Some(news) = self.driver_news.recv() => {
+                    if let Some(sentence) = self.hear_player(news).await {
+                        self.view.player = Some(sentence.as_str().into());
+                        return Some(Happening::Player(sentence));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks the room for something; the answer comes as news.
+    pub async fn ask(&self, via: Via, intent: Intent) {
+        self.order(Order::Ask {
+            via,
+            aim: None,
+            intent,
+        })
+        .await;
+    }
+
+    /// Opens the player again after it was lost; nothing when one is open.
+    pub fn open_player(&mut self) {
+        if self
+            .driver
+            .as_ref()
+            .is_some_and(|driver| !driver.is_finished())
+        {
+            return;
+        }
+        self.goals = None;
+        self.view.player = None;
+        self.start_player();
+    }
+
+    /// Closes the player; the party goes on without one until it is opened again.
+    pub async fn close_player(&mut self) {
+        drop(self.goals.take());
+        if let Some(driver) = self.driver.take() {
+            // One that does not close in time is left to its own end.
+            let _ = tokio::time::timeout(CLOSE_WAIT_MAX, driver).await;
+        }
+        self.player = PlayerState::Dismissed;
+        self.order(Order::Report(NO_PLAYER)).await;
+    }
+
+    /// How the player stands.
+    pub fn player(&self) -> PlayerState {
+        self.player
+    }
+
+    /// Leaves, closes the player, and returns when both are done or took too long.
+    pub async fn leave(mut self) {
+        self.order(Order::Leave).await;
+        let gone = async { while self.member.news.recv().await.is_some() {} };
+        // Whoever does not hear us go notices our silence.
+        let _ = tokio::time::timeout(LEAVE_WAIT_MAX, gone).await;
+        drop(self.goals.take());
+        if let Some(driver) = self.driver.take() {
+            let _ = tokio::time::timeout(CLOSE_WAIT_MAX, driver).await;
+        }
+    }
+
+    /// What was applied so far.
+    pub fn seq(&self) -> Seq {
+        self.view.state.seq
+    }
+
+    async fn order(&self, order: Order) {
+        // An error means the party is over, which the news say.
+        let _ = self.member.orders.send(order).await;
+    }
+
+    /// Holds the newest timeline in front of the player; opens it with the first film.
+    fn aim_player(&mut self) {
+        if self.player == PlayerState::Waiting
+            && self.view.state.timeline.current().is_some()
+            && self.view.clock.is_some()
+        {
+            self.start_player();
+        }
+        let goal = self.view.goal(*self.member.clock.borrow());
+        if let Some(goals) = &self.goals {
+            goals.send_if_modified(|known| {
+                let news = *known != goal;
+                if news {
+                    *known = goal;
+                }
+                news
+            });
+        }
+    }
+
+    fn start_player(&mut self) {
+        let (goals, _goals_out) = watch::channel(self.view.goal(*self.member.clock.borrow()));
+        match &self.choice {
+            PlayerChoice::None => return,
+            #[cfg(feature = "browser")]
+            PlayerChoice::Browser { headless, profile } => {
+                let options = browser_options(*headless, profile.clone());
+                let (out, watched) = (self.driver_in.clone(), goals.subscribe());
+                self.driver = Some(tokio::spawn(async move {
+                    match crate::player::browser::BrowserPlayer::launch(options).await {
+                        Ok(player) => drive(player, watched, out, os::local_now).await,
+                        // An error means the party is over already.
+                        Err(error) => drop(out.send(DriverNews::Lost(error.to_string())).await),
+                    }
+                }));
+            }
+            #[cfg(not(feature = "browser"))]
+            PlayerChoice::Browser { .. } => {
+                let sentence =
+                    "This Séance was built without the Chrome player. Join from a browser instead.";
+                let _ = self
+                    .driver_in
+                    .try_send(DriverNews::Lost(sentence.to_owned()));
+            }
+        }
+        self.goals = Some(goals);
+        self.player = PlayerState::Opening;
+    }
+
+    /// Takes what the driver says; returns a sentence the viewer should read, if it is one.
+    async fn hear_player(&mut self, news: DriverNews) -> Option<String> {
+        match news {
+            DriverNews::Asked {
+                wish,
+                item,
+                generation,
+            } => {
+                let aim = Some(Aim { item, generation });
+                let intent = match wish {
+                    Wish::Play => Intent::Play {},
+                    Wish::Pause { at } => Intent::Pause { at: Some(at) },
+                    Wish::Seek { to } => Intent::Seek { to },
+                    Wish::Rate { rate } => Intent::Rate { rate },
+                };
+                self.order(Order::Ask {
+                    via: Via::Player,
+                    aim,
+                    intent,
+                })
+                .await;
+                None
+            }
+            DriverNews::Duration { item, length } => {
+                let known = self
+                    .view
+                    .state
+                    .timeline
+                    .item(item)
+                    .is_some_and(|item| item.duration.is_some());
+                if !known {
+                    let intent = Intent::Measure {
+                        item,
+                        duration: length,
+                    };
+                    self.order(Order::Ask {
+                        via: Via::Player,
+                        aim: None,
+                        intent,
+                    })
+                    .await;
+                }
+                None
+            }
+            DriverNews::Report {
+                drift, activity, ..
+            } => {
+                self.player = PlayerState::Open;
+                let report = Report {
+                    activity: Some(activity),
+                    drift,
+                    round_trip: None,
+                };
+                self.order(Order::Report(report)).await;
+                None
+            }
+            DriverNews::Ready { .. } => {
+                self.view.player = None;
+                None
+            }
+            DriverNews::Ended { .. } => None,
+            DriverNews::Failed { why, .. } | DriverNews::Trouble(why) => Some(why),
+            DriverNews::Lost(why) => {
+                self.player = PlayerState::Dismissed;
+                self.goals = None;
+                self.order(Order::Report(NO_PLAYER)).await;
+                Some(why)
+            }
+        }
+    }
+}
+
+/// How the program starts Chrome.
+#[cfg(feature = "browser")]
+fn browser_options(
+    headless: bool,
+    profile: Option<PathBuf>,
+) -> crate::player::browser::LaunchOptions {
+    let extra = std::env::var("SEANCE_CHROME_FLAGS").unwrap_or_default();
+    crate::player::browser::LaunchOptions {
+        chrome: None,
+        profile,
+        headless,
+        // Chrome refuses to run as root with its sandbox, and only containers and tests have
+        // a headless root. With a window, a person browses: never without the sandbox.
+        no_sandbox: headless && rustix::process::geteuid().is_root(),
+        extra_args: extra.split_whitespace().map(str::to_owned).collect(),
+    }
+}

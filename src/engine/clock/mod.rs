@@ -1,0 +1,4 @@
+//! Logical and physical time: [`stamp`] orders events, [`offset`] finds the session's clock from afar.
+
+pub mod offset;
+pub mod stamp;

@@ -1,0 +1,446 @@
+//! The session's clock, read from afar: four timestamps, the least delay, an honest bound.
+//!
+//! A client sends at `t0` (its clock), the room receives at `t1` and answers at
+//! `t2` (session time), the client hears at `t3`. Whatever the two ways took,
+//! the true offset lies in `[t2 − t3, t1 − t0]`; its middle is the estimate and
+//! half of its width, δ/2, the largest error (RFC 5905 §8 and §10). Two clocks
+//! of ordinary quality part by at most [`SKEW_PPM`], so the error grows with
+//! the age of the exchange. Of the last [`KEEP`] exchanges the one whose bound
+//! is smallest *now* is trusted: the least delay, until it is too old.
+//!
+//! Promises: under asymmetric delays and skew up to [`SKEW_PPM`] the true offset
+//! always lies within the bound. It reads no clock: the time is an argument.
+//! It does not estimate skew: at one exchange each ten seconds the error from
+//! ignoring it stays below the delay's.
+
+use std::collections::VecDeque;
+
+use crate::engine::unit::{LocalTime, Micros, SessionTime};
+
+/// How many exchanges are kept: the burst on joining, and as many of the slow ones.
+pub const KEEP: usize = 16;
+/// How fast two machines' clocks may part, in millionths: crystals are good to
+/// 50 ppm each (RFC 5905 assumes 15 for a disciplined clock; ours is not).
+pub const SKEW_PPM: i64 = 100;
+/// Exchanges in a burst, after joining, waking and a tab's return.
+const BURST: u8 = 8;
+/// Between two exchanges of a burst: long enough that one queue does not delay them all.
+const BURST_EVERY: Micros = Micros::from_millis(100);
+/// Between two exchanges afterwards: 100 ppm make 1 ms of it.
+const EVERY: Micros = Micros::from_secs(10);
+/// A slower exchange says nothing worth knowing, and two of them at once are a broken link.
+const DELAY_MAX: Micros = Micros::from_secs(10);
+/// Pings that may be under way at once; of more, the oldest are given up.
+const UNDER_WAY_MAX: usize = 8;
+/// All four readings are cut to whole microseconds, and halving cuts once more.
+const READING_ERROR: i64 = 2;
+
+/// What a client sends: when, by its own clock. The answer must carry the same `t0`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ping {
+    /// When it was sent; also its identity, because no two are sent at once.
+    pub t0: LocalTime,
+}
+
+/// One exchange, complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// The client sent, by its clock.
+    pub t0: LocalTime,
+    /// The room received, in session time.
+    pub t1: SessionTime,
+    /// The room answered, in session time.
+    pub t2: SessionTime,
+    /// The client heard the answer, by its clock.
+    pub t3: LocalTime,
+}
+
+/// Why an exchange was not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unbelievable {
+    /// No such ping is under way: answered twice, given up, or sent before the time jumped.
+    #[error("an answer to no ping under way")]
+    Unasked,
+    /// A clock ran backwards, or the room held the ping longer than the whole exchange took.
+    #[error("a clock ran backwards during the exchange")]
+    Backwards,
+    /// It took too long to say anything.
+    #[error("the exchange took {0:?}")]
+    Slow(Micros),
+}
+
+/// What believing an exchange changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learned {
+    /// It agrees with what was known.
+    Agrees,
+    /// It cannot be true together with what was known: a clock jumped. What was
+    /// known is forgotten and a new burst is due.
+    Jumped,
+}
+
+/// One believed reading of the session's clock: converts between the two times, and says how well.
+///
+/// Cheap to copy; a player's driver keeps the newest one and goes on with it
+/// while the connection is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Estimate {
+    /// Session time minus local time.
+    offset: Micros,
+    /// Round trip minus holding time.
+    delay: Micros,
+    /// The exchange ran from here …
+    sent: LocalTime,
+    /// … to here.
+    heard: LocalTime,
+}
+
+impl Estimate {
+    /// What one exchange says.
+    ///
+    /// # Errors
+    /// [`Unbelievable::Backwards`] and [`Unbelievable::Slow`].
+    pub fn from_exchange(exchange: Exchange) -> Result<Self, Unbelievable> {
+        let Exchange { t0, t1, t2, t3 } = exchange;
+        if t3 < t0 || t2 < t1 {
+            return Err(Unbelievable::Backwards);
+        }
+        let delay = (t3 - t0) - (t2 - t1);
+        if delay < Micros::ZERO {
+            return Err(Unbelievable::Backwards);
+        }
+        if delay > DELAY_MAX {
+            return Err(Unbelievable::Slow(delay));
+        }
+        // No sum leaves i64: all four are below 2^53.
+        let there = t1.get() as i64 - t0.get() as i64;
+        let back = t2.get() as i64 - t3.get() as i64;
+        Ok(Self {
+            offset: Micros::new((there + back).div_euclid(2)),
+            delay,
+            sent: t0,
+            heard: t3,
+        })
+    }
+
+    /// Two clocks that agree by definition: the host's own player, beside the sequencer.
+    ///
+    /// `local` and `session` name the same moment.
+    pub fn exact(local: LocalTime, session: SessionTime) -> Self {
+        Self {
+            offset: Micros::new(session.get() as i64 - local.get() as i64),
+            delay: Micros::ZERO,
+            sent: local,
+            heard: local,
+        }
+    }
+
+    /// The session time at a local time; the session's start for moments before it.
+    pub fn session(&self, local: LocalTime) -> SessionTime {
+        SessionTime::new((local.get() as i64 + self.offset.get()).max(0) as u64)
+    }
+
+    /// The local time at a session time; zero for moments before this clock began.
+    pub fn local(&self, session: SessionTime) -> LocalTime {
+        LocalTime::new((session.get() as i64 - self.offset.get()).max(0) as u64)
+    }
+
+    /// Session time minus local time.
+    pub const fn offset(&self) -> Micros {
+        self.offset
+    }
+
+    /// Round trip minus holding time.
+    pub const fn delay(&self) -> Micros {
+        self.delay
+    }
+
+    /// How far [`Self::session`] can be off at `local`: `δ/2 + 100 ppm · age`.
+    ///
+    /// The age counts from the far end of the exchange, because nobody knows
+    /// when within it the room read its clock.
+    pub fn bound(&self, local: LocalTime) -> Micros {
+        let age = (local - self.sent).get().max((self.heard - local).get());
+        let parted = (age * SKEW_PPM + 999_999).div_euclid(1_000_000);
+        Micros::new(self.delay.get().div_euclid(2) + 1 + parted + READING_ERROR)
+    }
+
+    /// Whether one true offset can explain both, at `local`.
+    fn agrees(&self, other: &Self, local: LocalTime) -> bool {
+        (self.offset - other.offset).abs() <= self.bound(local) + other.bound(local)
+    }
+}
+
+/// One client's knowledge of the session's clock, and when to ask again.
+///
+/// Ask [`Self::next_ping_at`] when to wake, [`Self::ping`] what to send then,
+/// and hand each answer to [`Self::pong`].
+#[derive(Clone, Debug)]
+pub struct OffsetClock {
+    /// Newest last.
+    kept: VecDeque<Estimate>,
+    /// When each unanswered ping was sent, oldest first.
+    under_way: VecDeque<LocalTime>,
+    next_ping_at: LocalTime,
+    burst_left: u8,
+}
+
+impl OffsetClock {
+    /// Knows nothing; the first burst is due at `now`.
+    pub fn new(now: LocalTime) -> Self {
+        Self {
+            kept: VecDeque::with_capacity(KEEP),
+            under_way: VecDeque::with_capacity(UNDER_WAY_MAX),
+            next_ping_at: now,
+            burst_left: BURST,
+        }
+    }
+
+    /// When the next ping is due.
+    pub const fn next_ping_at(&self) -> LocalTime {
+        self.next_ping_at
+    }
+
+    /// The ping to send at `now`, if one is due.
+    ///
+    /// Pings missed while nobody asked are not made up for.
+    pub fn ping(&mut self, now: LocalTime) -> Option<Ping> {
+        if now < self.next_ping_at {
+            return None;
+        }
+        self.burst_left = self.burst_left.saturating_sub(1);
+        self.next_ping_at = now
+            + if self.burst_left > 0 {
+                BURST_EVERY
+            } else {
+                EVERY
+            };
+        if self.under_way.len() == UNDER_WAY_MAX {
+            self.under_way.pop_front();
+        }
+        self.under_way.push_back(now);
+        Some(Ping { t0: now })
+    }
+
+    /// Takes the answer to a ping.
+    ///
+    /// # Errors
+    /// When it cannot be believed; what was known stays.
+    pub fn pong(&mut self, exchange: Exchange) -> Result<Learned, Unbelievable> {
+        let place = self
+            .under_way
+            .iter()
+            .position(|&sent| sent == exchange.t0)
+            .ok_or(Unbelievable::Unasked)?;
+        self.under_way.remove(place);
+        let heard = Estimate::from_exchange(exchange)?;
+        let learned = match self.estimate(exchange.t3) {
+            Some(known) if !known.agrees(&heard, exchange.t3) => {
+                self.discard(exchange.t3);
+                Learned::Jumped
+            }
+            _ => Learned::Agrees,
+        };
+        if self.kept.len() == KEEP {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(heard);
+        Ok(learned)
+    }
+
+    /// Starts a burst at `now` without forgetting: a tab came back, a link changed.
+    pub fn hurry(&mut self, now: LocalTime) {
+        self.burst_left = BURST;
+        self.next_ping_at = now;
+    }
+
+    /// Forgets everything, answers under way too, and starts a burst: a clock jumped.
+    pub fn discard(&mut self, now: LocalTime) {
+        self.kept.clear();
+        self.under_way.clear();
+        self.hurry(now);
+    }
+
+    /// The kept reading with the smallest bound at `local`; the newest of equals.
+    pub fn estimate(&self, local: LocalTime) -> Option<Estimate> {
+        self.kept
+            .iter()
+            .rev()
+            .min_by_key(|kept| kept.bound(local))
+            .copied()
+    }
+
+    /// The session time at `local`, and how far it can be off.
+    pub fn session_time(&self, local: LocalTime) -> Option<(SessionTime, Micros)> {
+        let best = self.estimate(local)?;
+        Some((best.session(local), best.bound(local)))
+    }
+
+    /// The local time of a moment of the session, as known at `now`.
+    pub fn local_time(&self, session: SessionTime, now: LocalTime) -> Option<LocalTime> {
+        Some(self.estimate(now)?.local(session))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(millis: u64) -> LocalTime {
+        LocalTime::from_millis(millis)
+    }
+
+    /// A room whose clock stands `ahead` ms before the client's, behind ways of the given ms.
+    fn answer(ping: Ping, ahead: u64, there: u64, held: u64, back: u64) -> Exchange {
+        let t1 = ping.t0.get() / 1_000 + there + ahead;
+        Exchange {
+            t0: ping.t0,
+            t1: SessionTime::from_millis(t1),
+            t2: SessionTime::from_millis(t1 + held),
+            t3: ping.t0 + Micros::from_millis((there + held + back) as i64),
+        }
+    }
+
+    #[test]
+    fn joining_pings_in_a_burst_and_then_every_ten_seconds() {
+        let mut clock = OffsetClock::new(at(0));
+        let mut sent = Vec::new();
+        let mut now = at(0);
+        while sent.len() < 10 {
+            now = clock.next_ping_at();
+            sent.extend(clock.ping(now));
+            assert_eq!(clock.ping(now), None, "one ping each time");
+        }
+        let gaps: Vec<i64> = sent
+            .windows(2)
+            .map(|pair| (pair[1].t0 - pair[0].t0).get() / 1_000)
+            .collect();
+        assert_eq!(gaps, [100, 100, 100, 100, 100, 100, 100, 10_000, 10_000]);
+        clock.hurry(now + Micros::from_secs(1));
+        assert_eq!(clock.next_ping_at(), now + Micros::from_secs(1));
+    }
+
+    #[test]
+    fn the_exchange_with_the_least_delay_is_trusted() {
+        let mut clock = OffsetClock::new(at(0));
+        for (there, back) in [(80, 5), (3, 2), (5, 200)] {
+            let ping = clock.ping(clock.next_ping_at()).unwrap();
+            clock.pong(answer(ping, 1_000, there, 1, back)).unwrap();
+        }
+        let (session, bound) = clock.session_time(at(500)).unwrap();
+        assert_eq!(session, SessionTime::from_millis(1_500) + Micros::new(500));
+        assert!(bound < Micros::from_millis(3), "{bound:?}");
+        assert_eq!(clock.local_time(session, at(500)), Some(at(500)));
+    }
+
+    #[test]
+    fn an_old_lucky_exchange_yields_to_newer_ones() {
+        let mut clock = OffsetClock::new(at(0));
+        let lucky = clock.ping(at(0)).unwrap();
+        clock.pong(answer(lucky, 0, 1, 0, 1)).unwrap();
+        let later = clock.ping(at(100_000)).unwrap();
+        clock.pong(answer(later, 5, 4, 0, 4)).unwrap();
+        // 100 s at 100 ppm make the lucky one's bound 11 ms.
+        assert_eq!(
+            clock.estimate(at(100_010)).unwrap().delay(),
+            Micros::from_millis(8)
+        );
+    }
+
+    #[test]
+    fn absurd_exchanges_are_refused() {
+        let mut clock = OffsetClock::new(at(1_000));
+        let ping = clock.ping(at(1_000)).unwrap();
+        assert_eq!(
+            clock.pong(answer(Ping { t0: at(7) }, 0, 1, 0, 1)),
+            Err(Unbelievable::Unasked)
+        );
+        let held_too_long = Exchange {
+            t2: SessionTime::from_secs(60),
+            ..answer(ping, 0, 1, 0, 1)
+        };
+        assert_eq!(clock.pong(held_too_long), Err(Unbelievable::Backwards));
+        assert_eq!(
+            clock.pong(answer(ping, 0, 1, 0, 1)),
+            Err(Unbelievable::Unasked),
+            "each ping is answered once"
+        );
+        let ping = clock.ping(at(1_100)).unwrap();
+        assert!(matches!(
+            clock.pong(answer(ping, 0, 9_000, 0, 9_000)),
+            Err(Unbelievable::Slow(_))
+        ));
+        assert_eq!(clock.session_time(at(2_000)), None);
+    }
+
+    #[test]
+    fn a_jump_of_the_rooms_clock_is_noticed_and_what_was_known_is_forgotten() {
+        let mut clock = OffsetClock::new(at(0));
+        for _ in 0..8 {
+            let ping = clock.ping(clock.next_ping_at()).unwrap();
+            assert_eq!(clock.pong(answer(ping, 0, 5, 0, 5)), Ok(Learned::Agrees));
+        }
+        let stray = clock.ping(clock.next_ping_at()).unwrap();
+        let ping = clock.ping(clock.next_ping_at()).unwrap();
+        assert_eq!(
+            clock.pong(answer(ping, 30_000, 5, 0, 5)),
+            Ok(Learned::Jumped)
+        );
+        assert_eq!(
+            clock.session_time(at(20_000)).unwrap().0,
+            SessionTime::from_secs(50)
+        );
+        assert!(
+            clock.next_ping_at() <= ping.t0 + Micros::from_millis(10),
+            "a burst is due"
+        );
+        assert_eq!(
+            clock.pong(answer(stray, 0, 5, 0, 5)),
+            Err(Unbelievable::Unasked),
+            "answers from before the jump are not heard"
+        );
+    }
+
+    proptest! {
+        /// True time runs in nanoseconds; the client's clock is skewed against
+        /// the session's by up to 100 ppm either way.
+        #[test]
+        fn the_true_offset_lies_within_the_bound(
+            apart_micros in 0u64..1 << 50,
+            skew_ppm in -99i64..=99,
+            ways in prop::collection::vec((0i64..400_000_000, 0i64..5_000_000, 0i64..400_000_000), 1..40),
+            ask_after in 0i64..1_000_000_000_000,
+        ) {
+            // The local clock runs at 1 + skew against the session's, from an arbitrary start.
+            let local = |true_nanos: i64| {
+                let ran = i128::from(true_nanos) * i128::from(1_000_000 + skew_ppm) / 1_000_000;
+                LocalTime::new((ran.div_euclid(1_000) as u64) + apart_micros)
+            };
+            let session = |true_nanos: i64| SessionTime::new((true_nanos / 1_000) as u64);
+            let mut clock = OffsetClock::new(LocalTime::ZERO);
+            let mut now = 0i64;
+            let check = |clock: &OffsetClock, now: i64| {
+                if let Some((read, bound)) = clock.session_time(local(now)) {
+                    let error = (read - session(now)).abs();
+                    prop_assert!(error <= bound, "off by {error:?}, bound {bound:?} at {now}");
+                }
+                Ok(())
+            };
+            for (there, held, back) in ways {
+                let Some(ping) = clock.ping(local(now)) else { now += 50_000_000; continue };
+                let (t1, t2, t3) = (now + there, now + there + held, now + there + held + back);
+                let exchange = Exchange { t0: ping.t0, t1: session(t1), t2: session(t2), t3: local(t3) };
+                match clock.pong(exchange) {
+                    Ok(learned) => prop_assert_eq!(learned, Learned::Agrees, "no clock jumped"),
+                    // Cut readings and skew can make a delay of nothing look negative.
+                    Err(refused) => prop_assert!(refused == Unbelievable::Backwards && there + back < 10_000),
+                }
+                now = t3;
+                check(&clock, now)?;
+                now += 50_000_000;
+            }
+            check(&clock, now + ask_after)?;
+        }
+    }
+}

@@ -1,0 +1,702 @@
+//! The member's end: dials, catches up, asks, and comes back by itself.
+//!
+//! Promises: events are applied in order, each once; an intent is asked until it
+//! is answered, always under the same counter; nothing that moves the film is
+//! sent before the tail is applied; after a loss it dials again, later each
+//! time, and goes on from its cursor. It ends only when the room says that
+//! coming back is useless, or when told to leave.
+
+use std::collections::VecDeque;
+
+use crate::engine::clock::offset::{Exchange, OffsetClock};
+use crate::engine::clock::stamp::Lamport;
+use crate::engine::event::{Body, Client, Event, Via};
+use crate::engine::fold::RoomState;
+use crate::engine::frame::{Closing, Hello, Refused, Resume, ToMember, ToRoom, VERSION, Welcome};
+use crate::engine::id::{MemberId, Seq, SessionId};
+use crate::engine::intent::{Aim, Ask, Intent, Refusal};
+use crate::engine::presence::{Presence, Report};
+use crate::engine::replay::{Replay, Step};
+use crate::engine::unit::{LocalTime, Micros};
+
+/// The wait before the first redial; doubles up to [`REDIAL_MAX`]. A host that
+/// restarts is back within a few seconds, so begin short.
+const REDIAL_MIN: Micros = Micros::from_millis(500);
+/// The longest wait between two dials: a laptop that wakes should not need patience.
+const REDIAL_MAX: Micros = Micros::from_secs(15);
+/// How long dialling and being let in may take, together.
+const ENTER_WAIT_MAX: Micros = Micros::from_secs(8);
+/// Silence of the room after which the connection counts as lost. Its pongs come
+/// at least every [`HEARTBEAT`].
+const SILENCE_MAX: Micros = Micros::from_secs(10);
+/// The longest a member is silent.
+const HEARTBEAT: Micros = Micros::from_secs(3);
+/// Control that waited longer than this for a connection is no longer meant.
+const CONTROL_AGE_MAX: Micros = Micros::from_secs(10);
+/// Intents that may wait for an answer; more than anybody types during an outage.
+const PENDING_MAX: usize = 64;
+
+/// Who wants in, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Which session.
+    pub session: SessionId,
+    /// The secret out of the link.
+    pub secret: String,
+    /// What the member wants to be called.
+    pub name: String,
+    /// By what they take part.
+    pub client: Client,
+    /// Proof of having been here before, kept from an earlier run.
+    pub resume: Option<Resume>,
+}
+
+/// What the shell around the machine must do or know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Make a connection; answer with [`MemberEnd::connected`] or [`MemberEnd::disconnected`].
+    Dial,
+    /// Send this.
+    Send(ToRoom),
+    /// Drop the connection without waiting for the other end.
+    HangUp,
+    /// This happened; the state already includes it.
+    Applied(Event),
+    /// An intent was accepted.
+    Accepted {
+        /// Which.
+        counter: u64,
+        /// Its first event, or the latest one when everything was already so.
+        seq: Seq,
+    },
+    /// An intent, or coming in, was refused.
+    Refused(Refused),
+    /// What everybody's players do.
+    Presence(Vec<Presence>),
+    /// Let in.
+    Welcomed(Welcome),
+    /// Everything that had happened by the time of joining is applied.
+    CaughtUp,
+    /// The connection is lost; it will be dialled again.
+    Lost(String),
+    /// It is over; dialling again is useless. One sentence.
+    Over(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    Waiting { until: LocalTime },
+    Dialling { since: LocalTime },
+    Greeting { since: LocalTime },
+    Live { tail: Seq, caught_up: bool },
+    Over,
+}
+
+#[derive(Clone, Debug)]
+struct Pending {
+    ask: Ask,
+    asked: LocalTime,
+    sent: bool,
+}
+
+/// The member's end of a session, across as many connections as it takes.
+#[derive(Clone, Debug)]
+pub struct MemberEnd {
+    identity: Identity,
+    me: Option<MemberId>,
+    replay: Replay,
+    lamport: Lamport,
+    clock: OffsetClock,
+    phase: Phase,
+    counter: u64,
+    pending: VecDeque<Pending>,
+    heard: LocalTime,
+    sent: LocalTime,
+    attempts: u32,
+}
+
+impl MemberEnd {
+    /// A member who holds nothing yet. `counter` must lie above any this member used before;
+    /// the wall clock's milliseconds do.
+    pub fn new(identity: Identity, counter: u64, now: LocalTime) -> Self {
+        Self {
+            me: None,
+            identity,
+            replay: Replay::new(),
+            lamport: Lamport::default(),
+            clock: OffsetClock::new(now),
+            phase: Phase::Idle,
+            counter,
+            pending: VecDeque::new(),
+            heard: now,
+            sent: now,
+            attempts: 0,
+        }
+    }
+
+    /// What is true in the room, as far as this member knows.
+    pub fn state(&self) -> &RoomState {
+        self.replay.state()
+    }
+
+    /// What this member knows of the room's clock.
+    pub fn clock(&self) -> &OffsetClock {
+        &self.clock
+    }
+
+    /// Who this member is, once let in.
+    pub fn me(&self) -> Option<MemberId> {
+        self.me
+    }
+
+    /// Whether the room's tail is applied and the connection stands.
+    pub fn is_live(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Live {
+                caught_up: true,
+                ..
+            }
+        )
+    }
+
+    /// Begins.
+    pub fn start(&mut self, now: LocalTime) -> Vec<Effect> {
+        self.phase = Phase::Dialling { since: now };
+        vec![Effect::Dial]
+    }
+
+    /// The connection stands.
+    pub fn connected(&mut self, now: LocalTime) -> Vec<Effect> {
+        if self.phase == Phase::Over {
+            return vec![Effect::HangUp];
+        }
+        self.phase = Phase::Greeting { since: now };
+        self.heard = now;
+        vec![self.send(
+            now,
+            ToRoom::Hello(Hello {
+                version: VERSION,
+                session: self.identity.session,
+                secret: self.identity.secret.clone(),
+                name: self.identity.name.clone(),
+                client: self.identity.client,
+                resume: self.identity.resume.clone(),
+                cursor: self.replay.cursor(),
+            }),
+        )]
+    }
+
+    /// The connection ended, or could not be made. `dice` is a random number.
+    pub fn disconnected(&mut self, now: LocalTime, why: String, dice: u64) -> Vec<Effect> {
+        match self.phase {
+            Phase::Over | Phase::Idle | Phase::Waiting { .. } => Vec::new(),
+            Phase::Dialling { .. } | Phase::Greeting { .. } | Phase::Live { .. } => {
+                for pending in &mut self.pending {
+                    pending.sent = false;
+                }
+                self.phase = Phase::Waiting {
+                    until: now + self.redial_wait(dice),
+                };
+                self.attempts = self.attempts.saturating_add(1);
+                vec![Effect::Lost(why)]
+            }
+        }
+    }
+
+    /// A frame came. `dice` is a random number.
+    pub fn frame(&mut self, now: LocalTime, frame: ToMember, dice: u64) -> Vec<Effect> {
+        self.heard = now;
+        match frame {
+            ToMember::Welcome(welcome) => self.welcomed(now, welcome),
+            ToMember::Event(event) => self.happened(now, event, dice),
+            ToMember::Accepted { counter, seq } => {
+                self.answered(counter);
+                vec![Effect::Accepted { counter, seq }]
+            }
+            ToMember::Refused(refused) => self.refused(refused),
+            ToMember::Pong { t0, t1, t2 } => {
+                // An answer that cannot be believed changes nothing; the next one will do.
+                let _ = self.clock.pong(Exchange {
+                    t0,
+                    t1,
+                    t2,
+                    t3: now,
+                });
+                Vec::new()
+            }
+            ToMember::Presence(presence) => vec![Effect::Presence(presence)],
+            ToMember::Closing(why) => self.closing(now, why, dice),
+        }
+    }
+
+    /// This member wants something. Returns the counter its answer will carry.
+    ///
+    /// # Errors
+    /// [`Refusal::TooFast`] when too many intents wait already, [`Refusal::NotHere`] after the end.
+    pub fn ask(
+        &mut self,
+        now: LocalTime,
+        via: Via,
+        aim: Option<Aim>,
+        intent: Intent,
+    ) -> Result<(u64, Vec<Effect>), Refusal> {
+        if self.phase == Phase::Over {
+            return Err(Refusal::NotHere);
+        }
+        if self.pending.len() >= PENDING_MAX {
+            return Err(Refusal::TooFast);
+        }
+        self.counter += 1;
+        let counter = self.counter;
+        let stamp = self.lamport.next(self.state().stamp);
+        let aim = aim.or_else(|| intent.is_control().then(|| self.state().timeline.aim()));
+        let ask = Ask {
+            counter,
+            stamp,
+            via,
+            aim,
+            intent,
+        };
+        self.pending.push_back(Pending {
+            ask,
+            asked: now,
+            sent: false,
+        });
+        Ok((counter, self.flush(now)))
+    }
+
+    /// Tells the others what this member's player does; dropped while there is no connection.
+    pub fn report(&mut self, now: LocalTime, mut report: Report) -> Vec<Effect> {
+        if !self.is_live() {
+            return Vec::new();
+        }
+        report.round_trip = self.clock.estimate(now).map(|best| best.delay());
+        vec![self.send(now, ToRoom::Report(report))]
+    }
+
+    /// This member leaves for good.
+    pub fn leave(&mut self, now: LocalTime) -> Vec<Effect> {
+        let was_connected = matches!(self.phase, Phase::Greeting { .. } | Phase::Live { .. });
+        self.phase = Phase::Over;
+        if was_connected {
+            vec![self.send(now, ToRoom::Bye {})]
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// When [`MemberEnd::tick`] wants to be called, if nothing else happens before.
+    pub fn deadline(&self) -> Option<LocalTime> {
+        match self.phase {
+            Phase::Idle | Phase::Over => None,
+            Phase::Waiting { until } => Some(until),
+            Phase::Dialling { since } | Phase::Greeting { since } => Some(since + ENTER_WAIT_MAX),
+            Phase::Live { .. } => {
+                let next_word = self.clock.next_ping_at().min(self.sent + HEARTBEAT);
+                Some(next_word.min(self.heard + SILENCE_MAX))
+            }
+        }
+    }
+
+    /// Time passed. `dice` is a random number.
+    pub fn tick(&mut self, now: LocalTime, dice: u64) -> Vec<Effect> {
+        match self.phase {
+            Phase::Idle | Phase::Over => Vec::new(),
+            Phase::Waiting { until } if now >= until => {
+                self.phase = Phase::Dialling { since: now };
+                vec![Effect::Dial]
+            }
+            Phase::Waiting { .. } => Vec::new(),
+            Phase::Dialling { since } | Phase::Greeting { since }
+                if now >= since + ENTER_WAIT_MAX =>
+            {
+                self.give_up(now, "The host does not answer.", dice)
+            }
+            Phase::Dialling { .. } | Phase::Greeting { .. } => Vec::new(),
+            Phase::Live { .. } if now >= self.heard + SILENCE_MAX => {
+                self.give_up(now, "The host fell silent.", dice)
+            }
+            Phase::Live { .. } => self.keep_alive(now),
+        }
+    }
+
+    fn keep_alive(&mut self, now: LocalTime) -> Vec<Effect> {
+        let due = self.clock.ping(now).map(|ping| ping.t0);
+        let heartbeat = (now >= self.sent + HEARTBEAT).then_some(now);
+        due.or(heartbeat)
+            .map(|t0| self.send(now, ToRoom::Ping { t0 }))
+            .into_iter()
+            .collect()
+    }
+
+    fn give_up(&mut self, now: LocalTime, why: &str, dice: u64) -> Vec<Effect> {
+        let mut effects = vec![Effect::HangUp];
+        effects.extend(self.disconnected(now, why.to_owned(), dice));
+        effects
+    }
+
+    fn welcomed(&mut self, now: LocalTime, welcome: Welcome) -> Vec<Effect> {
+        self.me = Some(welcome.member);
+        self.identity.resume = Some(Resume {
+            member: welcome.member,
+            token: welcome.token.clone(),
+        });
+        self.attempts = 0;
+        self.clock.hurry(now);
+        self.phase = Phase::Live {
+            tail: welcome.tail,
+            caught_up: false,
+        };
+        let mut effects = vec![Effect::Welcomed(welcome)];
+        effects.extend(self.check_caught_up(now));
+        effects
+    }
+
+    fn happened(&mut self, now: LocalTime, event: Event, dice: u64) -> Vec<Effect> {
+        match self.replay.take(&event) {
+            Ok(Step::Duplicate) => Vec::new(),
+            Ok(Step::Applied) => {
+                if matches!(event.body, Body::EpochStarted { .. }) && self.is_live() {
+                    // Another sequencer's clock: what was known of the old one says nothing about it.
+                    self.clock.discard(now);
+                }
+                let mut effects = vec![Effect::Applied(event)];
+                effects.extend(self.check_caught_up(now));
+                effects
+            }
+            Err(error) => self.give_up(
+                now,
+                &format!("The host sent events out of order ({error})."),
+                dice,
+            ),
+        }
+    }
+
+    fn check_caught_up(&mut self, now: LocalTime) -> Vec<Effect> {
+        match self.phase {
+            Phase::Live {
+                tail,
+                caught_up: false,
+            } if self.replay.cursor() >= tail => {
+                self.phase = Phase::Live {
+                    tail,
+                    caught_up: true,
+                };
+                let mut effects = vec![Effect::CaughtUp];
+                effects.extend(self.flush(now));
+                effects
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Sends what waits to be asked, once the tail is applied.
+    fn flush(&mut self, now: LocalTime) -> Vec<Effect> {
+        if !self.is_live() {
+            return Vec::new();
+        }
+        let mut effects = Vec::new();
+        let mut waiting = std::mem::take(&mut self.pending);
+        waiting.retain_mut(|pending| {
+            if pending.sent {
+                return true;
+            }
+            if pending.ask.intent.is_control() && now - pending.asked > CONTROL_AGE_MAX {
+                effects.push(Effect::Refused(Refused::new(
+                    Some(pending.ask.counter),
+                    Refusal::TooOld,
+                )));
+                return false;
+            }
+            pending.sent = true;
+            effects.push(self.send(now, ToRoom::Ask(pending.ask.clone())));
+            true
+        });
+        self.pending = waiting;
+        effects
+    }
+
+    fn answered(&mut self, counter: u64) {
+        self.pending
+            .retain(|pending| pending.ask.counter != counter);
+    }
+
+    fn refused(&mut self, refused: Refused) -> Vec<Effect> {
+        if let Some(counter) = refused.counter {
+            self.answered(counter);
+            return vec![Effect::Refused(refused)];
+        }
+        if matches!(self.phase, Phase::Live { .. }) {
+            return vec![Effect::Refused(refused)];
+        }
+        self.phase = Phase::Over;
+        let sentence = refused.sentence.clone();
+        vec![
+            Effect::Refused(refused),
+            Effect::HangUp,
+            Effect::Over(sentence),
+        ]
+    }
+
+    fn closing(&mut self, now: LocalTime, why: Closing, dice: u64) -> Vec<Effect> {
+        if self.phase == Phase::Over {
+            return Vec::new();
+        }
+        if why.may_return() {
+            return self.give_up(now, &why.to_string(), dice);
+        }
+        self.phase = Phase::Over;
+        vec![Effect::HangUp, Effect::Over(why.to_string())]
+    }
+
+    fn send(&mut self, now: LocalTime, frame: ToRoom) -> Effect {
+        self.sent = now;
+        Effect::Send(frame)
+    }
+
+    /// Exponential, and between half and the whole of that, so that a room's members do not dial in step.
+    fn redial_wait(&self, dice: u64) -> Micros {
+        let doubled = REDIAL_MIN.get() << self.attempts.min(10);
+        let longest = doubled.min(REDIAL_MAX.get());
+        let half = longest / 2;
+        Micros::new(half + (dice % (half as u64 + 1)) as i64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::event::{Header, Role};
+    use crate::engine::id::{Epoch, Stamp};
+    use crate::engine::text::{Name, Title};
+    use crate::engine::unit::SessionTime;
+
+    fn at(millis: u64) -> LocalTime {
+        LocalTime::from_millis(millis)
+    }
+
+    fn member() -> MemberEnd {
+        let identity = Identity {
+            session: SessionId::new(1),
+            secret: "s".into(),
+            name: "Ana".into(),
+            client: Client::Script,
+            resume: None,
+        };
+        MemberEnd::new(identity, 100, at(0))
+    }
+
+    fn event(seq: u64, body: Body) -> ToMember {
+        let header = Header {
+            seq: Seq::new(seq),
+            epoch: Epoch::new(1),
+            stamp: Stamp::new(seq),
+            at: SessionTime::ZERO,
+            wall: 0,
+            by: None,
+            via: Via::Auto,
+            cause: None,
+            intent: None,
+        };
+        ToMember::Event(Event { header, body })
+    }
+
+    fn opened() -> ToMember {
+        event(
+            1,
+            Body::Opened {
+                session: SessionId::new(1),
+                title: Title::new("Film night").unwrap(),
+            },
+        )
+    }
+
+    fn joined() -> ToMember {
+        let name = Name::new("Ana").unwrap();
+        event(
+            2,
+            Body::Joined {
+                member: MemberId::new(1),
+                name,
+                role: Role::Guest,
+                client: Client::Script,
+            },
+        )
+    }
+
+    fn welcome(tail: u64) -> ToMember {
+        ToMember::Welcome(Welcome {
+            version: VERSION,
+            session: SessionId::new(1),
+            member: MemberId::new(1),
+            token: "t".into(),
+            tail: Seq::new(tail),
+        })
+    }
+
+    fn sent_asks(effects: &[Effect]) -> Vec<u64> {
+        effects
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::Send(ToRoom::Ask(ask)) => Some(ask.counter),
+                _ => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn nothing_is_asked_before_the_tail_is_applied() {
+        let mut end = member();
+        end.start(at(0));
+        end.connected(at(1));
+        end.frame(at(2), welcome(3), 0);
+        let (counter, effects) = end.ask(at(3), Via::Cli, None, Intent::Play {}).unwrap();
+        assert!(sent_asks(&effects).is_empty());
+        assert!(sent_asks(&end.frame(at(4), opened(), 0)).is_empty());
+        let effects = end.frame(at(5), joined(), 0);
+        assert!(effects.contains(&Effect::CaughtUp));
+        assert_eq!(sent_asks(&effects), [counter]);
+    }
+
+    #[test]
+    fn an_unanswered_intent_is_asked_again_under_the_same_counter() {
+        let mut end = member();
+        end.start(at(0));
+        end.connected(at(1));
+        end.frame(at(2), welcome(1), 0);
+        let (counter, first) = end
+            .ask(at(3), Via::Cli, None, Intent::Say { text: "hi".into() })
+            .unwrap();
+        assert_eq!(sent_asks(&first), [counter]);
+        end.disconnected(at(4), "cable".into(), 0);
+        let until = end.deadline().unwrap();
+        assert_eq!(end.tick(until, 0), [Effect::Dial]);
+        end.connected(until);
+        assert_eq!(sent_asks(&end.frame(until, welcome(1), 0)), [counter]);
+        end.frame(
+            until,
+            ToMember::Accepted {
+                counter,
+                seq: Seq::new(1),
+            },
+            0,
+        );
+        end.disconnected(until, "cable".into(), 0);
+        let until = end.deadline().unwrap();
+        end.tick(until, 0);
+        end.connected(until);
+        assert!(
+            sent_asks(&end.frame(until, welcome(1), 0)).is_empty(),
+            "answered is answered"
+        );
+    }
+
+    #[test]
+    fn control_that_waited_out_an_outage_is_no_longer_meant() {
+        let mut end = member();
+        end.start(at(0));
+        let (play, _) = end.ask(at(0), Via::Cli, None, Intent::Play {}).unwrap();
+        let (say, _) = end
+            .ask(at(0), Via::Cli, None, Intent::Say { text: "hi".into() })
+            .unwrap();
+        end.connected(at(60_000));
+        let effects = end.frame(at(60_000), welcome(1), 0);
+        assert_eq!(sent_asks(&effects), [say]);
+        assert!(
+            effects
+                .iter()
+                .any(|effect| matches!(effect, Effect::Refused(no) if no.counter == Some(play)))
+        );
+    }
+
+    #[test]
+    fn a_member_comes_back_from_their_cursor_as_themselves() {
+        let mut end = member();
+        end.start(at(0));
+        end.connected(at(1));
+        end.frame(at(2), welcome(3), 0);
+        end.frame(at(3), opened(), 0);
+        end.disconnected(at(4), "cable".into(), 0);
+        end.tick(end.deadline().unwrap(), 0);
+        let effects = end.connected(at(9_000));
+        let Effect::Send(ToRoom::Hello(hello)) = &effects[0] else {
+            panic!("{effects:?}")
+        };
+        assert_eq!(hello.cursor, Seq::new(2));
+        assert_eq!(
+            hello.resume.as_ref().map(|resume| resume.member),
+            Some(MemberId::new(1))
+        );
+    }
+
+    #[test]
+    fn a_hole_in_the_events_is_never_applied_but_fetched_again() {
+        let mut end = member();
+        end.start(at(0));
+        end.connected(at(1));
+        end.frame(at(2), welcome(3), 0);
+        let effects = end.frame(at(3), joined(), 0);
+        assert_eq!(effects[0], Effect::HangUp);
+        assert_eq!(end.state().seq, Seq::new(0));
+    }
+
+    #[test]
+    fn waits_between_dials_grow_but_stay_bounded_and_jittered() {
+        let mut end = member();
+        end.start(at(0));
+        let mut now = at(0);
+        let mut waits = Vec::new();
+        for dice in [0, u64::MAX / 3, 7, 0, 0, 0, 0, 0, 0, 0] {
+            end.disconnected(now, "no route".into(), dice);
+            let until = end.deadline().unwrap();
+            waits.push((until - now).get());
+            now = until;
+            end.tick(now, 0);
+        }
+        assert!(waits[0] >= REDIAL_MIN.get() / 2);
+        assert!(waits.iter().all(|wait| *wait <= REDIAL_MAX.get()));
+        assert_eq!(waits[9], REDIAL_MAX.get() / 2);
+    }
+
+    #[test]
+    fn a_silent_room_is_dialled_again_and_an_idle_member_keeps_speaking() {
+        let mut end = member();
+        end.start(at(0));
+        end.connected(at(0));
+        end.frame(at(0), welcome(1), 0);
+        let mut pings = 0;
+        loop {
+            let due = end.deadline().unwrap();
+            let effects = end.tick(due, 0);
+            if effects.contains(&Effect::HangUp) {
+                assert_eq!(due, at(0) + SILENCE_MAX);
+                break;
+            }
+            pings += effects
+                .iter()
+                .filter(|effect| matches!(effect, Effect::Send(ToRoom::Ping { .. })))
+                .count();
+            assert!(pings < 100, "a busy loop");
+        }
+        assert!(
+            pings >= 10,
+            "a burst for the clock, then heartbeats: {pings}"
+        );
+    }
+
+    #[test]
+    fn a_refused_hello_ends_it_with_the_reason() {
+        let mut end = member();
+        end.start(at(0));
+        end.connected(at(0));
+        let effects = end.frame(
+            at(1),
+            ToMember::Refused(Refused::new(None, Refusal::BadInvite)),
+            0,
+        );
+        assert!(matches!(effects.last(), Some(Effect::Over(_))));
+        assert_eq!(end.deadline(), None);
+    }
+}

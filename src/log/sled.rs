@@ -1,0 +1,1077 @@
+//! The log people have: sled under one writer thread.
+//!
+//! What sled 0.34 promises and does not was measured (DESIGN §6, PITFALLS S1–S10),
+//! and this file is what makes it durable:
+//!
+//! - One writer thread takes whatever is queued and commits it as one: batch,
+//!   `flush()`, then `sync_data()` on our own descriptor of `<db>/db`, because
+//!   sled's flush ends in `sync_file_range`, which a power cut forgets. Only then
+//!   the tail moves and the askers get their answer.
+//! - A commit is one value, see [`super::commit`], below 8,000 bytes.
+//! - A failed sync or write is final. sled may then wait for ever on what it
+//!   could not write, so it is not touched again: reads go on from memory and
+//!   from the file itself ([`super::salvage`]), and it is left to the process's end.
+//! - The disk is asked for its free space before each commit, so that sled never
+//!   meets a full one; a ballast file is then given back, so that there is room
+//!   to export and to close.
+//! - sled repairs on opening and panics on some damage. So the file's chain is
+//!   read first, against the mark of where the log had been (`<db>/mark`): a
+//!   damaged one is not opened at all. What still panics is caught at this door;
+//!   the panic hook may have printed it by then.
+//!
+//! Deliberately absent: sled's subscriptions (one idle subscriber stops the
+//! writer), `generate_id` (it jumps), its background flusher.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::commit::{self, Commit, NotACommit};
+use super::salvage::{self, Salvage};
+use super::{AppendError, Appending, Edge, EventLog, RECOVERY, ReadError, Record, decode_at, key};
+use crate::engine::event::Event;
+use crate::engine::event::chain::Link;
+use crate::engine::event::codec;
+use crate::engine::id::{Seq, SessionId};
+
+/// Pages that sled keeps in memory (DESIGN §6): a whole evening, many times over.
+const CACHE_BYTES: u64 = 32 << 20;
+
+/// Appends that may be under way. The room asks once a turn; a disk that is a
+/// thousand turns behind is better met by a refusal than by memory.
+const QUEUE_LEN: usize = 1_024;
+
+/// Where a group commit stops taking more: some hundred commits' worth, a few
+/// milliseconds of disk, so that the first in the group does not wait for the last.
+const GROUP_BYTES_MAX: usize = 1 << 20;
+
+/// Recent events kept decoded: what readers that follow, or lag a little, ask for.
+const RECENT_LEN: usize = 1_024;
+
+/// A file that is given back when the disk is full.
+const BALLAST_BYTES: u64 = 16 << 20;
+
+/// The disk counts as full below this: room for a group ([`GROUP_BYTES_MAX`] and
+/// sled's own segments) and for the snapshot sled writes at its next opening.
+const FREE_BYTES_MIN: u64 = 8 << 20;
+
+/// Another process that only asks whether a session is open holds its lock this briefly.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
+
+/// sled's threads may hold its file for a moment after it was closed in this process.
+const CLOSING_TRIES: u32 = 400;
+
+const DB_FILE: &str = "db";
+const LOCK_FILE: &str = "lock";
+const MARK_FILE: &str = "mark";
+const BALLAST_FILE: &str = "ballast";
+
+/// The disk under a log, where tests put a worse one.
+pub trait Disk: Send + Sync + std::fmt::Debug {
+    /// Makes all that was written to `file` survive a power cut.
+    ///
+    /// # Errors
+    /// Whatever the disk says; the log takes it as final.
+    fn sync(&self, file: &File) -> io::Result<()> {
+        file.sync_data()
+    }
+
+    /// How many bytes may still be written in the folder of the database.
+    ///
+    /// # Errors
+    /// When the system does not say; the log then writes and sees.
+    fn free(&self, dir: &Path) -> io::Result<u64> {
+        free_bytes(dir)
+    }
+}
+
+/// The machine's own disk.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RealDisk;
+
+impl Disk for RealDisk {}
+
+#[cfg(unix)]
+fn free_bytes(dir: &Path) -> io::Result<u64> {
+    let stat = rustix::fs::statvfs(dir)?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+#[cfg(not(unix))]
+fn free_bytes(_: &Path) -> io::Result<u64> {
+    Ok(u64::MAX)
+}
+
+/// Why a log could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Some process has it open: this one or another.
+    #[error("this session is already open in another Séance; close it there first")]
+    InUse,
+    /// The folder cannot be written.
+    #[error("Séance may not write in {}; check the folder's owner and rights", .0.display())]
+    NoAccess(PathBuf),
+    /// A later version wrote it.
+    #[error(
+        "this session was written by a newer Séance (log format {0}, this one knows {known}); please update",
+        known = commit::FORMAT
+    )]
+    Newer(u8),
+    /// What is on disk is not what was acknowledged.
+    #[error("this session is damaged from event {seq} on ({reason}). {RECOVERY}")]
+    Damaged {
+        /// The first event that cannot be trusted.
+        seq: Seq,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The disk or the system said no.
+    #[error("the session in {} cannot be opened: {source}", path.display())]
+    Failed {
+        /// The database's folder.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+}
+
+/// One session's log in a sled database of its own.
+///
+/// Dropping it finishes what is queued and closes the database.
+#[derive(Debug)]
+pub struct SledLog {
+    /// `None` only while dropping: its end is what ends the writer.
+    queue: Option<mpsc::Sender<Job>>,
+    /// Owned here; ends when the queue does.
+    writer: Option<JoinHandle<()>>,
+    store: Arc<Store>,
+}
+
+/// One append on its way to the writer.
+#[derive(Debug)]
+struct Job {
+    events: Vec<Event>,
+    answer: oneshot::Sender<Result<(), AppendError>>,
+}
+
+/// What the writer and the readers share.
+#[derive(Debug)]
+struct Store {
+    dir: PathBuf,
+    session: SessionId,
+    /// `None` only while dropping.
+    db: Option<sled::Db>,
+    /// Our own descriptor of sled's file, for the sync that counts.
+    file: File,
+    disk: Arc<dyn Disk>,
+    /// What readers see. Held for copies in memory only, never across a disk access.
+    durable: RwLock<Durable>,
+    /// sled failed: it must not be touched again.
+    broken: AtomicBool,
+    /// Reads past the memory once sled is broken.
+    fallback: OnceLock<Result<Salvage, String>>,
+    /// Held while open, dropped last: another process knows by it.
+    _lock: File,
+}
+
+#[derive(Debug)]
+struct Durable {
+    edge: Edge,
+    /// The last events, up to the edge.
+    recent: VecDeque<Event>,
+}
+
+impl SledLog {
+    /// Opens or creates the log of `session` in the folder `dir`, which is the database's own.
+    ///
+    /// Verifies the file's chain up to where the log is known to have been, and the
+    /// chain of the last commit. Blocks for the time of reading the file once.
+    ///
+    /// # Errors
+    /// [`OpenError`]; a damaged database is left as it is.
+    pub fn open(dir: &Path, session: SessionId) -> Result<Self, OpenError> {
+        Self::open_on(dir, session, Arc::new(RealDisk))
+    }
+
+    /// As [`SledLog::open`], on a disk of the caller's.
+    ///
+    /// # Errors
+    /// As [`SledLog::open`].
+    pub fn open_on(dir: &Path, session: SessionId, disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
+        create_dir(dir).map_err(|e| failed(dir, e))?;
+        let lock = lock(dir)?;
+        let mark = Mark::read(dir)?;
+        if let Some(mark) = mark {
+            verify_file(dir, mark)?;
+        }
+        // Before the database, so that it is gone first when the disk is already full.
+        let _ = fs::remove_file(dir.join(BALLAST_FILE));
+        let db = open_db(dir)?;
+        let file = File::open(dir.join(DB_FILE)).map_err(|e| failed(dir, e))?;
+        sync_new(dir).map_err(|e| failed(dir, e))?;
+        let durable = load_tail(&db, session)?;
+        if let Some(mark) = mark
+            && durable.edge.tail < mark.tail
+        {
+            return Err(OpenError::Damaged {
+                seq: durable.edge.tail,
+                reason: format!(
+                    "the log had reached event {} and ends before",
+                    mark.tail.get() - 1
+                ),
+            });
+        }
+        create_ballast(dir);
+        let edge = durable.edge;
+        let store = Arc::new(Store {
+            dir: dir.to_owned(),
+            session,
+            db: Some(db),
+            file,
+            disk,
+            durable: RwLock::new(durable),
+            broken: AtomicBool::new(false),
+            fallback: OnceLock::new(),
+            _lock: lock,
+        });
+        let (queue, jobs) = mpsc::channel(QUEUE_LEN);
+        let writer = Writer {
+            store: Arc::clone(&store),
+            jobs,
+            edge,
+            mark: MarkFile::open(dir).map_err(|e| failed(dir, e))?,
+            end: None,
+        };
+        let writer = thread::Builder::new()
+            .name("seance-log".into())
+            .spawn(move || writer.run())
+            .map_err(|e| failed(dir, e))?;
+        Ok(Self {
+            queue: Some(queue),
+            writer: Some(writer),
+            store,
+        })
+    }
+
+    /// Whether some process has the log in `dir` open.
+    pub fn is_open_elsewhere(dir: &Path) -> bool {
+        File::open(dir.join(LOCK_FILE))
+            .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
+    /// Where the log in `dir` is known to have been, without opening it; lags a
+    /// running log by one commit at most.
+    pub fn tail_hint(dir: &Path) -> Option<Seq> {
+        Mark::read(dir).ok().flatten().map(|mark| mark.tail)
+    }
+
+    /// As [`SledLog::tail_hint`], with the link that stood there: where a salvage should end.
+    pub(super) fn mark_hint(dir: &Path) -> Option<(Seq, Link)> {
+        let mark = Mark::read(dir).ok().flatten()?;
+        Some((mark.tail, mark.link))
+    }
+
+    /// Recomputes the whole chain, from the first event to the tail.
+    ///
+    /// # Errors
+    /// [`ReadError::Damaged`] at the first event that does not follow.
+    pub fn verify_all(&self) -> Result<Edge, ReadError> {
+        let edge = self.edge();
+        let (mut seq, mut link) = (Seq::FIRST, Link::GENESIS);
+        while seq < edge.tail {
+            for value in self.store.values(seq, 256)? {
+                let commit = self.store.commit(seq, &value)?;
+                link = commit.verify(seq, link, |_, _| {}).map_err(damaged)?;
+                seq = Seq::new(seq.get() + commit.count());
+                if seq >= edge.tail {
+                    break; // what is behind was appended, in commits of its own, since we began
+                }
+            }
+        }
+        if (seq, link) != (edge.tail, edge.link) {
+            return Err(ReadError::Damaged {
+                seq: Seq::new(edge.tail.get() - 1),
+                reason: "the chain ends elsewhere".into(),
+            });
+        }
+        Ok(edge)
+    }
+}
+
+impl EventLog for SledLog {
+    fn append(&self, events: Vec<Event>) -> Appending {
+        let (answer, coming) = oneshot::channel();
+        let queue = self.queue.as_ref().expect("the queue lives until drop");
+        match queue.try_send(Job { events, answer }) {
+            Ok(()) => Appending::coming(coming),
+            Err(mpsc::error::TrySendError::Full(_)) => Appending::ready(Err(AppendError::Busy)),
+            Err(mpsc::error::TrySendError::Closed(_)) => Appending::ready(Err(
+                AppendError::Failed("the log's writer has stopped; open the session again".into()),
+            )),
+        }
+    }
+
+    fn edge(&self) -> Edge {
+        self.store.read_durable().edge
+    }
+
+    fn read(&self, from: Seq, limit: usize) -> Result<Vec<Event>, ReadError> {
+        let from = from.max(Seq::FIRST);
+        if let Some(events) = self.store.read_durable().recent_from(from, limit) {
+            return Ok(events);
+        }
+        self.records(from, limit)?
+            .iter()
+            .zip(from.get()..)
+            .map(|(bytes, seq)| decode_at(Seq::new(seq), bytes))
+            .collect()
+    }
+
+    fn records(&self, from: Seq, limit: usize) -> Result<Vec<Box<[u8]>>, ReadError> {
+        self.store.records(from.max(Seq::FIRST), limit)
+    }
+
+    fn link_at(&self, seq: Seq) -> Result<Option<Link>, ReadError> {
+        let edge = self.edge();
+        if seq == Seq::new(0) {
+            return Ok(Some(Link::GENESIS));
+        }
+        if seq >= edge.tail {
+            return Ok(None);
+        }
+        if seq.next() == edge.tail {
+            return Ok(Some(edge.link));
+        }
+        self.store.link_at(seq).map(Some)
+    }
+
+    fn is_near(&self, from: Seq) -> bool {
+        self.store.read_durable().is_near(from)
+    }
+}
+
+impl Drop for SledLog {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(writer) = self.writer.take() {
+            // A panic of the writer was printed where it happened; its askers know.
+            let _ = writer.join();
+        }
+    }
+}
+
+impl Durable {
+    fn first_recent(&self) -> Seq {
+        Seq::new(self.edge.tail.get() - self.recent.len() as u64)
+    }
+
+    fn is_near(&self, from: Seq) -> bool {
+        from.max(Seq::FIRST) >= self.first_recent()
+    }
+
+    fn recent_from(&self, from: Seq, limit: usize) -> Option<Vec<Event>> {
+        let skipped = from.get().checked_sub(self.first_recent().get())?;
+        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
+        Some(
+            self.recent
+                .iter()
+                .skip(skipped)
+                .take(limit)
+                .cloned()
+                .collect(),
+        )
+    }
+
+    /// Moves the edge over `events`, which are durable now.
+    fn advance(&mut self, edge: Edge, events: impl Iterator<Item = Event>) {
+        self.recent.extend(events);
+        let surplus = self.recent.len().saturating_sub(RECENT_LEN);
+        self.recent.drain(..surplus);
+        self.edge = edge;
+    }
+}
+
+impl Store {
+    fn read_durable(&self) -> std::sync::RwLockReadGuard<'_, Durable> {
+        // Written by one method that cannot panic half-way.
+        self.durable.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The database, unless it must not be touched any more.
+    fn db(&self) -> Option<&sled::Db> {
+        self.db
+            .as_ref()
+            .filter(|_| !self.broken.load(Ordering::Acquire))
+    }
+
+    /// Durable records `[from, from + limit)`.
+    fn records(&self, from: Seq, limit: usize) -> Result<Vec<Box<[u8]>>, ReadError> {
+        let tail = self.read_durable().edge.tail;
+        let wanted = tail.get().saturating_sub(from.get());
+        let limit = limit.min(usize::try_from(wanted).unwrap_or(usize::MAX));
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        if self.db().is_none() {
+            let records = self.fallback()?.records(from, limit)?;
+            return if records.len() == limit {
+                Ok(records.into_iter().map(|record| record.bytes).collect())
+            } else {
+                Err(ReadError::Failed("the disk no longer answers".into()))
+            };
+        }
+        let mut records: Vec<Box<[u8]>> = Vec::with_capacity(limit);
+        let mut seq = from;
+        while records.len() < limit {
+            // A value holds at least one record, so this never asks for more than is needed.
+            for value in self.values(seq, (limit - records.len()).min(64))? {
+                let first = value.0;
+                if first > seq {
+                    return Err(missing(seq));
+                }
+                let commit = self.commit(first, &value)?;
+                let skipped = usize::try_from(seq.get() - first.get()).unwrap_or(usize::MAX);
+                let before = records.len();
+                records.extend(
+                    commit
+                        .records()
+                        .skip(skipped)
+                        .take(limit - before)
+                        .map(Box::from),
+                );
+                if records.len() == before {
+                    return Err(missing(seq));
+                }
+                seq = Seq::new(seq.get() + (records.len() - before) as u64);
+                if records.len() >= limit {
+                    break;
+                }
+            }
+        }
+        Ok(records)
+    }
+
+    /// Up to `limit` stored values: that which holds `from`, and those behind it; at least one.
+    fn values(&self, from: Seq, limit: usize) -> Result<Vec<Value>, ReadError> {
+        let Some(db) = self.db() else {
+            return Err(ReadError::Failed("the disk no longer answers".into()));
+        };
+        let read = || -> sled::Result<Vec<Value>> {
+            let last = Seq::new(u64::MAX);
+            let mut before = db.range(key::range(self.session, Seq::FIRST, from));
+            let start = before.next_back().transpose()?;
+            let start = start.and_then(|(key, _)| key::decode(&key));
+            let start = start.map_or(from, |(_, first)| first);
+            db.range(key::range(self.session, start, last))
+                .take(limit)
+                .map(|pair| pair.map(|(key, value)| Value::new(&key, value)))
+                .collect()
+        };
+        let values = guarded(read).map_err(|e| match e {
+            Fault::Full => ReadError::Failed("the disk is full".into()),
+            Fault::Damaged(reason) => ReadError::Damaged { seq: from, reason },
+            Fault::Failed(reason) => ReadError::Failed(reason),
+        })?;
+        if values.is_empty() {
+            return Err(missing(from));
+        }
+        Ok(values)
+    }
+
+    fn commit<'a>(&self, first: Seq, value: &'a Value) -> Result<Commit<'a>, ReadError> {
+        if value.0 != first {
+            return Err(missing(first));
+        }
+        Commit::parse_whole(&value.1).map_err(|e| ReadError::Damaged {
+            seq: first,
+            reason: reason_of(e),
+        })
+    }
+
+    fn link_at(&self, seq: Seq) -> Result<Link, ReadError> {
+        if self.db().is_none() {
+            let found = self.fallback()?.records(seq, 1)?;
+            let record = found.first().ok_or_else(|| missing(seq))?;
+            return Ok(record.link);
+        }
+        let values = self.values(seq, 1)?;
+        let value = &values[0];
+        let first = value.0;
+        let before = if first == Seq::FIRST {
+            Link::GENESIS
+        } else {
+            let before = Seq::new(first.get() - 1);
+            let values = self.values(before, 1)?;
+            let link = self.commit(values[0].0, &values[0])?.link();
+            link
+        };
+        let mut found = None;
+        let commit = self.commit(first, value)?;
+        commit
+            .verify(first, before, |at, link| {
+                if at == seq {
+                    found = Some(link);
+                }
+            })
+            .map_err(damaged)?;
+        found.ok_or_else(|| missing(seq))
+    }
+
+    /// The file read without sled, once and only when sled is broken.
+    fn fallback(&self) -> Result<&Salvage, ReadError> {
+        self.fallback
+            .get_or_init(|| {
+                let edge = self.read_durable().edge;
+                salvage::scan(&self.dir.join(DB_FILE), Some((edge.tail, edge.link)))
+                    .map_err(|e| e.to_string())
+            })
+            .as_ref()
+            .map_err(|e| ReadError::Failed(e.clone()))
+    }
+
+    /// Writes records and returns when they are durable.
+    fn write(&self, first: Seq, records: &[Record]) -> Result<(), Fault> {
+        if self
+            .disk
+            .free(&self.dir)
+            .is_ok_and(|free| free < FREE_BYTES_MIN)
+        {
+            return Err(Fault::Full);
+        }
+        let db = self
+            .db()
+            .ok_or_else(|| Fault::Failed("the database failed before".into()))?;
+        let mut batch = sled::Batch::default();
+        let mut seq = first;
+        for run in commit::split(records) {
+            batch.insert(&key::encode(self.session, seq), commit::encode(run));
+            seq = Seq::new(seq.get() + run.len() as u64);
+        }
+        guarded(|| db.apply_batch(batch).and_then(|()| db.flush())).inspect_err(|_| {
+            // Whatever sled could not write it may wait for, for ever.
+            self.broken.store(true, Ordering::Release);
+        })?;
+        self.disk.sync(&self.file).map_err(|e| Fault::of_io(&e))
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(self.dir.join(BALLAST_FILE));
+        let db = self.db.take();
+        if *self.broken.get_mut() {
+            // Its own drop would flush, and wait for ever; the process's end closes it.
+            std::mem::forget(db);
+        } else {
+            // Its own drop syncs once more and panics if that fails.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(db)));
+        }
+    }
+}
+
+/// A stored value: the seq of its key, and its bytes, which are sled's page for as long as it lives.
+#[derive(Debug)]
+struct Value(Seq, sled::IVec);
+
+impl Value {
+    fn new(key: &[u8], value: sled::IVec) -> Self {
+        // A key that is none can only be damage: seq 0 stands nowhere and is reported as missing.
+        Self(key::decode(key).map_or(Seq::new(0), |(_, seq)| seq), value)
+    }
+}
+
+/// What went wrong below.
+#[derive(Debug)]
+enum Fault {
+    Full,
+    Damaged(String),
+    Failed(String),
+}
+
+impl Fault {
+    fn of_io(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge => Self::Full,
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+
+    fn of_sled(error: sled::Error) -> Self {
+        match error {
+            sled::Error::Io(error) => Self::of_io(&error),
+            sled::Error::Corruption { .. } => {
+                Self::Damaged("the database's checksums do not match".into())
+            }
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+/// The one door to sled: its errors and its panics become [`Fault`]s.
+fn guarded<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, Fault> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(answer) => answer.map_err(Fault::of_sled),
+        Err(panic) => Err(Fault::Damaged(format!(
+            "the database stopped: {}",
+            panic_text(panic.as_ref())
+        ))),
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .and_then(|text| text.lines().next())
+        .unwrap_or("it did not say why")
+}
+
+fn damaged(broken: commit::Broken) -> ReadError {
+    ReadError::Damaged {
+        seq: broken.seq,
+        reason: broken.reason.into(),
+    }
+}
+
+fn missing(seq: Seq) -> ReadError {
+    ReadError::Damaged {
+        seq,
+        reason: "it is missing".into(),
+    }
+}
+
+fn reason_of(error: NotACommit) -> String {
+    match error {
+        NotACommit::Newer(format) => format!("format {format} is newer than this Séance knows"),
+        NotACommit::Damaged(reason) => reason.into(),
+    }
+}
+
+fn failed(dir: &Path, source: io::Error) -> OpenError {
+    match source.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            OpenError::NoAccess(dir.to_owned())
+        }
+        _ => OpenError::Failed {
+            path: dir.to_owned(),
+            source,
+        },
+    }
+}
+
+/// The thread that commits. Ends when every sender of its queue is gone.
+struct Writer {
+    store: Arc<Store>,
+    jobs: mpsc::Receiver<Job>,
+    /// The end of what was admitted; the durable edge once the group is committed.
+    edge: Edge,
+    mark: MarkFile,
+    /// Set once and for all: what every further asker hears.
+    end: Option<AppendError>,
+}
+
+impl Writer {
+    fn run(mut self) {
+        while let Some(job) = self.jobs.blocking_recv() {
+            self.turn(job);
+        }
+    }
+
+    /// Takes what is queued, commits it as one, and answers.
+    fn turn(&mut self, first: Job) {
+        let start = self.edge;
+        let mut records: Vec<Record> = Vec::new();
+        let mut bytes = 0;
+        let mut taken: Vec<Job> = Vec::new();
+        let mut next = Some(first);
+        while let Some(job) = next {
+            match self.admit(&job.events) {
+                Ok(admitted) => {
+                    bytes += admitted
+                        .iter()
+                        .map(|record| record.bytes.len())
+                        .sum::<usize>();
+                    records.extend(admitted);
+                    taken.push(job);
+                }
+                // The asker may have gone; its events are refused all the same.
+                Err(refused) => drop(job.answer.send(Err(refused))),
+            }
+            next = if bytes < GROUP_BYTES_MAX {
+                self.jobs.try_recv().ok()
+            } else {
+                None
+            };
+        }
+        if records.is_empty() {
+            // Appends of nothing: done.
+            taken
+                .into_iter()
+                .for_each(|job| drop(job.answer.send(Ok(()))));
+            return;
+        }
+        match self.store.write(start.tail, &records) {
+            Ok(()) => self.publish(taken),
+            Err(fault) => self.fail(start, fault, taken),
+        }
+    }
+
+    fn admit(&mut self, events: &[Event]) -> Result<Vec<Record>, AppendError> {
+        match &self.end {
+            Some(end) => Err(end.clone()),
+            None => self.edge.admit(events),
+        }
+    }
+
+    fn publish(&mut self, taken: Vec<Job>) {
+        let mut answers = Vec::with_capacity(taken.len());
+        let events = taken.into_iter().flat_map(|job| {
+            answers.push(job.answer);
+            job.events
+        });
+        self.store
+            .durable
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .advance(self.edge, events);
+        self.mark.write(self.edge);
+        for answer in answers {
+            let _ = answer.send(Ok(()));
+        }
+    }
+
+    fn fail(&mut self, start: Edge, fault: Fault, taken: Vec<Job>) {
+        let end = match fault {
+            Fault::Full => {
+                let _ = fs::remove_file(self.store.dir.join(BALLAST_FILE));
+                AppendError::Full
+            }
+            Fault::Damaged(reason) | Fault::Failed(reason) => AppendError::Failed(reason.into()),
+        };
+        tracing::error!(session = ?self.store.session, tail = %start.tail, "the log stops: {end}");
+        self.edge = start;
+        self.end = Some(end.clone());
+        for job in taken {
+            let _ = job.answer.send(Err(end.clone()));
+        }
+    }
+}
+
+/// Where the log had been, as `<db>/mark` tells: `[magic][format][tail][link][digest: 8]`.
+///
+/// Overwritten after each commit and never synced: it is never ahead of the
+/// log, survives a crash of the program, and may be lost or old after a power
+/// cut, which costs nothing but the check it serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark {
+    tail: Seq,
+    link: Link,
+}
+
+const MARK_MAGIC: &[u8; 4] = b"mark";
+const MARK_BODY_BYTES: usize = 4 + 1 + 8 + 32;
+
+impl Mark {
+    fn encode(self) -> Vec<u8> {
+        let mut bytes = MARK_MAGIC.to_vec();
+        bytes.push(commit::FORMAT);
+        bytes.extend_from_slice(&self.tail.get().to_be_bytes());
+        bytes.extend_from_slice(self.link.as_bytes());
+        let digest = blake3::hash(&bytes);
+        bytes.extend_from_slice(&digest.as_bytes()[..8]);
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Option<Self>, OpenError> {
+        let Some((body, digest)) = bytes.split_at_checked(MARK_BODY_BYTES) else {
+            return Ok(None);
+        };
+        if !body.starts_with(MARK_MAGIC) || digest != &blake3::hash(body).as_bytes()[..8] {
+            return Ok(None);
+        }
+        if body[4] > commit::FORMAT {
+            return Err(OpenError::Newer(body[4]));
+        }
+        let (tail, link) = body[5..].split_at(8);
+        let (Ok(tail), Ok(link)) = (tail.try_into(), link.try_into()) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            tail: Seq::new(u64::from_be_bytes(tail)),
+            link: Link::from_bytes(link),
+        }))
+    }
+
+    /// The mark beside a database; `None` if there is none that can be trusted.
+    fn read(dir: &Path) -> Result<Option<Self>, OpenError> {
+        match fs::read(dir.join(MARK_FILE)) {
+            Ok(bytes) => Self::decode(&bytes),
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+/// The mark's file, held open so that a commit costs one small write more.
+#[derive(Debug)]
+struct MarkFile(File);
+
+impl MarkFile {
+    fn open(dir: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        private(&mut options);
+        options.open(dir.join(MARK_FILE)).map(Self)
+    }
+
+    fn write(&mut self, edge: Edge) {
+        let mark = Mark {
+            tail: edge.tail,
+            link: edge.link,
+        };
+        let written = self
+            .0
+            .seek(SeekFrom::Start(0))
+            .and_then(|_| self.0.write_all(&mark.encode()));
+        if let Err(error) = written {
+            // An old mark is a weaker check at the next opening, nothing more.
+            tracing::debug!(%error, "the log's mark was not written");
+        }
+    }
+}
+
+/// Reads the chain in the file itself, before sled may "repair" it.
+fn verify_file(dir: &Path, mark: Mark) -> Result<(), OpenError> {
+    if mark.tail == Seq::FIRST {
+        return Ok(());
+    }
+    let path = dir.join(DB_FILE);
+    let goal = (mark.tail, mark.link);
+    let salvage = match salvage::scan(&path, Some(goal)) {
+        Ok(salvage) => salvage,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            return Err(OpenError::Damaged {
+                seq: Seq::FIRST,
+                reason: "its database is missing".into(),
+            });
+        }
+        Err(e) => return Err(failed(dir, e)),
+    };
+    if salvage.tail_link() == goal {
+        return Ok(());
+    }
+    let (seq, _) = salvage.tail_link();
+    Err(OpenError::Damaged {
+        seq: seq.min(mark.tail),
+        reason: salvage
+            .broken()
+            .map_or("it is missing", |b| b.reason)
+            .into(),
+    })
+}
+
+fn open_db(dir: &Path) -> Result<sled::Db, OpenError> {
+    let config = || {
+        sled::Config::new()
+            .path(dir)
+            .cache_capacity(CACHE_BYTES)
+            .flush_every_ms(None)
+    };
+    let mut tries = 0;
+    loop {
+        match guarded(|| config().open()) {
+            Ok(db) => return Ok(db),
+            // Our own lock is held, so this is a database that this process is still closing.
+            Err(Fault::Failed(reason)) if reason.contains("could not acquire lock") => {
+                tries += 1;
+                if tries > CLOSING_TRIES {
+                    return Err(OpenError::InUse);
+                }
+                thread::sleep(LOCK_PAUSE);
+            }
+            Err(Fault::Damaged(reason)) => {
+                return Err(OpenError::Damaged {
+                    seq: salvage::scan(&dir.join(DB_FILE), None)
+                        .map_or(Seq::FIRST, |found| found.tail_link().0),
+                    reason,
+                });
+            }
+            Err(Fault::Full) => return Err(failed(dir, io::ErrorKind::StorageFull.into())),
+            Err(Fault::Failed(reason)) => {
+                // sled keeps the kind in words only.
+                return Err(if reason.contains("PermissionDenied") {
+                    OpenError::NoAccess(dir.to_owned())
+                } else {
+                    failed(dir, io::Error::other(reason))
+                });
+            }
+        }
+    }
+}
+
+/// Makes a new database's files themselves survive a power cut; an old one's cost nothing.
+fn sync_new(dir: &Path) -> io::Result<()> {
+    for name in [DB_FILE, "conf"] {
+        File::open(dir.join(name))?.sync_all()?;
+    }
+    sync_dir(dir)?;
+    dir.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Makes the names in a folder survive a power cut.
+pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        File::open(dir)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Reads the end of the log and verifies the chain of its last commits.
+fn load_tail(db: &sled::Db, session: SessionId) -> Result<Durable, OpenError> {
+    let all = key::range(session, Seq::FIRST, Seq::new(u64::MAX));
+    let mut values: VecDeque<Value> = VecDeque::new();
+    let mut events = 0;
+    let read = guarded(|| {
+        // One commit more than is kept, for the link the first of them follows.
+        for pair in db.range(all).rev() {
+            let (key, value) = pair?;
+            let value = Value::new(&key, value);
+            events += Commit::parse_whole(&value.1).map_or(1, |commit| commit.count());
+            values.push_front(value);
+            if events > RECENT_LEN as u64 && values.len() > 1 {
+                break;
+            }
+        }
+        Ok(())
+    });
+    read.map_err(|e| OpenError::Damaged {
+        seq: values.front().map_or(Seq::FIRST, |value| value.0),
+        reason: match e {
+            Fault::Damaged(reason) | Fault::Failed(reason) => reason,
+            Fault::Full => "the disk is full".into(),
+        },
+    })?;
+    let mut durable = Durable {
+        edge: Edge::EMPTY,
+        recent: VecDeque::new(),
+    };
+    for (index, value) in values.iter().enumerate() {
+        let first = value.0;
+        let commit = Commit::parse_whole(&value.1).map_err(|e| match e {
+            NotACommit::Newer(format) => OpenError::Newer(format),
+            NotACommit::Damaged(reason) => OpenError::Damaged {
+                seq: first,
+                reason: reason.into(),
+            },
+        })?;
+        let is_known = index > 0 || first == Seq::FIRST;
+        if is_known {
+            load_commit(&mut durable, first, &commit)?;
+        } else {
+            durable.edge = Edge {
+                tail: Seq::new(first.get() + commit.count()),
+                epoch: commit.epoch().unwrap_or_default(),
+                link: commit.link(),
+            };
+        }
+    }
+    Ok(durable)
+}
+
+fn load_commit(durable: &mut Durable, first: Seq, commit: &Commit<'_>) -> Result<(), OpenError> {
+    let damaged = |seq, reason: &str| OpenError::Damaged {
+        seq,
+        reason: reason.into(),
+    };
+    if first != durable.edge.tail {
+        return Err(damaged(durable.edge.tail, "it is missing"));
+    }
+    let link = commit
+        .verify(first, durable.edge.link, |_, _| {})
+        .map_err(|broken| damaged(broken.seq, broken.reason))?;
+    let edge = Edge {
+        tail: Seq::new(first.get() + commit.count()),
+        epoch: commit.epoch().unwrap_or_default(),
+        link,
+    };
+    let events: Result<Vec<Event>, _> = commit.records().map(codec::decode).collect();
+    match events {
+        Ok(events) => durable.advance(edge, events.into_iter()),
+        Err(codec::DecodeError::NewerFormat(format)) => return Err(OpenError::Newer(format)),
+        // A kind that a later version added: readers from here on meet it on disk and say so.
+        Err(_) => {
+            durable.recent.clear();
+            durable.edge = edge;
+        }
+    }
+    Ok(())
+}
+
+/// Creates a folder that only its owner may enter.
+pub(super) fn create_dir(dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
+}
+
+/// New files opened so are their owner's alone.
+pub(super) fn private(options: &mut OpenOptions) {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    #[cfg(not(unix))]
+    let _ = options;
+}
+
+fn lock(dir: &Path) -> Result<File, OpenError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    private(&mut options);
+    let file = options
+        .open(dir.join(LOCK_FILE))
+        .map_err(|e| failed(dir, e))?;
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(e)) => return Err(failed(dir, e)),
+        }
+    }
+    Err(OpenError::InUse)
+}
+
+/// Puts the ballast aside; a disk too full for it goes without.
+fn create_ballast(dir: &Path) {
+    let path = dir.join(BALLAST_FILE);
+    let made = File::create(&path).and_then(|file| reserve(&file));
+    if let Err(error) = made {
+        tracing::warn!(%error, "no room for the log's ballast file");
+        let _ = fs::remove_file(path);
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn reserve(file: &File) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    fallocate(file, FallocateFlags::empty(), 0, BALLAST_BYTES).map_err(io::Error::from)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn reserve(mut file: &File) -> io::Result<()> {
+    io::copy(&mut io::Read::take(io::repeat(0), BALLAST_BYTES), &mut file).map(drop)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,381 @@
+//! The way in from elsewhere: dials, resumes, comes back.
+//!
+//! One task holds a [`MemberEnd`] and whatever socket there is. The machine
+//! decides when to dial and what to send; this module only does it. The host's
+//! own window comes in this way too, over loopback: there is one path into a
+//! room, and everybody tests it.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode, header};
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use crate::engine::clock::offset::Estimate;
+use crate::engine::event::{Event, Via};
+use crate::engine::frame::{self, Form, FrameError, Refused, Resume, ToMember, ToRoom, Welcome};
+use crate::engine::id::Seq;
+use crate::engine::intent::{Aim, Intent};
+use crate::engine::presence::{Presence, Report};
+use crate::engine::session::member_end::{Effect, Identity, MemberEnd};
+use crate::net::link::JoinLink;
+use crate::net::pump;
+use crate::os;
+
+/// How long a TCP connection and the WebSocket handshake may take.
+const DIAL_WAIT_MAX: Duration = Duration::from_secs(6);
+/// How long one frame may take to leave.
+const WRITE_WAIT_MAX: Duration = Duration::from_secs(10);
+/// News that may wait for their reader; past it the member reads no further, and the room serves them from the log.
+const NEWS_MAX: usize = 1_024;
+/// Orders that may wait for the member.
+const ORDERS_MAX: usize = 64;
+
+/// What to do, from a window, a terminal or a player.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Ask the room for something.
+    Ask {
+        /// By what input.
+        via: Via,
+        /// What it is aimed at; `None` for what is on now.
+        aim: Option<Aim>,
+        /// What is wanted.
+        intent: Intent,
+    },
+    /// Tell the others what this member's player does.
+    Report(Report),
+    /// Go, for good.
+    Leave,
+}
+
+/// What happened, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum News {
+    /// Dialling, for the first time or again.
+    Dialling,
+    /// Let in.
+    Welcomed(Welcome),
+    /// Everything from before is applied.
+    CaughtUp,
+    /// This happened.
+    Applied(Event),
+    /// An intent was accepted.
+    Accepted {
+        /// Which.
+        counter: u64,
+        /// Its first event, or the latest one when everything was already so.
+        seq: Seq,
+    },
+    /// An intent was refused.
+    Refused(Refused),
+    /// What everybody's players do.
+    Presence(Vec<Presence>),
+    /// The connection is lost; it comes back by itself.
+    Lost(String),
+    /// It is over. The last news.
+    Over(String),
+}
+
+/// A member of a party, as this program's other parts hold them. Dropping it leaves.
+#[derive(Debug)]
+pub struct Member {
+    /// What to do.
+    pub orders: mpsc::Sender<Order>,
+    /// What happened.
+    pub news: mpsc::Receiver<News>,
+    /// The room's clock, as last measured.
+    pub clock: watch::Receiver<Option<Estimate>>,
+}
+
+/// Joins a party; the task ends when told to leave, when the party is over, or when nobody listens.
+pub fn join(
+    link: &JoinLink,
+    name: String,
+    client: crate::engine::event::Client,
+    resume: Option<Resume>,
+) -> Member {
+    let (orders, inbox) = mpsc::channel(ORDERS_MAX);
+    let (news_out, news) = mpsc::channel(NEWS_MAX);
+    let (clock_out, clock) = watch::channel(None);
+    let identity = Identity {
+        session: link.session,
+        secret: link.secret.clone(),
+        name,
+        client,
+        resume,
+    };
+    let shell = Shell {
+        link: link.clone(),
+        // Counters of an earlier run lie below: they began at that run's milliseconds.
+        end: MemberEnd::new(identity, os::wall_millis(), os::local_now()),
+        socket: None,
+        news: news_out,
+        clock: clock_out,
+    };
+    tokio::spawn(shell.run(inbox));
+    Member {
+        orders,
+        news,
+        clock,
+    }
+}
+
+type Socket = WebSocketStream<TcpStream>;
+
+struct Shell {
+    link: JoinLink,
+    end: MemberEnd,
+    socket: Option<Socket>,
+    news: mpsc::Sender<News>,
+    clock: watch::Sender<Option<Estimate>>,
+}
+
+/// The member's task is over: they left, were turned away, or nobody listens any more.
+struct Ended;
+
+enum Woken {
+    Order(Option<Order>),
+    Read(Option<Result<Message, Error>>),
+    Deadline,
+}
+
+impl Shell {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Order>) {
+        let begin = self.end.start(os::local_now());
+        if self.perform(begin).await.is_err() {
+            return;
+        }
+        loop {
+            let deadline = self.end.deadline().map(|due| {
+                let left = (due - os::local_now()).get().max(0);
+                Instant::now() + Duration::from_micros(left as u64)
+            });
+            let woken = tokio::select! {
+                order = inbox.recv() => Woken::Order(order),
+                read = read(&mut self.socket) => Woken::Read(read),
+                () = sleep_until(deadline) => Woken::Deadline,
+            };
+            let now = os::local_now();
+            let effects = match woken {
+                Woken::Order(None | Some(Order::Leave)) => {
+                    let goodbye = self.end.leave(now);
+                    // Whether it arrives or not, we are gone.
+                    let _ = self.perform(goodbye).await;
+                    self.hang_up().await;
+                    let _ = self
+                        .news
+                        .send(News::Over("You left the party.".to_owned()))
+                        .await;
+                    return;
+                }
+                Woken::Order(Some(order)) => self.obey(order),
+                Woken::Read(message) => self.hear(message),
+                Woken::Deadline => self.end.tick(now, dice()),
+            };
+            if self.perform(effects).await.is_err() {
+                self.hang_up().await;
+                return;
+            }
+            self.publish_clock();
+        }
+    }
+
+    fn obey(&mut self, order: Order) -> Vec<Effect> {
+        let now = os::local_now();
+        match order {
+            Order::Ask { via, aim, intent } => match self.end.ask(now, via, aim, intent) {
+                Ok((_, effects)) => effects,
+                Err(refusal) => vec![Effect::Refused(Refused::new(None, refusal))],
+            },
+            Order::Report(report) => self.end.report(now, report),
+            Order::Leave => self.end.leave(now),
+        }
+    }
+
+    fn hear(&mut self, message: Option<Result<Message, Error>>) -> Vec<Effect> {
+        let now = os::local_now();
+        let frame: Result<ToMember, FrameError> = match message {
+            Some(Ok(Message::Binary(bytes))) => {
+                frame::from_postcard(&bytes, frame::FROM_ROOM_BYTES_MAX)
+            }
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Vec::new(),
+            Some(Ok(Message::Close(_))) | None => {
+                return self.cut("The host closed the connection.".to_owned());
+            }
+            Some(Ok(_)) => return self.cut("The host sent something else than events.".to_owned()),
+            Some(Err(error)) => return self.cut(format!("The connection broke ({error}).")),
+        };
+        match frame {
+            Ok(frame) => self.end.frame(now, frame, dice()),
+            Err(error) => self.cut(format!(
+                "The host sent something this program cannot read ({error})."
+            )),
+        }
+    }
+
+    fn cut(&mut self, why: String) -> Vec<Effect> {
+        self.socket = None;
+        self.end.disconnected(os::local_now(), why, dice())
+    }
+
+    /// Does what the machine says, and what follows from that, until nothing is left to do.
+    async fn perform(&mut self, effects: Vec<Effect>) -> Result<(), Ended> {
+        let mut queue: std::collections::VecDeque<_> = effects.into();
+        while let Some(effect) = queue.pop_front() {
+            let news = match effect {
+                Effect::Dial => {
+                    self.tell(News::Dialling).await?;
+                    queue.extend(self.dial().await);
+                    continue;
+                }
+                Effect::Send(frame) => {
+                    queue.extend(self.send(frame).await);
+                    continue;
+                }
+                Effect::HangUp => {
+                    self.hang_up().await;
+                    continue;
+                }
+                Effect::Applied(event) => News::Applied(event),
+                Effect::Accepted { counter, seq } => News::Accepted { counter, seq },
+                Effect::Refused(refused) => News::Refused(refused),
+                Effect::Presence(presence) => News::Presence(presence),
+                Effect::Welcomed(welcome) => News::Welcomed(welcome),
+                Effect::CaughtUp => News::CaughtUp,
+                Effect::Lost(why) => News::Lost(why),
+                Effect::Over(why) => {
+                    self.tell(News::Over(why)).await?;
+                    return Err(Ended);
+                }
+            };
+            self.tell(news).await?;
+        }
+        Ok(())
+    }
+
+    async fn tell(&mut self, news: News) -> Result<(), Ended> {
+        self.news.send(news).await.map_err(|_| Ended)
+    }
+
+    async fn dial(&mut self) -> Vec<Effect> {
+        match timeout(DIAL_WAIT_MAX, dial(&self.link)).await {
+            Ok(Ok(socket)) => {
+                self.socket = Some(socket);
+                self.end.connected(os::local_now())
+            }
+            Ok(Err(why)) => self.end.disconnected(os::local_now(), why, dice()),
+            Err(_) => {
+                let why = format!("Nobody answers at {}.", self.link.authority());
+                self.end.disconnected(os::local_now(), why, dice())
+            }
+        }
+    }
+
+    async fn send(&mut self, frame: ToRoom) -> Vec<Effect> {
+        let Some(socket) = &mut self.socket else {
+            return Vec::new();
+        };
+        let message = Message::Binary(frame::to_postcard(&frame).into());
+        match timeout(WRITE_WAIT_MAX, socket.send(message)).await {
+            Ok(Ok(())) => Vec::new(),
+            Ok(Err(error)) => self.cut(format!("The connection broke ({error}).")),
+            Err(_) => self.cut("The connection to the host is stuck.".to_owned()),
+        }
+    }
+
+    async fn hang_up(&mut self) {
+        if let Some(mut socket) = self.socket.take() {
+            // A polite close where it works; otherwise the socket just ends.
+            let _ = timeout(Duration::from_secs(1), socket.close(None)).await;
+        }
+    }
+
+    fn publish_clock(&self) {
+        let now = os::local_now();
+        let best = self.end.clock().estimate(now);
+        self.clock.send_if_modified(|known| {
+            let news = best.is_some() && *known != best;
+            if news {
+                *known = best;
+            }
+            news
+        });
+    }
+}
+
+async fn dial(link: &JoinLink) -> Result<Socket, String> {
+    if link.is_secure() {
+        return Err(
+            "Links that begin with https open in a browser; this program cannot join them yet."
+                .to_owned(),
+        );
+    }
+    let stream = TcpStream::connect(link.host_port())
+        .await
+        .map_err(|error| {
+            format!(
+                "Nobody answers at {} ({}).",
+                link.authority(),
+                plain(&error)
+            )
+        })?;
+    // Small frames must not wait for each other.
+    let _ = stream.set_nodelay(true);
+    let mut request = link
+        .socket()
+        .into_client_request()
+        .map_err(|error| error.to_string())?;
+    let protocol = HeaderValue::from_static(Form::Postcard.subprotocol());
+    request
+        .headers_mut()
+        .insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+    let limits = pump::config(frame::FROM_ROOM_BYTES_MAX);
+    match tokio_tungstenite::client_async_with_config(request, stream, Some(limits)).await {
+        Ok((socket, _)) => Ok(socket),
+        Err(Error::Http(response)) if response.status() == StatusCode::MISDIRECTED_REQUEST => Err(
+            "The host does not answer to that name. Use the address it shows in its own link."
+                .to_owned(),
+        ),
+        Err(_) => Err(format!(
+            "Something else than a party answers at {}.",
+            link.authority()
+        )),
+    }
+}
+
+/// The operating system's reason without its number.
+fn plain(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::ConnectionRefused => {
+            "nothing listens there; is the host running?".to_owned()
+        }
+        std::io::ErrorKind::HostUnreachable | std::io::ErrorKind::NetworkUnreachable => {
+            "there is no way to that network from here".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+async fn read(socket: &mut Option<Socket>) -> Option<Result<Message, Error>> {
+    match socket {
+        Some(socket) => socket.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn dice() -> u64 {
+    u64::from_ne_bytes(os::random_bytes())
+}

@@ -1,0 +1,655 @@
+// The player's hands inside a page.
+//
+// Runs in a world of its own beside every document Chrome opens in our window:
+// the page cannot see, call or patch it. It finds the film's <video>, does as
+// it is told, measures, and tells what the *user* did; all else (whether a
+// deviation matters, what to say to people) is decided in Rust, which takes
+// nothing from here on trust.
+//
+// Echo by identity. `want` is the state this agent last wrote, recorded at the
+// moment of writing. A media event that shows that state is its echo. One that
+// shows another state is the user's act only if a trusted input on the player
+// came before it; otherwise it is a deviation, which the next measurement shows
+// and nobody is told.
+//
+// @TELL@ and @NONCE@ are filled in when Chrome is started.
+(() => {
+  "use strict";
+  // Frames inside the page (advertisements, comments) are none of ours.
+  if (window.top !== window || globalThis.seance) return;
+
+  // -- numbers, with their reasons --
+  const CREDIT_MS = 700; // an input's effect shows within this: a site's double-click wait (200-300 ms) and a slow page
+  const SETTLE_OWN_MS = 40; // our own film page: the browser's controls act within one task
+  const SETTLE_SITE_MS = 250; // sites wrap a seek in pause and play; wait for the wrapping's end
+  const LANDING_MS = 2000; // some players never say `seeked`
+  const HOLD_MS = 5000; // a key whose release was lost (focus left) is not held for ever
+  const SAME_PLACE_S = 0.05; // two positions that are one: a frame and its rounding
+  const SAME_PLACE_SITE_S = 1; // a site's player lands on its own grid
+  const END_S = 0.25; // players stop this far from the end, and call it paused
+  const SPIN_MS = 6; // timers are late by some ms: wait the last ones in a loop
+  const REASSERT_MAX = 3; // a site that writes its own rate is answered so often, then left alone
+
+  const tell = (message) => globalThis["@TELL@"](JSON.stringify(message));
+  const now = () => performance.now();
+
+  // -- state --
+  let load = 0; // the load in force; 0: none
+  let kind = "page"; // "file" | "page" | "youtube"
+  let id = ""; // the site's name for the film
+  let start = 0; // where the film is to stand when it is ready
+  let el = null; // the film's element
+  let ears = null; // ends the listeners on `el`
+  let ready = false; // the film stood at its start once
+  let shown = false; // "ready" was told
+  let gone = false; // "failed" was told
+  let halted = false; // this is not the film's page: nothing may play by itself
+  let blocked = false; // Chrome wants a click before it plays
+  let stalled = false; // `waiting` without `playing`
+  let over = false; // "ended" was told
+  let adverts = false; // an advertisement ran when last looked
+  let nudged = false; // a film that loads only when played was played once
+  let strange = 0; // since when the site shows another film
+  let reasserts = 0;
+  let watching = false; // the page is being looked at
+  const want = { playing: false, rate: 1, target: null };
+
+  // -- the site's own player, asked across worlds --
+  const ask = (order, value) => {
+    let answer = null;
+    const hear = (event) => {
+      answer = event.detail;
+    };
+    document.addEventListener("seance-answer-@NONCE@", hear, { once: true });
+    document.dispatchEvent(
+      new CustomEvent("seance-ask-@NONCE@", { detail: JSON.stringify({ order, value }) }),
+    );
+    document.removeEventListener("seance-answer-@NONCE@", hear);
+    try {
+      const read = JSON.parse(answer);
+      return read !== null && typeof read === "object" ? read : {};
+    } catch {
+      return {};
+    }
+  };
+  const finite = (value) => typeof value === "number" && Number.isFinite(value);
+
+  // What the site's player says; an empty answer where there is none.
+  const site = () => (kind === "youtube" ? ask("read") : {});
+  const position = (said = site()) => {
+    const at = finite(said.time) ? said.time : el ? el.currentTime : 0;
+    return Math.max(0, finite(at) ? at : 0);
+  };
+  const duration = (said = site()) => {
+    const length = finite(said.duration) && said.duration > 0 ? said.duration : el ? el.duration : NaN;
+    // A day of film is a live stream's way of saying "no end".
+    return finite(length) && length > 0 && length < 86400 ? length : null;
+  };
+  const atEnd = (said = site()) => {
+    if (el && el.ended) return true;
+    const length = duration(said);
+    return length !== null && position(said) >= length - END_S;
+  };
+  const samePlace = (a, b) =>
+    Math.abs(a - b) <= (kind === "youtube" ? SAME_PLACE_SITE_S : SAME_PLACE_S);
+
+  const fail = (why) => {
+    if (gone || load === 0) return;
+    gone = true;
+    tell({ say: "failed", load, why });
+  };
+
+  // -- writing: each records what it expects, then writes --
+  const writePause = () => {
+    want.playing = false;
+    cancelStart();
+    if (!el || adverts) return;
+    if (kind === "youtube") ask("pause");
+    if (!el.paused) el.pause();
+  };
+  const writePlay = () => {
+    want.playing = true;
+    over = false;
+    if (!el || adverts) return;
+    if (kind === "youtube") ask("play");
+    if (!el.paused) return;
+    el.play().then(
+      () => {
+        blocked = false;
+      },
+      (error) => {
+        if (error.name !== "NotAllowedError" || blocked) return;
+        blocked = true;
+        tell({ say: "needs_click", load });
+      },
+    );
+  };
+  const writeSeek = (to) => {
+    gesture.sought = null; // the user's own unfinished seek is overruled
+    want.target = to;
+    over = false;
+    if (!el || adverts) return;
+    if (kind === "youtube") ask("seek", to);
+    else el.currentTime = to;
+  };
+  const writeRate = (rate) => {
+    want.rate = rate;
+    if (!el || adverts) return;
+    if (kind === "youtube") ask("rate", rate);
+    el.preservesPitch = true;
+    // A new source falls back to the default rate: write both.
+    el.defaultPlaybackRate = rate;
+    el.playbackRate = rate;
+  };
+
+  // -- starting at a moment --
+  let begin = null; // { at, timer }
+  let latency = 0; // how late this player's film moves after play(), in ms, learnt
+  const cancelStart = () => {
+    if (begin) clearTimeout(begin.timer);
+    begin = null;
+  };
+  const startAt = (at) => {
+    cancelStart();
+    begin = { at, timer: 0 };
+    waitForStart(begin);
+  };
+  const waitForStart = (mine) => {
+    if (begin !== mine) return;
+    const left = mine.at - latency - now();
+    if (left > SPIN_MS) {
+      mine.timer = setTimeout(() => waitForStart(mine), Math.max(0, left - SPIN_MS));
+      return;
+    }
+    const due = mine.at - latency;
+    while (now() < due);
+    begin = null;
+    const from = position();
+    const late = Math.max(0, now() - due);
+    const still = el !== null && el.paused;
+    writePlay();
+    if (still && late < SPIN_MS) learnLatency(mine.at, from);
+  };
+  // How late the film was, seen some time after its start, moves the next start by half of it.
+  const learnLatency = (at, from) => {
+    const mine = el;
+    const rate = want.rate;
+    let disturbed = false;
+    const disturb = () => {
+      disturbed = true;
+    };
+    const events = ["pause", "seeking", "ratechange", "waiting", "emptied"];
+    for (const type of events) mine.addEventListener(type, disturb);
+    setTimeout(() => {
+      for (const type of events) mine.removeEventListener(type, disturb);
+      if (disturbed || mine !== el || mine.paused || adverts) return;
+      const lateMs = now() - at - ((position() - from) / rate) * 1000;
+      if (Math.abs(lateMs) < 400) latency = Math.min(300, Math.max(-50, latency + lateMs / 2));
+    }, 400);
+  };
+
+  // -- the user's acts --
+  let input = -Infinity; // when a trusted input last touched the player
+  const held = new Map(); // pointers and keys that are down, since when
+  const freshGesture = () => ({ toggled: false, stoodAt: null, sought: null, rated: false, since: 0 });
+  let gesture = freshGesture();
+  let judging = 0;
+
+  const isHeld = () => {
+    for (const [what, since] of held) if (now() - since > HOLD_MS && what !== "pointer") held.delete(what);
+    return held.size > 0;
+  };
+  const credited = () => isHeld() || now() - input < CREDIT_MS;
+
+  // Whether an input is meant for the player: on the element, its container, or the controls over it.
+  const concerns = (event) => {
+    if (!el) return false;
+    const path = event.composedPath();
+    if (path.includes(el)) return true;
+    if (kind === "youtube") {
+      const player = document.getElementById("movie_player");
+      return player !== null && path.includes(player);
+    }
+    const box = el.getBoundingClientRect();
+    return (
+      event.clientX >= box.left &&
+      event.clientX <= box.right &&
+      event.clientY >= box.top &&
+      event.clientY <= box.bottom
+    );
+  };
+  const writes = (target) =>
+    target instanceof Element &&
+    (target.isContentEditable || target.matches("input:not([type=range]), textarea, select"));
+
+  const onInput = (event) => {
+    if (!event.isTrusted || load === 0) return;
+    const key = event.type.startsWith("key");
+    const up = event.type === "pointerup" || event.type === "pointercancel" || event.type === "keyup";
+    const name = key ? `key ${event.code}` : "pointer";
+    if (up ? !held.has(name) : key ? writes(event.target) : !concerns(event)) return;
+    input = now();
+    if (up) {
+      held.delete(name);
+      judgeSoon();
+    } else if (event.type !== "click" && !held.has(name)) {
+      held.set(name, input);
+    }
+    // The click Chrome asked for may land on a page without controls of its own.
+    if (blocked && event.type === "click" && want.playing && el && el.paused) writePlay();
+  };
+  for (const type of ["pointerdown", "pointerup", "pointercancel", "click", "keydown", "keyup"]) {
+    window.addEventListener(type, onInput, { capture: true, passive: true });
+  }
+  window.addEventListener("blur", () => {
+    held.clear();
+    judgeSoon();
+  });
+  // A media key or the system's media panel, which sites handle by themselves.
+  document.addEventListener("seance-input-@NONCE@", () => {
+    input = now();
+  });
+
+  // One gesture is one act: it is judged when it is over and the player is at rest.
+  const judgeSoon = () => {
+    if (!gesture.toggled && gesture.sought === null && !gesture.rated) return;
+    if (gesture.since === 0) gesture.since = now();
+    clearTimeout(judging);
+    judging = setTimeout(judge, kind === "file" ? SETTLE_OWN_MS : SETTLE_SITE_MS);
+  };
+  const judge = () => {
+    if (!el) return;
+    if (isHeld() || (el.seeking && now() - gesture.since < LANDING_MS)) {
+      // Release and landing judge again; this is for those that never come.
+      clearTimeout(judging);
+      judging = setTimeout(judge, 250);
+      return;
+    }
+    const act = gesture;
+    gesture = freshGesture();
+    if (adverts) return;
+    const said = site();
+    const playing = !el.paused;
+    if (act.sought !== null) {
+      over = false;
+      tell({ say: "seeked", load, to: act.sought });
+    }
+    if (act.toggled && playing !== want.playing && !(atEnd(said) && !playing)) {
+      want.playing = playing;
+      cancelStart();
+      if (playing) over = false;
+      tell(
+        playing
+          ? { say: "played", load }
+          : { say: "paused", load, at: act.stoodAt === null ? position(said) : act.stoodAt },
+      );
+    }
+    if (act.rated && !sameRate()) {
+      want.rate = el.playbackRate;
+      el.defaultPlaybackRate = el.playbackRate;
+      tell({ say: "rated", load, rate: want.rate });
+    }
+  };
+  const sameRate = () => el !== null && Math.abs(el.playbackRate - want.rate) < 1e-3;
+
+  // -- the element's events --
+  const heard = {
+    pause() {
+      if (!ready || adverts || !want.playing || atEnd()) return;
+      if (!credited()) return;
+      gesture.toggled = true;
+      gesture.stoodAt = position();
+      judgeSoon();
+    },
+    play() {
+      if (halted && !credited()) return el.pause();
+      if (!ready) return prime();
+      if (adverts || !credited()) return;
+      if (want.playing && !gesture.toggled) return;
+      gesture.toggled = true;
+      judgeSoon();
+    },
+    playing() {
+      stalled = false;
+      blocked = false;
+    },
+    waiting() {
+      stalled = true;
+    },
+    timeupdate() {
+      if (el && el.readyState >= 3) stalled = false;
+    },
+    seeking() {
+      if (!ready || adverts) return;
+      const at = position();
+      if (want.target !== null && samePlace(at, want.target)) return;
+      if (!credited()) return;
+      want.target = null;
+      gesture.sought = at;
+      judgeSoon();
+    },
+    seeked() {
+      stalled = false;
+      if (want.target !== null && samePlace(position(), want.target)) want.target = null;
+      if (!ready) return prime();
+      judgeSoon();
+    },
+    ratechange() {
+      if (!ready || adverts || sameRate()) return;
+      if (credited()) {
+        gesture.rated = true;
+        judgeSoon();
+      } else if (reasserts < REASSERT_MAX) {
+        reasserts += 1;
+        writeRate(want.rate);
+      }
+    },
+    ended() {
+      look();
+      if (!ready || adverts || over || !atEnd()) return;
+      over = true;
+      cancelStart();
+      tell({ say: "ended", load });
+    },
+    loadedmetadata() {
+      look();
+      prime();
+    },
+    loadeddata() {
+      prime();
+    },
+    canplay() {
+      prime();
+    },
+    emptied() {
+      // The same element gets another source: a site's advertisement or next film.
+      stalled = false;
+      if (kind === "file") ready = false;
+    },
+    error() {
+      if (kind === "youtube" || !el || !el.error) return; // YouTube says why by itself
+      fail(el.error.code === MediaError.MEDIA_ERR_NETWORK ? "broken" : "undecodable");
+    },
+  };
+
+  const take = (found) => {
+    if (found === el) return;
+    if (ears) ears.abort();
+    el = found;
+    ears = null;
+    if (!el) return;
+    ears = new AbortController();
+    for (const type of Object.keys(heard)) {
+      el.addEventListener(
+        type,
+        (event) => {
+          if (event.target === el) heard[type]();
+        },
+        { signal: ears.signal },
+      );
+    }
+    el.preservesPitch = true;
+    if (ready && !adverts) {
+      // The page swapped its element under us: what was wanted holds for the new one.
+      writeRate(want.rate);
+      if (!want.playing) writePause();
+    }
+    prime();
+  };
+
+  // -- finding the film --
+  const area = (video) => {
+    const box = video.getBoundingClientRect();
+    const style = getComputedStyle(video);
+    const visible = style.visibility !== "hidden" && style.display !== "none";
+    return visible ? box.width * box.height : 0;
+  };
+  const find = () => {
+    if (kind === "youtube") {
+      return (
+        document.querySelector("#movie_player video.html5-main-video") ||
+        document.querySelector("#movie_player video")
+      );
+    }
+    if (kind === "file") return document.querySelector("video");
+    let best = null;
+    let bestRank = -1;
+    for (const video of document.querySelectorAll("video")) {
+      const sourced = video.currentSrc !== "" || video.srcObject !== null;
+      const rank = area(video) + (sourced ? 1e9 : 0);
+      // Later in the document wins a tie.
+      if (rank > 0 && rank >= bestRank) {
+        best = video;
+        bestRank = rank;
+      }
+    }
+    // A film that plays is not dropped for one that merely appeared, unless its own element left.
+    if (el && el.isConnected && area(el) * 1.5 >= (best ? area(best) : 0) && el.currentSrc) return el;
+    return best;
+  };
+
+  // -- looking at the page --
+  const STATUS = {
+    UNPLAYABLE: "unavailable",
+    ERROR: "unavailable",
+    LOGIN_REQUIRED: "login",
+    LIVE_STREAM_OFFLINE: "not_yet",
+    AGE_CHECK_REQUIRED: "age",
+    AGE_VERIFICATION_REQUIRED: "age",
+    CONSENT: "consent",
+    WALL: "wall",
+  };
+  const look = () => {
+    if (load === 0) return;
+    const said = site();
+    const ad = said.ad === true;
+    if (ad !== adverts) {
+      adverts = ad;
+      if (!ad) afterAdvert();
+    }
+    if (kind !== "youtube") return;
+    const why = Object.hasOwn(STATUS, said.status) ? STATUS[said.status] : null;
+    if (why) return fail(why);
+    if (!ad && typeof said.id === "string" && said.id !== "" && said.id !== id) {
+      if (strange === 0) strange = now();
+      // Right after a navigation the player may still name the film before.
+      if (now() - strange > (ready ? 300 : 3000)) {
+        writePause();
+        fail("left");
+      }
+    } else {
+      strange = 0;
+    }
+    if (!ad && ready && want.playing && el && el.paused && !credited()) ask("tidy");
+  };
+  // What was asked for during the advertisement is done now.
+  const afterAdvert = () => {
+    if (!ready) return prime();
+    writeRate(want.rate);
+    if (want.target !== null) writeSeek(want.target);
+    if (want.playing) writePlay();
+    else writePause();
+  };
+
+  // -- making ready --
+  const show = () => {
+    if (shown) return;
+    shown = true;
+    gone = false;
+    tell({ say: "ready", load });
+  };
+  const prime = () => {
+    if (load === 0 || ready || !el) return;
+    if (adverts) return show(); // it has to run; measurements say what it is
+    if (kind !== "page" || !el.currentSrc) el.preload = "auto";
+    const said = site();
+    if (kind === "youtube" && said.id !== id) return;
+    if (el.readyState < 1) {
+      if (kind === "youtube" && !nudged && (said.state === -1 || said.state === 5)) {
+        nudged = true;
+        ask("play");
+      }
+      return;
+    }
+    if (!el.paused) {
+      writePause();
+      return; // `pause` events are quick; the next look goes on
+    }
+    if (el.seeking) return;
+    if (!samePlace(position(said), start)) {
+      if (want.target === null) writeSeek(start);
+      return;
+    }
+    if (el.readyState < 2) return;
+    writeRate(want.rate);
+    want.target = null;
+    ready = true;
+    show();
+  };
+
+  const turn = () => {
+    take(find());
+    look();
+    prime();
+  };
+  let turning = 0;
+  const turnSoon = () => {
+    if (turning === 0) {
+      turning = setTimeout(
+        () => {
+          turning = 0;
+          turn();
+        },
+        kind === "page" ? 200 : 20,
+      );
+    }
+  };
+
+  // -- the orders, called from Rust; each answers JSON --
+  const orders = {
+    load(order) {
+      ({ load, kind, id, start } = order);
+      halted = ready = shown = gone = over = nudged = false;
+      want.playing = false;
+      want.target = null;
+      want.rate = order.rate;
+      if (kind === "file") {
+        const video = document.querySelector("video");
+        video.src = location.href;
+        video.focus();
+        mediaKeys();
+      }
+      if (watching) return turn();
+      watching = true;
+      new MutationObserver(turnSoon).observe(document, {
+        subtree: true,
+        childList: true,
+        attributes: true,
+        attributeFilter: ["src", "class"],
+      });
+      setInterval(turn, kind === "youtube" ? 250 : 1000);
+      turn();
+    },
+    play({ at }) {
+      startAt(at);
+    },
+    pause({ at }) {
+      writePause();
+      if (!samePlaceExactly(at)) writeSeek(at);
+    },
+    seek({ to }) {
+      writeSeek(to);
+    },
+    rate({ rate }) {
+      reasserts = 0;
+      writeRate(rate);
+    },
+    halt() {
+      halted = true;
+      cancelStart();
+      const hush = () => {
+        for (const media of document.querySelectorAll("video, audio")) media.pause();
+      };
+      hush();
+      document.addEventListener(
+        "play",
+        (event) => {
+          if (halted && now() - input > CREDIT_MS) event.target.pause();
+        },
+        true,
+      );
+    },
+    clock() {},
+  };
+  const samePlaceExactly = (at) => Math.abs(position() - at) < (kind === "youtube" ? 0.02 : 0.0005);
+
+  const sample = () => {
+    if (load !== 0 && kind === "youtube") look();
+    const said = load === 0 ? {} : site();
+    const rate = el && el.playbackRate >= 0.0625 && el.playbackRate <= 16 ? el.playbackRate : 1;
+    let activity = "loading";
+    if (adverts) activity = "advert";
+    else if (!el || !ready) activity = "loading";
+    else if (blocked && el.paused) activity = "needs_click";
+    else if (el.ended || (el.paused && over)) activity = "ended";
+    else if (el.seeking) activity = "seeking";
+    else if (el.paused) activity = "paused";
+    else if (el.readyState < 3 || stalled) activity = "stalled";
+    else activity = "playing";
+    // The clock is read on both sides of the position: what lies between them is no error.
+    const before = now();
+    const at = ready ? position(said) : start;
+    const after = now();
+    return { now: (before + after) / 2, position: at, rate, activity, duration: duration(said) };
+  };
+
+  // Our own film page has no one else to answer the media keys.
+  const mediaKeys = () => {
+    const session = navigator.mediaSession;
+    if (!session) return;
+    const act = (what) => (details) => {
+      input = now();
+      if (el && ready) what(details);
+    };
+    const step = (by) => () => {
+      el.currentTime = Math.max(0, el.currentTime + by);
+    };
+    const actions = {
+      play: () => el.play().catch(() => {}),
+      pause: () => el.pause(),
+      seekbackward: step(-10),
+      seekforward: step(10),
+      seekto: ({ seekTime }) => {
+        if (finite(seekTime)) el.currentTime = seekTime;
+      },
+    };
+    for (const [action, what] of Object.entries(actions)) {
+      try {
+        session.setActionHandler(action, act(what));
+      } catch {
+        // An older Chrome does not know this action.
+      }
+    }
+  };
+
+  globalThis.seance = {
+    order(name, order) {
+      orders[name](order);
+      return JSON.stringify({ now: now() });
+    },
+    sample() {
+      return JSON.stringify(sample());
+    },
+  };
+  // Documents without a body yet are fine: the orders come later.
+  const hello = () => tell({ say: "hello", href: location.href.slice(0, 2048) });
+  if (document.readyState === "loading") {
+    document.addEventListener("DOMContentLoaded", hello, { once: true });
+  } else {
+    hello();
+  }
+  // A page that comes back from Chrome's cache of pages left kept its agent, not its orders' truth.
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) hello();
+  });
+})();

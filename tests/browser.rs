@@ -1,0 +1,721 @@
+//! The Chromium player against a real Chromium and local doubles of sites.
+//!
+//! Each test takes the stage alone: two Chromiums on two cores would measure
+//! each other. Without Chromium or ffmpeg the tests say so and skip.
+
+#![cfg(feature = "browser")]
+
+mod doubles;
+
+use std::time::Duration;
+
+use chromiumoxide::cdp::browser_protocol::input::{
+    DispatchKeyEventParams, DispatchKeyEventType, DispatchMouseEventParams, DispatchMouseEventType,
+    MouseButton,
+};
+use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
+use doubles::youtube::{self, YoutubeDouble};
+use doubles::{FILM_SECS, Film, Server};
+use seance::engine::media::{Media, Provider};
+use seance::engine::unit::{MediaTime, Micros};
+use seance::os::local_now;
+use seance::player::browser::{BrowserPlayer, LaunchOptions, find_chrome};
+use seance::player::{Activity, Notice, Player, PlayerError, Sample};
+use tokio::sync::{Mutex, MutexGuard};
+
+/// How long anything here may take before the test says that it hangs.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+static STAGE: Mutex<()> = Mutex::const_new(());
+
+/// One test's hold of the machine, its film and its film server.
+struct Stage {
+    films: Server,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Stage {
+    /// The stage, or `None` with a printed reason.
+    async fn enter() -> Option<Self> {
+        // RUST_LOG=seance=debug tells what the player thinks.
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+            .with_test_writer()
+            .try_init();
+        if find_chrome().is_none() {
+            eprintln!("skipped: no Chromium (set SEANCE_CHROME)");
+            return None;
+        }
+        match Film::made() {
+            Err(why) => {
+                eprintln!("skipped: {why}");
+                None
+            }
+            Ok(film) => Some(Self {
+                _alone: STAGE.lock().await,
+                films: Server::films(film).await,
+            }),
+        }
+    }
+
+    async fn player(&self) -> BrowserPlayer {
+        launch(Vec::new()).await
+    }
+
+    /// A player with the film loaded at `start`.
+    async fn playing(&self, start: MediaTime) -> BrowserPlayer {
+        let mut player = self.player().await;
+        let film = file(self.films.url("/film.mp4"));
+        within(player.load(&film, start)).await.unwrap();
+        player
+    }
+}
+
+async fn launch(extra_args: Vec<String>) -> BrowserPlayer {
+    let options = LaunchOptions {
+        headless: true,
+        no_sandbox: true,
+        extra_args,
+        ..LaunchOptions::default()
+    };
+    within(BrowserPlayer::launch(options)).await.unwrap()
+}
+
+fn file(id: String) -> Media {
+    Media {
+        provider: Provider::File,
+        id,
+    }
+}
+
+async fn within<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, work)
+        .await
+        .expect("it hangs")
+}
+
+/// Samples until `wanted` holds; says the last sample when it never does.
+async fn until(player: &mut BrowserPlayer, wanted: impl Fn(&Sample) -> bool) -> Sample {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let mut tick = tokio::time::interval(Duration::from_millis(10));
+    loop {
+        tick.tick().await;
+        let sample = player.sample().await.unwrap();
+        if wanted(&sample) {
+            return sample;
+        }
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "it never came to it; last {sample:?}"
+        );
+    }
+}
+
+/// Samples until a film that could not be shown stands ready.
+async fn until_healed(player: &mut BrowserPlayer) -> Sample {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let mut tick = tokio::time::interval(Duration::from_millis(10));
+    loop {
+        tick.tick().await;
+        let sample = player.sample().await;
+        match sample {
+            Ok(sample) if sample.activity == Activity::Paused => return sample,
+            _ => assert!(
+                tokio::time::Instant::now() < deadline,
+                "it never healed; last {sample:?}"
+            ),
+        }
+    }
+}
+
+fn is(activity: Activity) -> impl Fn(&Sample) -> bool {
+    move |sample| sample.activity == activity
+}
+
+fn near(position: MediaTime, expected: MediaTime, millis: i64) -> bool {
+    (position - expected).abs() <= Micros::from_millis(millis)
+}
+
+/// A trusted click, as a user's.
+async fn click(player: &BrowserPlayer, x: f64, y: f64) {
+    for kind in [
+        DispatchMouseEventType::MouseMoved,
+        DispatchMouseEventType::MousePressed,
+        DispatchMouseEventType::MouseReleased,
+    ] {
+        let mut event = DispatchMouseEventParams::new(kind, x, y);
+        event.button = Some(MouseButton::Left);
+        event.click_count = Some(1);
+        within(player.page().execute(event)).await.unwrap();
+    }
+}
+
+/// A trusted key, as a user's.
+async fn press(player: &BrowserPlayer, key: &str, code: &str, number: i64) {
+    for kind in [
+        DispatchKeyEventType::RawKeyDown,
+        DispatchKeyEventType::KeyUp,
+    ] {
+        let mut event = DispatchKeyEventParams::new(kind);
+        event.key = Some(key.into());
+        event.code = Some(code.into());
+        event.windows_virtual_key_code = Some(number);
+        within(player.page().execute(event)).await.unwrap();
+    }
+}
+
+async fn space(player: &BrowserPlayer) {
+    press(player, " ", "Space", 32).await;
+}
+
+/// Runs a script in the page's own world, as the page itself would.
+async fn script(player: &BrowserPlayer, expression: &str) -> serde_json::Value {
+    let mut evaluate = EvaluateParams::new(expression);
+    evaluate.return_by_value = Some(true);
+    within(player.page().execute(evaluate))
+        .await
+        .unwrap()
+        .result
+        .result
+        .value
+        .unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_film_starts_at_the_moment_it_is_told_to() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let start = MediaTime::from_secs(30);
+    let mut player = stage.playing(start).await;
+    let ready = player.sample().await.unwrap();
+    assert_eq!(ready.activity, Activity::Paused);
+    assert!(near(ready.position, start, 1), "{ready:?}");
+    assert!(
+        (ready.duration.unwrap() - Micros::from_secs(FILM_SECS as i64)).abs()
+            < Micros::from_millis(200)
+    );
+
+    let at = local_now() + Micros::from_millis(400);
+    player.play(at).await.unwrap();
+    let before = player.sample().await.unwrap();
+    assert!(before.at < at && before.activity == Activity::Paused);
+    let second = until(&mut player, |sample| sample.at > at + Micros::from_secs(1)).await;
+    let expected = start + (second.at - at);
+    assert_eq!(second.activity, Activity::Playing);
+    assert!(
+        near(second.position, expected, 100),
+        "{second:?}, expected {expected:?}"
+    );
+    player.close().await;
+}
+
+#[tokio::test]
+async fn a_pause_settles_on_its_frame_and_a_seek_lands() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage.playing(MediaTime::ZERO).await;
+    player.play(local_now()).await.unwrap();
+    until(&mut player, |sample| {
+        sample.position > MediaTime::from_millis(300)
+    })
+    .await;
+
+    let frame = MediaTime::from_millis(2_520);
+    player.pause(frame).await.unwrap();
+    let settled = until(&mut player, is(Activity::Paused)).await;
+    assert!(near(settled.position, frame, 1), "{settled:?}");
+
+    let far = MediaTime::from_secs(90);
+    player.seek(far).await.unwrap();
+    let landed = until(&mut player, is(Activity::Paused)).await;
+    assert!(near(landed.position, far, 1), "{landed:?}");
+
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    let back = MediaTime::from_secs(10);
+    player.seek(back).await.unwrap();
+    let landed = until(&mut player, is(Activity::Playing)).await;
+    assert!(
+        near(landed.position, back, 1_500),
+        "it goes on playing from there: {landed:?}"
+    );
+    player.close().await;
+}
+
+#[tokio::test]
+async fn a_rate_bends_the_film_and_not_its_pitch() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage.playing(MediaTime::ZERO).await;
+    player.set_rate(2.0).await.unwrap();
+    player.play(local_now()).await.unwrap();
+    let first = until(&mut player, |sample| {
+        sample.position > MediaTime::from_millis(500)
+    })
+    .await;
+    let later = until(&mut player, |sample| {
+        sample.at > first.at + Micros::from_secs(1)
+    })
+    .await;
+    assert_eq!(later.rate, 2.0);
+    let film = (later.position - first.position).get() as f64;
+    let passed = (later.at - first.at).get() as f64;
+    assert!(
+        (film / passed - 2.0).abs() < 0.05,
+        "{film} µs in {passed} µs"
+    );
+    let pitch = script(&player, "document.querySelector('video').preservesPitch").await;
+    assert_eq!(pitch, true);
+    assert!(matches!(
+        player.set_rate(100.0).await,
+        Err(PlayerError::Media(_))
+    ));
+    player.close().await;
+}
+
+#[tokio::test]
+async fn each_act_of_the_user_is_told_once_and_ours_never() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage.playing(MediaTime::ZERO).await;
+    // All that we do ourselves comes first: were any of it told, it would be the first notice.
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    player.seek(MediaTime::from_secs(20)).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    player.set_rate(1.05).await.unwrap();
+    player.pause(MediaTime::from_secs(21)).await.unwrap();
+    until(&mut player, is(Activity::Paused)).await;
+    player.set_rate(1.0).await.unwrap();
+    player.play(local_now()).await.unwrap();
+    until(&mut player, |sample| {
+        sample.activity == Activity::Playing && sample.position > MediaTime::from_millis(21_200)
+    })
+    .await;
+
+    // A click on the film pauses it.
+    click(&player, 300.0, 200.0).await;
+    let Notice::UserPaused(at) = within(player.notice()).await else {
+        panic!("a click on the film pauses it");
+    };
+    let stands = player.sample().await.unwrap();
+    assert_eq!(stands.activity, Activity::Paused);
+    assert!(near(stands.position, at, 60), "{stands:?}, told {at:?}");
+
+    // The space key plays it.
+    space(&player).await;
+    assert_eq!(within(player.notice()).await, Notice::UserPlayed);
+    until(&mut player, is(Activity::Playing)).await;
+
+    // A click on the control bar's timeline moves it, and it goes on playing.
+    let size = script(&player, "[innerWidth, innerHeight]").await;
+    let (width, height) = (size[0].as_f64().unwrap(), size[1].as_f64().unwrap());
+    click(&player, width / 2.0, height - 18.0).await;
+    let Notice::UserSeeked(to) = within(player.notice()).await else {
+        panic!("a click on the timeline moves the film");
+    };
+    assert!(near(to, MediaTime::from_secs(60), 5_000), "{to:?}");
+    let landed = until(&mut player, is(Activity::Playing)).await;
+    assert!(near(landed.position, to, 1_500), "{landed:?}, told {to:?}");
+
+    // Nothing was told twice: the next notice is the next act's, on the bar's button.
+    click(&player, 32.0, height - 50.0).await;
+    assert!(matches!(
+        within(player.notice()).await,
+        Notice::UserPaused(_)
+    ));
+    player.close().await;
+}
+
+#[tokio::test]
+async fn what_the_page_does_by_itself_shows_in_samples_only() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage.playing(MediaTime::ZERO).await;
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    script(&player, "document.querySelector('video').pause()").await;
+    until(&mut player, is(Activity::Paused)).await;
+    script(
+        &player,
+        "document.querySelector('video').currentTime = 50; document.querySelector('video').play(), 0",
+    )
+    .await;
+    until(&mut player, |sample| {
+        sample.activity == Activity::Playing
+            && near(sample.position, MediaTime::from_secs(50), 2_000)
+    })
+    .await;
+    // The first notice of all is the user's.
+    space(&player).await;
+    assert!(matches!(
+        within(player.notice()).await,
+        Notice::UserPaused(_)
+    ));
+    player.close().await;
+}
+
+#[tokio::test]
+async fn the_end_of_the_film_is_told_once() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage
+        .playing(MediaTime::from_millis(FILM_SECS * 1_000 - 700))
+        .await;
+    player.play(local_now()).await.unwrap();
+    assert_eq!(within(player.notice()).await, Notice::Ended);
+    assert_eq!(player.sample().await.unwrap().activity, Activity::Ended);
+    // It can be played again, and then the next notice is the user's.
+    player.seek(MediaTime::from_secs(5)).await.unwrap();
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    space(&player).await;
+    assert!(matches!(
+        within(player.notice()).await,
+        Notice::UserPaused(_)
+    ));
+    player.close().await;
+}
+
+#[tokio::test]
+async fn what_is_no_film_says_why() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage.player().await;
+    for (path, sentence) in [
+        (
+            "/nothing.mp4",
+            "127.0.0.1 has no film at this address. Check the address.",
+        ),
+        (
+            "/readme.txt",
+            "What 127.0.0.1 sent is not a film. Use the address of the video file itself.",
+        ),
+        (
+            "/torn.mp4",
+            "Chrome cannot play this kind of file. An MP4 (H.264) or WebM film works.",
+        ),
+    ] {
+        let media = file(stage.films.url(path));
+        let refused = within(player.load(&media, MediaTime::ZERO)).await;
+        assert_eq!(refused, Err(PlayerError::Media(sentence.into())), "{path}");
+        // What cannot be shown cannot be played either, and says the same.
+        let played = player.play(local_now()).await;
+        assert_eq!(played, Err(PlayerError::Media(sentence.into())), "{path}");
+    }
+    let nobody = file("http://127.0.0.1:9/film.mp4".into());
+    let refused = within(player.load(&nobody, MediaTime::ZERO)).await;
+    let Err(PlayerError::Media(sentence)) = refused else {
+        panic!("nobody listens there: {refused:?}");
+    };
+    assert!(sentence.contains("could not be reached"), "{sentence}");
+    let local = file("file:///etc/passwd".into());
+    assert!(matches!(
+        within(player.load(&local, MediaTime::ZERO)).await,
+        Err(PlayerError::Media(_))
+    ));
+    // None of it spoilt the player.
+    for path in ["/download", "/moved.mp4"] {
+        let media = file(stage.films.url(path));
+        within(player.load(&media, MediaTime::from_secs(3)))
+            .await
+            .unwrap();
+        let ready = player.sample().await.unwrap();
+        assert!(
+            near(ready.position, MediaTime::from_secs(3), 1),
+            "{path}: {ready:?}"
+        );
+    }
+    player.close().await;
+}
+
+#[tokio::test]
+async fn a_page_shows_its_largest_video() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage.player().await;
+    let media = Media {
+        provider: Provider::Page,
+        id: stage.films.url("/page"),
+    };
+    within(player.load(&media, MediaTime::from_secs(12)))
+        .await
+        .unwrap();
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    let playing = script(
+        &player,
+        "[...document.querySelectorAll('video')].filter(v => !v.paused).map(v => v.id).join()",
+    )
+    .await;
+    assert_eq!(playing, "film");
+    player.close().await;
+}
+
+#[tokio::test]
+async fn leaving_the_film_is_told_and_the_way_back_heals() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let elsewhere = Server::films(Film::made().unwrap()).await;
+    let mut player = stage.playing(MediaTime::from_secs(7)).await;
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    let away = elsewhere.url("/page");
+    script(&player, &format!("location.href = {away:?}")).await;
+    let Notice::Failed(why) = within(player.notice()).await else {
+        panic!("the film was left");
+    };
+    assert_eq!(
+        why,
+        "Chrome left the film on 127.0.0.1. Go back in the Chrome window, or load the film again."
+    );
+    let refused = player.play(local_now()).await;
+    assert_eq!(refused, Err(PlayerError::Media(why)));
+
+    script(&player, "history.back()").await;
+    let back = until_healed(&mut player).await;
+    assert!(
+        near(back.position, MediaTime::from_secs(7), 5_000),
+        "{back:?}"
+    );
+    player.close().await;
+}
+
+#[tokio::test]
+async fn a_closed_window_is_told_once_and_then_nothing_works() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage.playing(MediaTime::ZERO).await;
+    let page = player.page().clone();
+    within(page.close()).await.unwrap();
+    assert_eq!(
+        within(player.notice()).await,
+        Notice::Lost("Chrome was closed.".into())
+    );
+    let lost = Err(PlayerError::Lost("Chrome was closed.".into()));
+    assert_eq!(player.play(local_now()).await, lost);
+    assert_eq!(player.sample().await.map(|_| ()), lost);
+    let film = file(stage.films.url("/film.mp4"));
+    assert_eq!(player.load(&film, MediaTime::ZERO).await, lost);
+    // It has no more to say.
+    assert!(futures_util::FutureExt::now_or_never(player.notice()).is_none());
+    within(player.close()).await;
+}
+
+#[tokio::test]
+async fn a_temporary_profile_vanishes_with_the_player() {
+    let Some(_stage) = Stage::enter().await else {
+        return;
+    };
+    let player = launch(Vec::new()).await;
+    let profile = player.profile().to_owned();
+    assert!(profile.exists());
+    within(player.close()).await;
+    assert!(!profile.exists(), "{}", profile.display());
+}
+
+#[tokio::test]
+async fn without_chrome_the_player_says_what_to_install() {
+    let options = LaunchOptions {
+        chrome: Some("/nowhere/chrome".into()),
+        ..LaunchOptions::default()
+    };
+    let missing = BrowserPlayer::launch(options).await.map(|_| ());
+    assert_eq!(
+        missing,
+        Err(PlayerError::Missing(
+            "Chrome was not found. Install Chrome or Chromium, or join from the browser instead."
+                .into()
+        ))
+    );
+}
+
+/// A double of YouTube and a player that finds it; `None` with a printed reason.
+async fn youtube() -> Option<(Stage, YoutubeDouble, BrowserPlayer)> {
+    let stage = Stage::enter().await?;
+    let film = Film::made().unwrap();
+    let double = YoutubeDouble::start(film, Film::advert().unwrap()).await;
+    let player = launch(double.chrome_args()).await;
+    Some((stage, double, player))
+}
+
+#[tokio::test]
+async fn a_youtube_video_does_as_it_is_told() {
+    let Some((_stage, _double, mut player)) = youtube().await else {
+        return;
+    };
+    let start = MediaTime::from_secs(15);
+    within(player.load(&YoutubeDouble::media(youtube::PLAIN), start))
+        .await
+        .unwrap();
+    let ready = player.sample().await.unwrap();
+    assert_eq!(ready.activity, Activity::Paused);
+    assert!(near(ready.position, start, 1_000), "{ready:?}");
+
+    let at = local_now() + Micros::from_millis(300);
+    player.play(at).await.unwrap();
+    let second = until(&mut player, |sample| {
+        sample.at > at + Micros::from_secs(1) && sample.activity == Activity::Playing
+    })
+    .await;
+    let expected = ready.position + (second.at - at);
+    assert!(
+        near(second.position, expected, 100),
+        "{second:?}, {expected:?}"
+    );
+
+    player.seek(MediaTime::from_secs(70)).await.unwrap();
+    let landed = until(&mut player, |sample| {
+        sample.activity == Activity::Playing && sample.position > MediaTime::from_secs(70)
+    })
+    .await;
+    assert!(
+        near(landed.position, MediaTime::from_secs(71), 1_500),
+        "{landed:?}"
+    );
+    player.set_rate(1.02).await.unwrap();
+    until(&mut player, |sample| sample.rate == 1.02).await;
+    let frame = MediaTime::from_secs(72);
+    player.pause(frame).await.unwrap();
+    let settled = until(&mut player, is(Activity::Paused)).await;
+    assert!(near(settled.position, frame, 20), "{settled:?}");
+    assert_eq!(script(&player, "double.autonav()").await, "false");
+
+    // Of all that, nothing was told: the first notice is the user's.
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    click(&player, 300.0, 200.0).await;
+    assert!(matches!(
+        within(player.notice()).await,
+        Notice::UserPaused(_)
+    ));
+    press(&player, "k", "KeyK", 75).await;
+    assert_eq!(within(player.notice()).await, Notice::UserPlayed);
+    // A seek the page wraps in pause and play is one act.
+    until(&mut player, is(Activity::Playing)).await;
+    click(&player, 60.0 + 720.0 / 4.0, 420.0).await;
+    let Notice::UserSeeked(to) = within(player.notice()).await else {
+        panic!("a click on the bar moves the film");
+    };
+    assert!(near(to, MediaTime::from_secs(30), 2_000), "{to:?}");
+    until(&mut player, is(Activity::Playing)).await;
+    click(&player, 30.0, 420.0).await;
+    assert!(matches!(
+        within(player.notice()).await,
+        Notice::UserPaused(_)
+    ));
+    player.close().await;
+}
+
+#[tokio::test]
+async fn an_advertisement_is_shown_as_such_and_the_film_waits_behind_it() {
+    let Some((_stage, _double, mut player)) = youtube().await else {
+        return;
+    };
+    let start = MediaTime::from_secs(40);
+    within(player.load(&YoutubeDouble::media(youtube::PREROLL), start))
+        .await
+        .unwrap();
+    let before = player.sample().await.unwrap();
+    assert_eq!(before.activity, Activity::Advert);
+    assert!(near(before.position, start, 1), "{before:?}");
+    // The film stands at its start when the advertisement is over.
+    script(&player, "double.skip()").await;
+    let ready = until(&mut player, is(Activity::Paused)).await;
+    assert!(near(ready.position, start, 1_000), "{ready:?}");
+
+    // One in the middle: what the room does meanwhile is done after it.
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    script(&player, "double.advert()").await;
+    let during = until(&mut player, is(Activity::Advert)).await;
+    assert!(near(during.position, start, 3_000), "{during:?}");
+    player.pause(MediaTime::from_secs(50)).await.unwrap();
+    script(&player, "double.skip()").await;
+    let after = until(&mut player, is(Activity::Paused)).await;
+    assert!(
+        near(after.position, MediaTime::from_secs(50), 1_000),
+        "{after:?}"
+    );
+
+    // None of it was anybody's act.
+    press(&player, "k", "KeyK", 75).await;
+    assert_eq!(within(player.notice()).await, Notice::UserPlayed);
+    player.close().await;
+}
+
+#[tokio::test]
+async fn a_video_youtube_does_not_show_says_why() {
+    let Some((_stage, _double, mut player)) = youtube().await else {
+        return;
+    };
+    for (id, sentence) in [
+        (
+            youtube::UNAVAILABLE,
+            "This video is not available on YouTube.",
+        ),
+        (
+            youtube::PRIVATE,
+            "YouTube wants a login for this video. Log in in the Chrome window, then load it again.",
+        ),
+        (
+            youtube::CONSENT,
+            "YouTube asks about cookies. Answer it in the Chrome window; the film opens after that.",
+        ),
+    ] {
+        let refused = within(player.load(&YoutubeDouble::media(id), MediaTime::ZERO)).await;
+        assert_eq!(refused, Err(PlayerError::Media(sentence.into())), "{id}");
+    }
+    // The user answers, and the film is there.
+    until_page(&player, "document.querySelector('button') !== null").await;
+    click(&player, 300.0, 200.0).await;
+    until_healed(&mut player).await;
+    player.close().await;
+}
+
+#[tokio::test]
+async fn another_video_in_the_same_window_is_told() {
+    let Some((_stage, _double, mut player)) = youtube().await else {
+        return;
+    };
+    within(player.load(&YoutubeDouble::media(youtube::PLAIN), MediaTime::ZERO))
+        .await
+        .unwrap();
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    script(&player, "double.navigate('otherfilm01')").await;
+    let Notice::Failed(why) = within(player.notice()).await else {
+        panic!("the film was left");
+    };
+    assert!(
+        why.starts_with("Chrome left the film on www.youtube.com."),
+        "{why}"
+    );
+    until_page(
+        &player,
+        "document.querySelector('.html5-main-video').paused",
+    )
+    .await;
+    player.close().await;
+}
+
+/// Waits until an expression of the page's own world is true.
+async fn until_page(player: &BrowserPlayer, expression: &str) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while script(player, expression).await != true {
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "never: {expression}"
+        );
+    }
+}

@@ -1,0 +1,311 @@
+//! Local doubles of what a player talks to: film servers and sites.
+//!
+//! They imitate what is documented in public about the real thing, as
+//! faithfully as a test needs, and reach no network. A test asks for a
+//! [`Film`] first; machines without ffmpeg get a printed reason and skip.
+
+#![allow(dead_code, reason = "every test file uses another part of the doubles")]
+
+pub mod youtube;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE,
+};
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use rcgen::PublicKeyData as _;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+/// What a double answers.
+pub type Answer = Response<Full<Bytes>>;
+
+/// How long the film is.
+pub const FILM_SECS: u64 = 120;
+
+/// A generated film: two minutes, a picture that counts, a tone, a key frame each second.
+#[derive(Clone, Debug)]
+pub struct Film {
+    /// Its MP4.
+    pub mp4: Bytes,
+}
+
+impl Film {
+    /// The film, made once and kept between runs; the reason when it cannot be made.
+    pub fn made() -> Result<Self, String> {
+        Self::of("film-2.mp4", "testsrc2=size=320x180:rate=25", FILM_SECS)
+    }
+
+    /// An advertisement: four seconds of bars.
+    pub fn advert() -> Result<Self, String> {
+        Self::of("advert-1.mp4", "smptebars=size=320x180:rate=25", 4)
+    }
+
+    fn of(name: &str, picture: &str, secs: u64) -> Result<Self, String> {
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        if !path.exists() {
+            // Two test programs may make it at the same moment: each makes its own and moves it in place.
+            let part = path.with_extension(format!("{}.part.mp4", std::process::id()));
+            let made = Command::new("ffmpeg")
+                .args(["-v", "error", "-y", "-f", "lavfi", "-i", picture])
+                .args(["-f", "lavfi", "-i", "sine=frequency=330"])
+                .args(["-t", &secs.to_string()])
+                .args(["-c:v", "libx264", "-preset", "ultrafast", "-g", "25"])
+                .args(["-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "64k"])
+                .args(["-movflags", "+faststart"])
+                .arg(&part)
+                .output()
+                .map_err(|error| format!("ffmpeg could not be started: {error}"))?;
+            if !made.status.success() {
+                return Err(format!(
+                    "ffmpeg made no film: {}",
+                    String::from_utf8_lossy(&made.stderr)
+                ));
+            }
+            std::fs::rename(&part, &path).map_err(|error| error.to_string())?;
+        }
+        let mp4 = std::fs::read(&path).map_err(|error| error.to_string())?;
+        Ok(Self { mp4: mp4.into() })
+    }
+
+    /// Answers a request for it, whole or in part.
+    pub fn answer(&self, request: &Request<Incoming>) -> Answer {
+        let whole = self.mp4.len();
+        let asked = request
+            .headers()
+            .get(RANGE)
+            .and_then(|range| range.to_str().ok())
+            .and_then(|range| range.strip_prefix("bytes="))
+            .and_then(|range| range.split_once('-'));
+        let answer = Response::builder()
+            .header(CONTENT_TYPE, "video/mp4")
+            .header(ACCEPT_RANGES, "bytes");
+        let Some((from, to)) = asked else {
+            return answer.body(self.mp4.clone().into()).unwrap();
+        };
+        let from: usize = from.parse().unwrap_or(0);
+        let to: usize = to.parse().unwrap_or(whole - 1).min(whole - 1);
+        if from > to {
+            return status(StatusCode::RANGE_NOT_SATISFIABLE);
+        }
+        answer
+            .status(StatusCode::PARTIAL_CONTENT)
+            .header(CONTENT_RANGE, format!("bytes {from}-{to}/{whole}"))
+            .body(self.mp4.slice(from..=to).into())
+            .unwrap()
+    }
+}
+
+/// An answer of nothing but its status.
+pub fn status(status: StatusCode) -> Answer {
+    text(status, "text/plain", status.to_string())
+}
+
+/// An answer of text.
+pub fn text(status: StatusCode, kind: &str, body: impl Into<String>) -> Answer {
+    Response::builder()
+        .status(status)
+        .header(CONTENT_TYPE, kind)
+        .body(Full::new(Bytes::from(body.into())))
+        .unwrap()
+}
+
+/// A web page.
+pub fn html(body: impl Into<String>) -> Answer {
+    text(StatusCode::OK, "text/html; charset=utf-8", body)
+}
+
+/// The way to somewhere else.
+pub fn redirect(to: &str) -> Answer {
+    Response::builder()
+        .status(StatusCode::FOUND)
+        .header(LOCATION, to)
+        .body(Full::default())
+        .unwrap()
+}
+
+/// A server on a free port of the loopback; ends with its value.
+#[derive(Debug)]
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What it was asked for, oldest first: `GET /film.mp4`.
+    pub asked: Arc<Mutex<Vec<String>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Server {
+    /// Serves what `answer` says, over plain HTTP or under `tls`.
+    pub async fn start(
+        tls: Option<TlsAcceptor>,
+        answer: impl Fn(&Request<Incoming>) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let answer = Arc::new(answer);
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&asked);
+        let task = tokio::spawn(async move {
+            loop {
+                let Ok((socket, _)) = listener.accept().await else {
+                    continue;
+                };
+                let (answer, log, tls) = (Arc::clone(&answer), Arc::clone(&log), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => converse(socket, answer, log).await,
+                        Some(tls) => {
+                            if let Ok(socket) = tls.accept(socket).await {
+                                converse(socket, answer, log).await;
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        Self {
+            address,
+            asked,
+            task,
+        }
+    }
+
+    /// The address of a path on it, over plain HTTP.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// A film server with the ways such servers behave and misbehave.
+    pub async fn films(film: Film) -> Self {
+        Self::start(None, move |request| match request.uri().path() {
+            "/film.mp4" | "/other.mp4" => film.answer(request),
+            "/download" => {
+                let mut answer = film.answer(request);
+                let headers = answer.headers_mut();
+                headers.insert(CONTENT_TYPE, "application/octet-stream".parse().unwrap());
+                headers.insert(
+                    CONTENT_DISPOSITION,
+                    "attachment; filename=film.mp4".parse().unwrap(),
+                );
+                answer
+            }
+            "/moved.mp4" => redirect("/film.mp4"),
+            "/torn.mp4" => text(StatusCode::OK, "video/mp4", "not a film at all"),
+            "/readme.txt" => text(StatusCode::OK, "text/plain", "not a film"),
+            "/secret.mp4" => status(StatusCode::FORBIDDEN),
+            "/page" => html(PAGE),
+            "/empty" => html("<!doctype html><title>empty</title>"),
+            _ => status(StatusCode::NOT_FOUND),
+        })
+        .await
+    }
+}
+
+/// An ordinary page with a film on it: a hidden preview first, then the film.
+const PAGE: &str = r#"<!doctype html><title>a page</title>
+<video id=preview src=/other.mp4 style="display:none"></video>
+<h1>A film</h1>
+<video id=film src=/film.mp4 controls style="width:640px;height:360px"></video>
+<video id=small src=/other.mp4 style="width:80px;height:45px"></video>"#;
+
+async fn converse<S>(
+    socket: S,
+    answer: Arc<impl Fn(&Request<Incoming>) -> Answer + Send + Sync + 'static>,
+    log: Arc<Mutex<Vec<String>>>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request: Request<Incoming>| {
+        log.lock()
+            .unwrap()
+            .push(format!("{} {}", request.method(), request.uri()));
+        let answer = answer(&request);
+        async move { Ok::<_, Infallible>(answer) }
+    });
+    // A browser breaks connections off as it likes.
+    let _ = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(socket), service)
+        .await;
+}
+
+/// A certificate nobody signed, and the flag by which Chrome accepts just this one.
+pub struct Certificate {
+    /// What the server needs.
+    pub acceptor: TlsAcceptor,
+    /// The SHA-256 of its public key, in base64.
+    pub fingerprint: String,
+}
+
+impl Certificate {
+    /// Makes one for `names`.
+    pub fn of(names: &[&str]) -> Self {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let made = rcgen::generate_simple_self_signed(names).unwrap();
+        let provider = rustls::crypto::ring::default_provider();
+        let fingerprint = provider
+            .cipher_suites
+            .iter()
+            .find_map(|suite| match suite.suite() {
+                rustls::CipherSuite::TLS13_AES_128_GCM_SHA256 => {
+                    let sha256 = suite.tls13()?.common.hash_provider;
+                    Some(base64(
+                        sha256
+                            .hash(&made.signing_key.subject_public_key_info())
+                            .as_ref(),
+                    ))
+                }
+                _ => None,
+            })
+            .unwrap();
+        let config = rustls::ServerConfig::builder_with_provider(Arc::new(provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![made.cert.der().clone()],
+                rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der())
+                    .unwrap(),
+            )
+            .unwrap();
+        Self {
+            acceptor: TlsAcceptor::from(Arc::new(config)),
+            fingerprint,
+        }
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    bytes
+        .chunks(3)
+        .flat_map(|three| {
+            let bits = (0..3).fold(0usize, |bits, n| {
+                bits << 8 | usize::from(three.get(n).copied().unwrap_or(0))
+            });
+            (0..4).map(move |place| {
+                if place <= three.len() {
+                    char::from(ALPHABET[bits >> (18 - 6 * place) & 63])
+                } else {
+                    '='
+                }
+            })
+        })
+        .collect()
+}

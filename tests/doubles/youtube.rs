@@ -1,0 +1,83 @@
+//! A double of youtube.com: the watch page, its player and its ways (SITES.md §1).
+//!
+//! Chrome is told to look for www.youtube.com and consent.youtube.com on our
+//! port and to accept our certificate; both are flags of the test only. What a
+//! video does, its id says, see [`YoutubeDouble::media`] and `youtube.html`.
+
+use super::{Certificate, Film, Server, html, redirect, status};
+use hyper::StatusCode;
+use seance::engine::media::{Media, Provider};
+
+/// A video that just plays.
+pub const PLAIN: &str = "plainfilm01";
+/// A video with an advertisement before it.
+pub const PREROLL: &str = "prerolladv1";
+/// A video that is not there.
+pub const UNAVAILABLE: &str = "unavailabl1";
+/// A video only its owner sees.
+pub const PRIVATE: &str = "privatefil1";
+/// A video that shows only after the question about cookies.
+pub const CONSENT: &str = "askconsent1";
+
+/// The double, listening.
+#[derive(Debug)]
+pub struct YoutubeDouble {
+    /// Its server.
+    pub server: Server,
+    fingerprint: String,
+}
+
+impl YoutubeDouble {
+    /// Starts it.
+    pub async fn start(film: Film, advert: Film) -> Self {
+        let certificate = Certificate::of(&["www.youtube.com", "consent.youtube.com"]);
+        let server = Server::start(Some(certificate.acceptor), move |request| {
+            let host = request
+                .headers()
+                .get("host")
+                .and_then(|host| host.to_str().ok())
+                .unwrap_or_default();
+            let query = request.uri().query().unwrap_or_default();
+            match (host, request.uri().path()) {
+                ("consent.youtube.com", _) => html(CONSENT_PAGE),
+                (_, "/watch") if query.contains(CONSENT) && !query.contains("agreed") => {
+                    redirect("https://consent.youtube.com/m?continue=x")
+                }
+                (_, "/watch") => html(include_str!("youtube.html")),
+                (_, "/film.mp4") => film.answer(request),
+                (_, "/advert.mp4") => advert.answer(request),
+                _ => status(StatusCode::NOT_FOUND),
+            }
+        })
+        .await;
+        Self {
+            server,
+            fingerprint: certificate.fingerprint,
+        }
+    }
+
+    /// The flags by which Chrome finds it.
+    pub fn chrome_args(&self) -> Vec<String> {
+        let port = self.server.address.port();
+        vec![
+            format!(
+                "--host-resolver-rules=MAP www.youtube.com 127.0.0.1:{port},\
+                 MAP consent.youtube.com 127.0.0.1:{port}"
+            ),
+            format!("--ignore-certificate-errors-spki-list={}", self.fingerprint),
+        ]
+    }
+
+    /// A video on it.
+    pub fn media(id: &str) -> Media {
+        Media {
+            provider: Provider::Youtube,
+            id: id.into(),
+        }
+    }
+}
+
+/// The question before the site: its button leads on to the video.
+const CONSENT_PAGE: &str = r#"<!doctype html><title>Before you continue</title>
+<button style="position:fixed;inset:0;width:100%;height:100%"
+ onclick="location.href='https://www.youtube.com/watch?v=askconsent1&agreed=1'">Accept all</button>"#;
