@@ -205,7 +205,8 @@ export class Driver {
     const session = this.#clock.session(now);
     if (session === null || !this.#anchor.playing || session < this.#anchor.at) return nothing(null);
     if (player.activity === "seeking" || player.activity === "loading") return nothing("busy");
-    if (player.activity !== "playing") return nothing("broken");
+    if (player.activity === "stalled") return nothing("stalled");
+    if (player.activity !== "playing") return nothing("away");
     const sample = player.sample(now);
     const target = this.target(sample.at);
     if (this.#duration !== null && target >= this.#duration) return nothing(null);
