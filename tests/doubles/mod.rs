@@ -211,6 +211,7 @@ impl Server {
             "/readme.txt" => text(StatusCode::OK, "text/plain", "not a film"),
             "/secret.mp4" => status(StatusCode::FORBIDDEN),
             "/page" => html(PAGE),
+            "/swap" => html(SWAP),
             "/empty" => html("<!doctype html><title>empty</title>"),
             _ => status(StatusCode::NOT_FOUND),
         })
@@ -224,6 +225,13 @@ const PAGE: &str = r#"<!doctype html><title>a page</title>
 <h1>A film</h1>
 <video id=film src=/film.mp4 controls style="width:640px;height:360px"></video>
 <video id=small src=/other.mp4 style="width:80px;height:45px"></video>"#;
+
+/// A page that throws its element away and puts another in its place.
+const SWAP: &str = r#"<!doctype html><title>a page</title>
+<div id=room><video src=/film.mp4 style="width:640px;height:360px"></video></div>
+<script>function swap() {
+  room.innerHTML = '<video src="/film.mp4" autoplay style="width:640px;height:360px"></video>';
+}</script>"#;
 
 async fn converse<S>(
     socket: S,

@@ -23,6 +23,7 @@
   const SETTLE_OWN_MS = 40; // our own film page: the browser's controls act within one task
   const SETTLE_SITE_MS = 250; // sites wrap a seek in pause and play; wait for the wrapping's end
   const LANDING_MS = 2000; // some players never say `seeked`
+  const BAR_PX = 100; // how high Chrome's control bar is, with room for larger letters
   const HOLD_MS = 5000; // a key whose release was lost (focus left) is not held for ever
   const SAME_PLACE_S = 0.05; // two positions that are one: a frame and its rounding
   const SAME_PLACE_SITE_S = 1; // a site's player lands on its own grid
@@ -144,7 +145,7 @@
 
   // -- starting at a moment --
   let begin = null; // { at, timer }
-  let latency = 0; // how late this player's film moves after play(), in ms, learnt
+  let latency = 40; // how late this player's film moves after play(), in ms: learnt at each start, a guess before the first
   const cancelStart = () => {
     if (begin) clearTimeout(begin.timer);
     begin = null;
@@ -196,10 +197,30 @@
   let judging = 0;
 
   const isHeld = () => {
-    for (const [what, since] of held) if (now() - since > HOLD_MS && what !== "pointer") held.delete(what);
+    for (const [what, since] of held) if (now() - since > HOLD_MS && what.startsWith("key")) held.delete(what);
     return held.size > 0;
   };
-  const credited = () => isHeld() || now() - input < CREDIT_MS;
+  const credited = () => isHeld() || now() - input < CREDIT_MS || byNativeControls();
+
+  // Chrome keeps the events of its own control bar to itself: of a press on the bar's button the
+  // page sees only that the user touched the page within the last seconds. On our own film page
+  // nobody else could have acted; on others the pointer or the focus must be on the bar as well.
+  let pointer = { x: -1, y: -1 };
+  window.addEventListener(
+    "pointermove",
+    (event) => {
+      if (event.isTrusted) pointer = { x: event.clientX, y: event.clientY };
+    },
+    { capture: true, passive: true },
+  );
+  const byNativeControls = () => {
+    if (!el || !el.controls || !navigator.userActivation.isActive) return false;
+    if (kind === "file" || document.activeElement === el) return true;
+    const box = el.getBoundingClientRect();
+    return (
+      pointer.x >= box.left && pointer.x <= box.right && pointer.y <= box.bottom && pointer.y >= box.bottom - BAR_PX
+    );
+  };
 
   // Whether an input is meant for the player: on the element, its container, or the controls over it.
   const concerns = (event) => {
@@ -225,20 +246,29 @@
   const onInput = (event) => {
     if (!event.isTrusted || load === 0) return;
     const key = event.type.startsWith("key");
-    const up = event.type === "pointerup" || event.type === "pointercancel" || event.type === "keyup";
-    const name = key ? `key ${event.code}` : "pointer";
-    if (up ? !held.has(name) : key ? writes(event.target) : !concerns(event)) return;
+    // A drag on the timeline of Chrome's bar shows as a capture of the pointer by the element.
+    const bar = event.type.endsWith("pointercapture") || event.type === "input";
+    const up = ["pointerup", "pointercancel", "keyup", "lostpointercapture"].includes(event.type);
+    const name = key ? `key ${event.code}` : bar ? "bar" : "pointer";
+    const ours = bar ? event.target === el : key ? !writes(event.target) : concerns(event);
+    if (up ? !held.has(name) : !ours) return;
     input = now();
     if (up) {
       held.delete(name);
       judgeSoon();
-    } else if (event.type !== "click" && !held.has(name)) {
+    } else if (["pointerdown", "keydown", "gotpointercapture"].includes(event.type) && !held.has(name)) {
       held.set(name, input);
     }
     // The click Chrome asked for may land on a page without controls of its own.
-    if (blocked && event.type === "click" && want.playing && el && el.paused) writePlay();
+    // Controls of its own act first; ours on top would undo theirs.
+    if (blocked && event.type === "click") {
+      setTimeout(() => {
+        if (blocked && want.playing && el && el.paused) writePlay();
+      });
+    }
   };
-  for (const type of ["pointerdown", "pointerup", "pointercancel", "click", "keydown", "keyup"]) {
+  const inputs = ["pointerdown", "pointerup", "pointercancel", "click", "keydown", "keyup"];
+  for (const type of [...inputs, "gotpointercapture", "lostpointercapture", "input"]) {
     window.addEventListener(type, onInput, { capture: true, passive: true });
   }
   window.addEventListener("blur", () => {
@@ -249,6 +279,38 @@
   document.addEventListener("seance-input-@NONCE@", () => {
     input = now();
   });
+
+  // The film's own window has the keys of the guest page; they are the user's acts like any other.
+  const keys = {
+    " ": () => (el.paused ? el.play().catch(() => {}) : el.pause()),
+    k: () => keys[" "](),
+    j: () => keys.step(-10),
+    l: () => keys.step(10),
+    ArrowLeft: () => keys.step(-5),
+    ArrowRight: () => keys.step(5),
+    m: () => {
+      el.muted = !el.muted;
+    },
+    f: () => (document.fullscreenElement ? document.exitFullscreen() : el.requestFullscreen()).catch(() => {}),
+  };
+  Object.defineProperty(keys, "step", {
+    value(by) {
+      el.currentTime = Math.min(Math.max(0, el.currentTime + by), duration() ?? Infinity);
+    },
+  });
+  window.addEventListener(
+    "keydown",
+    (event) => {
+      if (kind !== "file" || !ready || !event.isTrusted) return;
+      if (event.ctrlKey || event.altKey || event.metaKey || !Object.keys(keys).includes(event.key)) return;
+      // Chrome's controls would act as well, on some of these keys and with some focus.
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      if (event.repeat && !event.key.startsWith("Arrow")) return;
+      keys[event.key]();
+    },
+    { capture: true },
+  );
 
   // One gesture is one act: it is judged when it is over and the player is at rest.
   const judgeSoon = () => {
@@ -268,6 +330,8 @@
     const act = gesture;
     gesture = freshGesture();
     if (adverts) return;
+    // Focus left inside Chrome's bar would keep our keys from us.
+    if (kind === "file") el.focus();
     const said = site();
     const playing = !el.paused;
     if (act.sought !== null) {
