@@ -197,17 +197,27 @@ async fn a_film_starts_at_the_moment_it_is_told_to() {
             < Micros::from_millis(200)
     );
 
-    let at = local_now() + Micros::from_millis(400);
-    player.play(at).await.unwrap();
-    let before = player.sample().await.unwrap();
-    assert!(before.at < at && before.activity == Activity::Paused);
-    let second = until(&mut player, |sample| sample.at > at + Micros::from_secs(1)).await;
-    let expected = start + (second.at - at);
-    assert_eq!(second.activity, Activity::Playing);
-    assert!(
-        near(second.position, expected, 100),
-        "{second:?}, expected {expected:?}"
-    );
+    // A machine busy with other things may miss a start; it does not miss three.
+    let mut misses = Vec::new();
+    while misses.len() < 3 {
+        let at = local_now() + Micros::from_millis(400);
+        player.play(at).await.unwrap();
+        let before = player.sample().await.unwrap();
+        assert!(before.at < at && before.activity == Activity::Paused);
+        let second = until(&mut player, |sample| sample.at > at + Micros::from_secs(1)).await;
+        assert_eq!(second.activity, Activity::Playing);
+        let miss = second.position - (start + (second.at - at));
+        if miss.abs() < Micros::from_millis(100) {
+            break;
+        }
+        misses.push(miss);
+        player.pause(start).await.unwrap();
+        until(&mut player, |sample| {
+            sample.activity == Activity::Paused && near(sample.position, start, 1)
+        })
+        .await;
+    }
+    assert!(misses.len() < 3, "{misses:?}");
     player.close().await;
 }
 
@@ -254,7 +264,7 @@ async fn a_rate_bends_the_film_and_not_its_pitch() {
     player.set_rate(2.0).await.unwrap();
     player.play(local_now()).await.unwrap();
     let first = until(&mut player, |sample| {
-        sample.position > MediaTime::from_millis(500)
+        sample.position > MediaTime::from_secs(2)
     })
     .await;
     let later = until(&mut player, |sample| {
@@ -265,7 +275,7 @@ async fn a_rate_bends_the_film_and_not_its_pitch() {
     let film = (later.position - first.position).get() as f64;
     let passed = (later.at - first.at).get() as f64;
     assert!(
-        (film / passed - 2.0).abs() < 0.05,
+        (film / passed - 2.0).abs() < 0.1,
         "{film} µs in {passed} µs"
     );
     let pitch = script(&player, "document.querySelector('video').preservesPitch").await;
@@ -322,6 +332,23 @@ async fn each_act_of_the_user_is_told_once_and_ours_never() {
     assert!(near(to, MediaTime::from_secs(60), 5_000), "{to:?}");
     let landed = until(&mut player, is(Activity::Playing)).await;
     assert!(near(landed.position, to, 1_500), "{landed:?}, told {to:?}");
+
+    // The room answers at once, while the user's hand is still on the mouse: our writes are ours.
+    player.pause(to).await.unwrap();
+    until(&mut player, is(Activity::Paused)).await;
+    player.seek(to + Micros::from_secs(3)).await.unwrap();
+    player.set_rate(1.1).await.unwrap();
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    player.set_rate(1.0).await.unwrap();
+    player.seek(to).await.unwrap();
+    // Long enough for a wrong notice to be on its way.
+    until(&mut player, |sample| {
+        sample.activity == Activity::Playing
+            && sample.position > to + Micros::from_millis(500)
+            && sample.position < to + Micros::from_secs(3)
+    })
+    .await;
 
     // Dragging it is one act, too, though Chrome pauses, seeks many times and plays.
     let bar = height - 18.0;
@@ -389,6 +416,28 @@ async fn what_the_page_does_by_itself_shows_in_samples_only() {
     })
     .await;
     // The first notice of all is the user's.
+    space(&player).await;
+    assert!(matches!(
+        within(player.notice()).await,
+        Notice::UserPaused(_)
+    ));
+    player.close().await;
+}
+
+#[tokio::test]
+async fn a_film_whose_data_stays_away_stalls_and_nobody_paused_it() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage.player().await;
+    let film = file(stage.films.url("/stalls.mp4"));
+    within(player.load(&film, MediaTime::from_secs(8)))
+        .await
+        .unwrap();
+    player.set_rate(4.0).await.unwrap();
+    player.play(local_now()).await.unwrap();
+    let stalled = until(&mut player, is(Activity::Stalled)).await;
+    assert!(stalled.position > MediaTime::from_secs(8), "{stalled:?}");
     space(&player).await;
     assert!(matches!(
         within(player.notice()).await,

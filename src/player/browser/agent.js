@@ -29,6 +29,7 @@
   const SAME_PLACE_SITE_S = 1; // a site's player lands on its own grid
   const END_S = 0.25; // players stop this far from the end, and call it paused
   const SPIN_MS = 6; // timers are late by some ms: wait the last ones in a loop
+  const TRIES_MAX = 3; // a player that lands elsewhere each time has its reasons (a film shorter than the start)
   const REASSERT_MAX = 3; // a site that writes its own rate is answered so often, then left alone
 
   const tell = (message) => globalThis["@TELL@"](JSON.stringify(message));
@@ -50,6 +51,7 @@
   let over = false; // "ended" was told
   let adverts = false; // an advertisement ran when last looked
   let nudged = false; // a film that loads only when played was played once
+  let tries = 0; // seeks to the start so far
   let strange = 0; // since when the site shows another film
   let reasserts = 0;
   let watching = false; // the page is being looked at
@@ -394,7 +396,9 @@
     },
     seeked() {
       stalled = false;
-      if (want.target !== null && samePlace(position(), want.target)) want.target = null;
+      if (adverts) return;
+      // Landed, if perhaps not where it was sent: sites have grids of their own.
+      if (el && !el.seeking) want.target = null;
       if (!ready) return prime();
       judgeSoon();
     },
@@ -560,9 +564,10 @@
       return; // `pause` events are quick; the next look goes on
     }
     if (el.seeking) return;
-    if (!samePlace(position(said), start)) {
-      if (want.target === null) writeSeek(start);
-      return;
+    if (!samePlace(position(said), start) && tries < TRIES_MAX) {
+      if (want.target !== null) return;
+      tries += 1;
+      return writeSeek(start);
     }
     if (el.readyState < 2) return;
     writeRate(want.rate);
@@ -596,6 +601,7 @@
       halted = ready = shown = gone = over = nudged = false;
       want.playing = false;
       want.target = null;
+      tries = 0;
       want.rate = order.rate;
       if (kind === "file") {
         const video = document.querySelector("video");
