@@ -547,6 +547,33 @@ async fn a_page_shows_its_largest_video() {
 }
 
 #[tokio::test]
+async fn a_page_without_a_video_says_so_and_takes_one_that_comes_late() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage.player().await;
+    let media = Media {
+        provider: Provider::Page,
+        id: stage.films.url("/empty"),
+    };
+    let empty = within(player.load(&media, MediaTime::ZERO)).await;
+    assert_eq!(
+        empty,
+        Err(PlayerError::Media(
+            "No video was found on this page of 127.0.0.1.".into()
+        ))
+    );
+    script(
+        &player,
+        "const film = document.createElement('video'); film.src = '/film.mp4';
+         film.style = 'width:320px;height:180px'; document.body.append(film)",
+    )
+    .await;
+    until_healed(&mut player).await;
+    player.close().await;
+}
+
+#[tokio::test]
 async fn chromes_own_bar_on_a_page_is_the_users_hand() {
     let Some(stage) = Stage::enter().await else {
         return;
@@ -993,6 +1020,13 @@ async fn another_video_in_the_same_window_is_told() {
         "document.querySelector('.html5-main-video').paused",
     )
     .await;
+    // And so is the way back: samples go on.
+    script(&player, &format!("double.navigate({:?})", youtube::PLAIN)).await;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while player.sample().await.is_err() {
+        assert!(tokio::time::Instant::now() < deadline, "it never healed");
+        tokio::task::yield_now().await;
+    }
     player.close().await;
 }
 

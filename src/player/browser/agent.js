@@ -29,6 +29,7 @@
   const SAME_PLACE_SITE_S = 1; // a site's player lands on its own grid
   const END_S = 0.25; // players stop this far from the end, and call it paused
   const SPIN_MS = 6; // timers are late by some ms: wait the last ones in a loop
+  const NO_VIDEO_MS = 8000; // a page without a video for so long has none; should one come, it is taken all the same
   const TRIES_MAX = 3; // a player that lands elsewhere each time has its reasons (a film shorter than the start)
   const REASSERT_MAX = 3; // a site that writes its own rate is answered so often, then left alone
 
@@ -51,6 +52,7 @@
   let over = false; // "ended" was told
   let adverts = false; // an advertisement ran when last looked
   let nudged = false; // a film that loads only when played was played once
+  let since = 0; // when this load began
   let tries = 0; // seeks to the start so far
   let strange = 0; // since when the site shows another film
   let reasserts = 0;
@@ -413,14 +415,12 @@
       }
     },
     ended() {
-      look();
       if (!ready || adverts || over || !atEnd()) return;
       over = true;
       cancelStart();
       tell({ say: "ended", load });
     },
     loadedmetadata() {
-      look();
       prime();
     },
     loadeddata() {
@@ -451,7 +451,10 @@
       el.addEventListener(
         type,
         (event) => {
-          if (event.target === el) heard[type]();
+          if (event.target !== el) return;
+          // Whose event it is depends on whether an advertisement has the element by now.
+          if (kind === "youtube") look();
+          heard[type]();
         },
         { signal: ears.signal },
       );
@@ -527,6 +530,11 @@
       }
     } else {
       strange = 0;
+      // Back from another video, or the site's message is answered.
+      if (gone && ready) {
+        gone = false;
+        tell({ say: "ready", load });
+      }
     }
     if (!ad && ready && want.playing && el && el.paused && !credited()) ask("tidy");
   };
@@ -580,6 +588,7 @@
     take(find());
     look();
     prime();
+    if (!el && !shown && now() - since > NO_VIDEO_MS) fail("no_video");
   };
   let turning = 0;
   const turnSoon = () => {
@@ -602,6 +611,7 @@
       want.playing = false;
       want.target = null;
       tries = 0;
+      since = now();
       want.rate = order.rate;
       if (kind === "file") {
         const video = document.querySelector("video");
