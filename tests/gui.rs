@@ -22,7 +22,7 @@ use seance::engine::text::{Line, Name, Title};
 use seance::engine::unit::{MediaTime, Micros, SessionTime};
 use seance::projection::gui::data::{DEAF, LINK_MISSING, NAME_MISSING, Note};
 use seance::projection::gui::{App, Remembered, Request, Room, Screen, Start, Theme, cmd, root};
-use seance::projection::view::{Link, SessionRow, Story, View, Wish};
+use seance::projection::view::{Link, SessionRow, View, Wish, line};
 
 const WINDOW: Size = Size::new(1100.0, 720.0);
 
@@ -49,7 +49,7 @@ impl Party {
             },
             body,
         };
-        self.story.extend(Story::line(&self.state, &event));
+        self.story.extend(line(&self.state, &event));
         self.state.apply(&event);
         self
     }
