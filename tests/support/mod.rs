@@ -1,6 +1,10 @@
 //! The program under test, as its users run it: processes, their words and what they print.
 
 #![allow(dead_code, reason = "every test file uses another part of the support")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "deadlines of real processes run on real time"
+)]
 
 pub mod proxy;
 
