@@ -22,7 +22,7 @@ use seance::engine::text::{Line, Name, Title};
 use seance::engine::unit::{MediaTime, Micros, SessionTime};
 use seance::projection::gui::data::{DEAF, LINK_MISSING, NAME_MISSING, Note};
 use seance::projection::gui::{App, Remembered, Request, Room, Screen, Start, Theme, cmd, root};
-use seance::projection::view::{Link, SessionRow, Story, View, Wish};
+use seance::projection::view::{Link, SessionRow, View, Wish, line};
 
 const WINDOW: Size = Size::new(1100.0, 720.0);
 
@@ -49,7 +49,7 @@ impl Party {
             },
             body,
         };
-        self.story.extend(Story::line(&self.state, &event));
+        self.story.extend(line(&self.state, &event));
         self.state.apply(&event);
         self
     }
@@ -60,7 +60,7 @@ impl Party {
                 None,
                 Body::Opened {
                     session: SessionId::new(1),
-                    title: Title::new(title).unwrap(),
+                    title: longest(title, Title::new),
                 },
             )
             .join("Ana", Role::Host)
@@ -72,7 +72,7 @@ impl Party {
             Some(member.get()),
             Body::Joined {
                 member,
-                name: Name::new(name).unwrap(),
+                name: longest(name, Name::new),
                 role,
                 client: Client::Window,
             },
@@ -90,7 +90,7 @@ impl Party {
             Body::MediaSet {
                 item,
                 media,
-                title: Some(Title::new(title).unwrap()),
+                title: Some(longest(title, Title::new)),
                 start: MediaTime::ZERO,
             },
         )
@@ -127,7 +127,7 @@ impl Party {
         self.tell(
             Some(by),
             Body::Said {
-                text: Line::new(text).unwrap(),
+                text: longest(text, Line::new),
                 moment,
             },
         )
@@ -160,6 +160,16 @@ fn app(screen: Screen) -> App {
     let mut app = App::new(screen, Remembered::default());
     app.draft.name = "Ana".to_owned();
     app
+}
+
+/// The longest beginning of `text` that `make` takes: limits are its business, not ours.
+fn longest<T, E: std::fmt::Debug>(text: &str, make: impl Fn(&str) -> Result<T, E>) -> T {
+    let mut ends: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+    ends.push(text.len());
+    ends.iter()
+        .rev()
+        .find_map(|end| make(&text[..*end]).ok())
+        .expect("some beginning is short enough")
 }
 
 /// The whole window over `app`, laid out, with what it asks for.
@@ -350,16 +360,33 @@ fn keys_move_the_film_while_nobody_types() {
 
 #[test]
 fn keys_are_text_while_somebody_types_and_keys_again_after_escape() {
-    let party = Party::open("One").load("A film").pause(60);
-    with_window(app(party.screen()), |harness, asked| {
-        harness.submit_command(cmd::SEND); // focuses the message field
-        for key in [" ", "k", "j", "l"] {
-            strike(harness, key);
-        }
-        press(harness, KbKey::ArrowLeft);
-        assert_eq!(intents(asked), []);
-        press(harness, KbKey::Escape);
-        strike(harness, " ");
+    // druid routes by the numbers widgets get, and has lost the focus for some of them: so many windows.
+    for _ in 0..24 {
+        let party = Party::open("One").load("A film").pause(60);
+        with_window(app(party.screen()), |harness, asked| {
+            harness.submit_command(cmd::SEND); // focuses the message field
+            for key in [" ", "k", "j", "l"] {
+                strike(harness, key);
+            }
+            press(harness, KbKey::ArrowLeft);
+            assert_eq!(intents(asked), []);
+            press(harness, KbKey::Escape);
+            strike(harness, " ");
+            assert_eq!(intents(asked), [(Intent::Play {}, Via::Key)]);
+        });
+    }
+}
+
+#[test]
+fn keys_move_the_film_right_after_the_field_that_had_them_is_gone() {
+    let mut app = app(Screen::default());
+    app.draft.name.clear();
+    with_window(app, |harness, asked| {
+        harness.submit_command(cmd::HOST); // no name, so its field is focused
+        strike(harness, "k");
+        let party = Party::open("One").load("A film").pause(60);
+        harness.submit_command(cmd::SHOW.with(Arc::new(party.screen())));
+        strike(harness, "k");
         assert_eq!(intents(asked), [(Intent::Play {}, Via::Key)]);
     });
 }
@@ -482,7 +509,7 @@ fn text_of_any_length_fits_in_windows_of_any_size() {
     for index in 0..60 {
         party = party.join(&format!("Guest {index}"), Role::Viewer);
     }
-    for index in 0..300 {
+    for index in 0..60 {
         party = party.say(1 + index % 3, if index % 2 == 0 { &long } else { &mixed });
     }
     let mut view = party.view();
