@@ -330,7 +330,8 @@ impl App {
                     Activity::NeedsClick => "must click to start",
                     _ => return None,
                 };
-                Some(format!("{} {what}", member.name))
+                // Isolated (U+2068, U+2069), so that a name from right to left does not turn the sentence.
+                Some(format!("\u{2068}{}\u{2069} {what}", member.name))
             })
             .collect();
         match late.as_slice() {
