@@ -18,7 +18,7 @@ use seance::os::{local_now, wall_millis};
 use seance::projection::gui::{
     self, Backend, PlayerState, Remembered, Request, Room, Screen, Start, Theme,
 };
-use seance::projection::view::{Link, SessionRow, View, line};
+use seance::projection::view::{self, Link, SessionRow, View};
 
 const SCENES: &str = "start, sessions, error, busy, room, empty, crowd, long, lost, over, trouble";
 
@@ -206,7 +206,7 @@ impl Tale {
             },
             body,
         };
-        self.story.extend(line(&self.state, &event));
+        self.story.extend(view::line(&self.state, &event));
         self.state.apply(&event);
     }
 

@@ -33,6 +33,15 @@ struct Party {
     story: Vec<seance::projection::view::Entry>,
 }
 
+/// As much of a text as the engine takes: what members can really make a screen show.
+fn longest<T, E>(text: &str, new: impl Fn(&str) -> Result<T, E>) -> T {
+    let ends = text.char_indices().map(|(end, _)| end).rev();
+    std::iter::once(text.len())
+        .chain(ends)
+        .find_map(|end| new(&text[..end]).ok())
+        .expect("some beginning of it is fine")
+}
+
 impl Party {
     fn tell(mut self, by: Option<u32>, body: Body) -> Self {
         let event = event::Event {
@@ -160,16 +169,6 @@ fn app(screen: Screen) -> App {
     let mut app = App::new(screen, Remembered::default());
     app.draft.name = "Ana".to_owned();
     app
-}
-
-/// The longest beginning of `text` that `make` takes: limits are its business, not ours.
-fn longest<T, E: std::fmt::Debug>(text: &str, make: impl Fn(&str) -> Result<T, E>) -> T {
-    let mut ends: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
-    ends.push(text.len());
-    ends.iter()
-        .rev()
-        .find_map(|end| make(&text[..*end]).ok())
-        .expect("some beginning is short enough")
 }
 
 /// The whole window over `app`, laid out, with what it asks for.

@@ -18,7 +18,9 @@ use crate::engine::intent::{Aim, Intent};
 use crate::engine::presence::Report;
 use crate::net::client::{Member, News, Order};
 use crate::os;
-use crate::player::driver::{DriverNews, Goal, Wish, drive};
+#[cfg(feature = "browser")]
+use crate::player::driver::drive;
+use crate::player::driver::{DriverNews, Goal, Wish};
 use crate::projection::view::{Entry, View};
 
 /// News of the player that may wait: it reports once a second.
@@ -64,6 +66,10 @@ const NO_PLAYER: Report = Report {
 
 /// Something that happened; the view includes it already.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "taken apart where it is handed over, never kept"
+)]
 pub enum Happening {
     /// In the room or on the way there, with the line it added to the story.
     News(News, Option<Entry>),
@@ -147,11 +153,7 @@ impl Party {
 
     /// Opens the player again after it was lost; nothing when one is open.
     pub fn open_player(&mut self) {
-        if self
-            .driver
-            .as_ref()
-            .is_some_and(|driver| !driver.is_finished())
-        {
+        if matches!(self.player, PlayerState::Opening | PlayerState::Open) {
             return;
         }
         self.goals = None;

@@ -65,7 +65,7 @@ pub(super) fn open_db(dir: &Path) -> Result<sled::Db, OpenError> {
                 if tries > CLOSING_TRIES {
                     return Err(OpenError::InUse);
                 }
-                thread::sleep(LOCK_PAUSE);
+                pause();
             }
             Err(Fault::Damaged(reason)) => {
                 return Err(OpenError::Damaged {
@@ -177,6 +177,15 @@ fn load_commit(durable: &mut Durable, first: Seq, commit: &Commit<'_>) -> Result
     Ok(())
 }
 
+/// Waits a little for whoever still closes the same database.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "neither a lock file nor sled tells when it is let go; the tries are counted"
+)]
+fn pause() {
+    thread::sleep(LOCK_PAUSE);
+}
+
 pub(super) fn lock(dir: &Path) -> Result<File, OpenError> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
@@ -187,7 +196,7 @@ pub(super) fn lock(dir: &Path) -> Result<File, OpenError> {
     for _ in 0..LOCK_TRIES {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::WouldBlock) => pause(),
             Err(TryLockError::Error(e)) => return Err(failed(dir, e)),
         }
     }

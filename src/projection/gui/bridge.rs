@@ -113,9 +113,9 @@ mod tests {
     async fn a_burst_shows_as_its_last_screen_which_then_comes_again() {
         tokio::time::timeout(Duration::from_secs(20), async {
             let (publish, screen) = watch::channel(busy(0));
-            let (out, mut shown) = tokio::sync::mpsc::unbounded_channel();
+            let (out, mut shown) = tokio::sync::mpsc::channel(1_000);
             let carried = tokio::spawn(carry(screen, move |screen| {
-                let _ = out.send(screen);
+                let _ = out.try_send(screen);
             }));
             shown.recv().await.unwrap();
             for number in 1..=500 {
