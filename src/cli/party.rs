@@ -153,11 +153,7 @@ impl Party {
 
     /// Opens the player again after it was lost; nothing when one is open.
     pub fn open_player(&mut self) {
-        if self
-            .driver
-            .as_ref()
-            .is_some_and(|driver| !driver.is_finished())
-        {
+        if matches!(self.player, PlayerState::Opening | PlayerState::Open) {
             return;
         }
         self.goals = None;

@@ -117,7 +117,7 @@ pub struct Program {
 }
 
 impl Program {
-    fn start(who: &str, mut command: Command) -> Self {
+    pub fn start(who: &str, mut command: Command) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -303,6 +303,34 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Ends every Chrome of programs with this home, as its user closing it would; returns how many.
+pub fn close_chrome_of(home: &Home) -> usize {
+    let profile = format!("--user-data-dir={}", home.path().join("tmp").display());
+    let mut closed = 0;
+    for process in std::fs::read_dir("/proc")
+        .expect("processes are listed")
+        .flatten()
+    {
+        let Some(pid) = process
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<i32>().ok())
+        else {
+            continue;
+        };
+        let Ok(words) = std::fs::read_to_string(process.path().join("cmdline")) else {
+            continue;
+        };
+        if words.contains(&profile) && !words.contains("--type=") {
+            let pid = rustix::process::Pid::from_raw(pid).expect("a process has a number");
+            closed += usize::from(
+                rustix::process::kill_process(pid, rustix::process::Signal::TERM).is_ok(),
+            );
+        }
+    }
+    closed
 }
 
 /// Why tests with a browser cannot run here; `None` when they can.

@@ -35,6 +35,9 @@ const FIRST_PAGE_POLL: Duration = Duration::from_millis(20);
 const EMPTY_PAGE: &str =
     "data:text/html,<title>Seance</title><style>html{background:%23000}</style>";
 
+/// By what that page is told from others.
+const MARK: &str = "<title>Seance</title>";
+
 /// How Chrome is started.
 #[derive(Clone, Debug, Default)]
 pub struct LaunchOptions {
@@ -130,8 +133,12 @@ async fn connect(address: &str) -> Result<(Browser, Task, Page), PlayerError> {
             .pages()
             .await
             .map_err(|error| did_not_start(&error))?;
-        if let Some(page) = pages.into_iter().next() {
-            return Ok((browser, handler, page));
+        for page in pages {
+            // A profile may bring windows of its own back; ours is the one we asked for.
+            let address = page.url().await.map_err(|error| did_not_start(&error))?;
+            if address.is_some_and(|address| address.contains(MARK)) {
+                return Ok((browser, handler, page));
+            }
         }
     }
 }

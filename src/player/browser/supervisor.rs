@@ -396,7 +396,10 @@ impl Supervisor {
 
     /// Asks Chrome to leave, waits, insists; then removes what it left (PITFALLS C6).
     async fn end(mut self) {
-        let _ = tokio::time::timeout(END_DEADLINE, self.browser.close()).await;
+        let exited = matches!(self.child.try_wait(), Ok(Some(_)));
+        if !exited {
+            let _ = tokio::time::timeout(END_DEADLINE, self.browser.close()).await;
+        }
         if tokio::time::timeout(END_DEADLINE, self.child.wait())
             .await
             .is_err()

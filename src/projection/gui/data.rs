@@ -127,6 +127,19 @@ impl App {
         Some(self.view()?.state.title.as_ref()?.as_str())
     }
 
+    /// What is missing or did not work, until it is there.
+    pub fn problem(&self) -> Option<&'static str> {
+        let Some(Note::Problem(sentence)) = self.note else {
+            return None;
+        };
+        let filled = match sentence {
+            NAME_MISSING => !self.draft.name.trim().is_empty(),
+            LINK_MISSING => !self.draft.link.trim().is_empty(),
+            _ => false,
+        };
+        (!filled).then_some(sentence)
+    }
+
     /// Whether the program is busy with something that must end before the next.
     pub fn busy(&self) -> bool {
         self.start().is_some_and(|start| start.busy.is_some())

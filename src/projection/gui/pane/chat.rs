@@ -26,7 +26,7 @@ fn head(words: &'static str, count: impl Fn(&App) -> String + 'static) -> impl W
             1.0,
         )
         .with_child(Words::new(count).size(size::SMALL).tone(Tone::Muted))
-        .padding((space::L, space::S, space::L, space::XS))
+        .padding((space::L, space::S))
 }
 
 /// Who is here.

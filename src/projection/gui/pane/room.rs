@@ -23,19 +23,20 @@ use crate::projection::gui::widget::button::{Button, Kind};
 use crate::projection::gui::widget::card::{banner, banner_with};
 use crate::projection::gui::widget::icon::Icon;
 use crate::projection::gui::widget::words::Words;
+use crate::projection::view::Link;
 
 /// From this width on, people and chat stand beside the stage: below it the transport's buttons
 /// would not fit beside them.
-const WIDE_FROM: f64 = 960.0;
+const WIDE_FROM: f64 = 1_000.0;
 /// How wide people and chat are then.
 const SIDE: f64 = 320.0;
 /// How tall one row of the people list and its heading are, to give a short list no more than it needs.
 const PEOPLE_ROW: f64 = 44.0;
-const PEOPLE_HEAD: f64 = 40.0;
+const PEOPLE_HEAD: f64 = 44.0;
 /// The least that the stage shrinks to in a narrow window.
 const STAGE_MIN: f64 = 72.0;
 /// How wide the invite's text gets.
-const INVITE_MAX: f64 = 340.0;
+const INVITE_MAX: f64 = 250.0;
 
 type Pod = WidgetPod<App, Box<dyn Widget<App>>>;
 
@@ -99,9 +100,9 @@ fn header() -> impl Widget<App> {
 }
 
 fn banners() -> impl Widget<App> {
-    let trouble = |app: &App| match &app.note {
-        Some(Note::Problem(sentence)) => Some((Tone::Bad, (*sentence).to_owned())),
-        _ => Some((Tone::Warn, app.trouble()?.to_string())),
+    let trouble = |app: &App| match app.problem() {
+        Some(sentence) => Some((Tone::Bad, sentence.to_owned())),
+        None => Some((Tone::Warn, app.trouble()?.to_string())),
     };
     let put_away = Button::new(
         Kind::Quiet,
@@ -121,7 +122,13 @@ fn status() -> impl Widget<App> {
         ctx.fill(druid::kurbo::Circle::new(center, 4.0), &color);
     })
     .fix_size(8.0, 20.0);
-    let invite = |app: &App| app.view().and_then(|view| view.invite.clone());
+    // A link to a party that is over would only disappoint.
+    let invite = |app: &App| {
+        let view = app
+            .view()
+            .filter(|view| !matches!(view.link, Link::Over(_)))?;
+        view.invite.clone()
+    };
     let copy = Button::new(
         Kind::Plain,
         |app: &App| {
@@ -151,7 +158,8 @@ fn status() -> impl Widget<App> {
         .with_spacer(space::S)
         .with_flex_child(
             Words::new(move |app| invite(app).map_or_else(String::new, |link| link.to_string()))
-                .size(size::SMALL),
+                .size(size::SMALL)
+                .expand_width(),
             1.0,
         )
         .with_spacer(space::M)
@@ -167,6 +175,7 @@ fn status() -> impl Widget<App> {
                 .expand_width(),
             1.0,
         )
+        .with_spacer(space::M)
         .with_child(druid::widget::Either::new(
             move |app: &App, _| invite(app).is_some(),
             share,

@@ -20,6 +20,8 @@ type Pod = WidgetPod<App, Box<dyn Widget<App>>>;
 
 /// Below this height everything stands on one line.
 const TALL_FROM: f64 = 190.0;
+/// What one line of the film's name is given on a low stage; two do not fit.
+const FILM_LINE: f64 = 32.0;
 /// How many times its grid the icon is drawn.
 const ICON_SCALE: f64 = 2.4;
 
@@ -150,12 +152,15 @@ impl Stage {
             Size::ZERO,
             Size::new((right - left - space::L).max(0.0), whole.height),
         );
-        let mut lines: [&mut Pod; 3] = [&mut self.film, &mut self.place, &mut self.waiting];
-        let heights: Vec<f64> = lines
-            .iter_mut()
-            .map(|pod| pod.layout(ctx, &room, app, env).height)
-            .collect();
+        // One line each; the film's second line is for tall stages.
+        let line = BoxConstraints::new(Size::ZERO, Size::new(room.max().width, FILM_LINE));
+        let heights = [
+            self.film.layout(ctx, &line, app, env).height,
+            self.place.layout(ctx, &room, app, env).height,
+            self.waiting.layout(ctx, &room, app, env).height,
+        ];
         let mut y = ((whole.height - heights.iter().sum::<f64>()) / 2.0).max(space::XS);
+        let lines: [&mut Pod; 3] = [&mut self.film, &mut self.place, &mut self.waiting];
         for (pod, height) in lines.into_iter().zip(heights) {
             pod.set_origin(ctx, Point::new(left, y.round()));
             y += height;

@@ -6,7 +6,7 @@ use druid::{EventCtx, LensExt, Widget, WidgetExt};
 use super::sessions::sessions;
 use super::theme_button;
 use crate::projection::gui::cmd;
-use crate::projection::gui::data::{App, Draft, Note, TITLE_DEFAULT};
+use crate::projection::gui::data::{App, Draft, TITLE_DEFAULT};
 use crate::projection::gui::theme::{Tone, size, space};
 use crate::projection::gui::widget::button::{Button, Kind};
 use crate::projection::gui::widget::card::{banner, card, heading, label};
@@ -38,8 +38,8 @@ pub(in super::super) fn start() -> impl Widget<App> {
 }
 
 fn wrong(app: &App) -> Option<(Tone, String)> {
-    match (&app.note, app.start()?.error.as_ref()) {
-        (Some(Note::Problem(missing)), _) => Some((Tone::Warn, (*missing).to_owned())),
+    match (app.problem(), app.start()?.error.as_ref()) {
+        (Some(missing), _) => Some((Tone::Warn, missing.to_owned())),
         (_, Some(error)) => Some((Tone::Bad, error.clone())),
         _ => None,
     }

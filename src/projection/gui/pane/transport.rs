@@ -64,8 +64,8 @@ pub(super) fn transport() -> impl Widget<App> {
         .with_child(leap("10", Icon::Forward, LEAP_SECS))
         .with_spacer(space::M)
         .with_child(Clock::default())
-        .with_flex_spacer(1.0)
-        .with_child(Rates::default());
+        .with_spacer(space::M)
+        .with_flex_child(Rates::default().align_right(), 1.0);
     Flex::column()
         .cross_axis_alignment(CrossAxisAlignment::Fill)
         .with_child(SeekBar::default().with_id(cmd::SEEK_BAR))

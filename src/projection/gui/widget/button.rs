@@ -22,13 +22,18 @@ pub(in super::super) enum Kind {
     Quiet,
 }
 
+/// What the data say of one side of a button.
+type Told<T, Side> = Box<dyn Fn(&T) -> Side>;
+/// What pressing it does.
+type Act<T> = dyn Fn(&mut EventCtx, &T);
+
 /// See the module.
 pub(in super::super) struct Button<T> {
     kind: Kind,
-    words: Box<dyn Fn(&T) -> String>,
-    icon: Box<dyn Fn(&T) -> Option<Icon>>,
-    enabled: Box<dyn Fn(&T) -> bool>,
-    act: Box<dyn Fn(&mut EventCtx, &T)>,
+    words: Told<T, String>,
+    icon: Told<T, Option<Icon>>,
+    enabled: Told<T, bool>,
+    act: Box<Act<T>>,
     shown: (String, Option<Icon>),
     width_min: f64,
     laid: Option<druid::piet::PietTextLayout>,
@@ -84,7 +89,7 @@ impl<T: Data> Button<T> {
 impl<T: Data> Widget<T> for Button<T> {
     fn event(&mut self, ctx: &mut EventCtx, event: &Event, data: &mut T, _: &Env) {
         match event {
-            Event::MouseDown(_) if !ctx.is_disabled() => {
+            Event::MouseDown(mouse) if mouse.button.is_left() && !ctx.is_disabled() => {
                 ctx.set_active(true);
                 ctx.request_paint();
                 // A click leaves the keys to the desk, so that the space bar still means the film

@@ -1,15 +1,65 @@
 //! Surfaces: cards, banners and hairlines.
 
 use druid::widget::{Flex, Painter};
-use druid::{Data, RenderContext, Widget, WidgetExt};
+use druid::{
+    BoxConstraints, Data, Env, Event, EventCtx, LayoutCtx, LifeCycle, LifeCycleCtx, PaintCtx,
+    Point, RenderContext, Size, UpdateCtx, Widget, WidgetExt, WidgetPod,
+};
+
+use super::super::data::App;
 
 use super::super::theme::{self, RADIUS_CARD, Tone, palette, size, space};
 use super::icon::Icon;
 use super::words::Words;
 
 /// A panel with a hairline around `child`.
-pub(in super::super) fn card<T: Data>(child: impl Widget<T> + 'static) -> impl Widget<T> {
-    child.padding(space::L).background(surface())
+///
+/// Unlike druid's containers it grows to the least height it is given, so that
+/// cards side by side end on one line.
+pub(in super::super) struct Card {
+    ground: Painter<App>,
+    inner: WidgetPod<App, Box<dyn Widget<App>>>,
+}
+
+/// A [`Card`] around `child`.
+pub(in super::super) fn card(child: impl Widget<App> + 'static) -> Card {
+    Card {
+        ground: surface(),
+        inner: WidgetPod::new(child.boxed()),
+    }
+}
+
+impl Widget<App> for Card {
+    fn event(&mut self, ctx: &mut EventCtx, event: &Event, app: &mut App, env: &Env) {
+        self.inner.event(ctx, event, app, env);
+    }
+
+    fn lifecycle(&mut self, ctx: &mut LifeCycleCtx, event: &LifeCycle, app: &App, env: &Env) {
+        self.ground.lifecycle(ctx, event, app, env);
+        self.inner.lifecycle(ctx, event, app, env);
+    }
+
+    fn update(&mut self, ctx: &mut UpdateCtx, _: &App, app: &App, env: &Env) {
+        if ctx.env_changed() {
+            ctx.request_paint();
+        }
+        self.inner.update(ctx, app, env);
+    }
+
+    fn layout(&mut self, ctx: &mut LayoutCtx, bc: &BoxConstraints, app: &App, env: &Env) -> Size {
+        let edges = Size::new(2.0 * space::L, 2.0 * space::L);
+        let width = (bc.max().width - edges.width).max(0.0);
+        let height = (bc.max().height - edges.height).max(0.0);
+        let room = BoxConstraints::new(Size::new(width, 0.0), Size::new(width, height));
+        let size = self.inner.layout(ctx, &room, app, env);
+        self.inner.set_origin(ctx, Point::new(space::L, space::L));
+        bc.constrain(size + edges)
+    }
+
+    fn paint(&mut self, ctx: &mut PaintCtx, app: &App, env: &Env) {
+        self.ground.paint(ctx, app, env);
+        self.inner.paint(ctx, app, env);
+    }
 }
 
 /// The panel itself.

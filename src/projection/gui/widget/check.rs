@@ -26,7 +26,7 @@ impl Check {
 impl Widget<bool> for Check {
     fn event(&mut self, ctx: &mut EventCtx, event: &Event, on: &mut bool, _: &Env) {
         match event {
-            Event::MouseDown(_) if !ctx.is_disabled() => {
+            Event::MouseDown(mouse) if mouse.button.is_left() && !ctx.is_disabled() => {
                 ctx.set_active(true);
                 ctx.set_handled();
             }

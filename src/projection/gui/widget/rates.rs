@@ -15,12 +15,15 @@ use crate::engine::event::Via;
 use crate::engine::intent::Intent;
 use crate::engine::unit::Rate;
 
+/// How wide a chip is where there is room for it.
 const CHIP: f64 = 46.0;
 
 /// See the module. A room set to another speed from elsewhere shows that as one more chip.
 #[derive(Default)]
 pub(in super::super) struct Rates {
     hot: Option<usize>,
+    /// How wide a chip is here.
+    chip: f64,
 }
 
 /// The speeds offered: the usual ones, and the room's own if it is none of them.
@@ -36,8 +39,8 @@ fn offered(app: &App) -> Vec<Rate> {
 }
 
 impl Rates {
-    fn chip_at(point: Point, count: usize) -> Option<usize> {
-        let index = (point.x / CHIP).floor();
+    fn chip_at(&self, point: Point, count: usize) -> Option<usize> {
+        let index = (point.x / self.chip).floor();
         (index >= 0.0 && (index as usize) < count).then_some(index as usize)
     }
 
@@ -58,11 +61,11 @@ impl Widget<App> for Rates {
         let rates = offered(app);
         match event {
             Event::MouseMove(mouse) => {
-                self.hot = Self::chip_at(mouse.pos, rates.len());
+                self.hot = self.chip_at(mouse.pos, rates.len());
                 ctx.set_cursor(&Cursor::Pointer);
                 ctx.request_paint();
             }
-            Event::MouseDown(_) => {
+            Event::MouseDown(mouse) if mouse.button.is_left() => {
                 ctx.set_active(true);
                 ctx.set_focus(cmd::DESK);
                 ctx.set_handled();
@@ -70,7 +73,7 @@ impl Widget<App> for Rates {
             Event::MouseUp(mouse) if ctx.is_active() => {
                 ctx.set_active(false);
                 if ctx.is_hot() {
-                    let chosen = Self::chip_at(mouse.pos, rates.len());
+                    let chosen = self.chip_at(mouse.pos, rates.len());
                     Self::choose(ctx, app, chosen.and_then(|i| rates.get(i)), Via::Gui);
                 }
                 ctx.set_handled();
@@ -120,14 +123,17 @@ impl Widget<App> for Rates {
 
     fn layout(&mut self, ctx: &mut LayoutCtx, bc: &BoxConstraints, app: &App, _: &Env) -> Size {
         ctx.set_paint_insets(RING);
-        bc.constrain((CHIP * offered(app).len() as f64, CONTROL))
+        let count = offered(app).len() as f64;
+        self.chip = (bc.max().width / count).clamp(1.0, CHIP);
+        bc.constrain((self.chip * count, CONTROL))
     }
 
     fn paint(&mut self, ctx: &mut PaintCtx, app: &App, env: &Env) {
         let colors = palette(env);
         let disabled = ctx.is_disabled();
         for (index, rate) in offered(app).into_iter().enumerate() {
-            let chip = Rect::from_origin_size((CHIP * index as f64, 0.0), (CHIP, CONTROL));
+            let chip =
+                Rect::from_origin_size((self.chip * index as f64, 0.0), (self.chip, CONTROL));
             let chosen = rate == app.rate();
             if self.hot == Some(index) && !disabled {
                 let shape = chip.inset(-1.0).to_rounded_rect(RADIUS_FIELD);

@@ -32,9 +32,9 @@ const TICK: Duration = Duration::from_millis(250);
 const PATIENCE: Micros = Micros::from_secs(3);
 const KNOB: f64 = 7.0;
 const TRACK: f64 = 4.0;
-/// Height over the track for the time under the pointer, and of the whole.
+/// Height of the bar's own row, and of the bubble that floats over it with the pointer's time.
+const HEIGHT: f64 = 28.0;
 const BUBBLE: f64 = 22.0;
-const HEIGHT: f64 = BUBBLE + 22.0;
 /// How far an arrow key moves, in seconds.
 const ARROW_SECS: f64 = 5.0;
 
@@ -108,7 +108,7 @@ impl Widget<App> for SeekBar {
         };
         let width = ctx.size().width;
         match event {
-            Event::MouseDown(mouse) => {
+            Event::MouseDown(mouse) if mouse.button.is_left() => {
                 ctx.set_active(true);
                 self.pointer = Some(mouse.pos.x);
                 ctx.set_focus(cmd::DESK);
@@ -184,14 +184,14 @@ impl Widget<App> for SeekBar {
     }
 
     fn layout(&mut self, ctx: &mut LayoutCtx, bc: &BoxConstraints, _: &App, _: &Env) -> Size {
-        ctx.set_paint_insets(RING);
+        ctx.set_paint_insets((RING, BUBBLE, RING, RING));
         bc.constrain((bc.max().width, HEIGHT))
     }
 
     fn paint(&mut self, ctx: &mut PaintCtx, app: &App, env: &Env) {
         let colors = palette(env);
         let width = ctx.size().width;
-        let middle = BUBBLE + (HEIGHT - BUBBLE) / 2.0;
+        let middle = HEIGHT / 2.0;
         let bar = |from: f64, to: f64| {
             Rect::new(
                 from,
@@ -241,12 +241,13 @@ impl Widget<App> for SeekBar {
             f64::INFINITY,
             Default::default(),
         );
-        let bubble = Size::new(laid.size().width + 2.0 * space::S, BUBBLE - 2.0);
+        let bubble = Size::new(laid.size().width + 2.0 * space::S, BUBBLE);
+        let above = 2.0 - BUBBLE;
         let left = (pointer - bubble.width / 2.0).clamp(0.0, (width - bubble.width).max(0.0));
-        let shape = Rect::from_origin_size((left, 0.0), bubble).to_rounded_rect(4.0);
+        let shape = Rect::from_origin_size((left, above), bubble).to_rounded_rect(4.0);
         ctx.fill(shape, &colors.raised.color());
         ctx.stroke(shape, &colors.line.color(), 1.0);
-        let top = ((bubble.height - laid.size().height) / 2.0).round();
+        let top = above + ((bubble.height - laid.size().height) / 2.0).round();
         ctx.draw_text(&laid, Point::new(left + space::S, top));
     }
 }
@@ -254,6 +255,147 @@ impl Widget<App> for SeekBar {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use druid::tests::harness::Harness;
+    use druid::tests::move_mouse;
+    use druid::widget::Controller;
+    use druid::{MouseButton, MouseEvent, WidgetExt};
+
+    use super::super::super::{Remembered, Request, Room, Screen};
+    use crate::engine::event::{Body, Event as Fact, Header};
+    use crate::engine::fold::RoomState;
+    use crate::engine::id::{Epoch, ItemId, Stamp};
+    use crate::engine::media::{Media, Provider};
+    use crate::engine::unit::SessionTime;
+    use crate::projection::view::{Link, View, Wish};
+
+    /// Keeps what the bar under it asks for.
+    struct Ear(Rc<RefCell<Vec<Request>>>);
+
+    impl<W: Widget<App>> Controller<App, W> for Ear {
+        fn event(
+            &mut self,
+            child: &mut W,
+            ctx: &mut EventCtx,
+            event: &Event,
+            app: &mut App,
+            env: &Env,
+        ) {
+            if let Event::Command(command) = event
+                && let Some(request) = command.get(cmd::REQUEST)
+            {
+                self.0.borrow_mut().push(request.clone());
+            }
+            child.event(ctx, event, app, env);
+        }
+    }
+
+    fn app(link: Link, length_secs: i64) -> App {
+        let mut state = RoomState::default();
+        let bodies = [
+            Body::MediaSet {
+                item: ItemId::new(1),
+                media: Media {
+                    provider: Provider::File,
+                    id: "https://films.example/a.mp4".to_owned(),
+                },
+                title: None,
+                start: MediaTime::ZERO,
+            },
+            Body::Measured {
+                item: ItemId::new(1),
+                duration: Micros::from_secs(length_secs),
+            },
+        ];
+        for body in bodies {
+            let header = Header {
+                seq: state.tail(),
+                epoch: Epoch::new(1),
+                stamp: Stamp::new(1),
+                at: SessionTime::ZERO,
+                wall: 0,
+                by: None,
+                via: Via::Auto,
+                cause: None,
+                intent: None,
+            };
+            state.apply(&Fact { header, body });
+        }
+        let view = View {
+            state: Arc::new(state),
+            link,
+            ..View::default()
+        };
+        let room = Room {
+            view,
+            ..Room::default()
+        };
+        App::new(Screen::Room(room), Remembered::default())
+    }
+
+    fn left(event: MouseEvent) -> MouseEvent {
+        MouseEvent {
+            button: MouseButton::Left,
+            ..event
+        }
+    }
+
+    /// Runs a bar of 600 px over `app` and answers where it asked to go.
+    fn dragged(app: App, path: &[f64]) -> Vec<MediaTime> {
+        let asked = Rc::new(RefCell::new(Vec::new()));
+        let bar = SeekBar::default()
+            .fix_size(600.0, HEIGHT)
+            .controller(Ear(Rc::clone(&asked)));
+        Harness::create_with_render(
+            app,
+            bar,
+            Size::new(600.0, HEIGHT),
+            |harness| {
+                harness.send_initial_events();
+                harness.just_layout();
+                let at = |x: f64| (x, HEIGHT / 2.0);
+                harness.event(Event::MouseMove(move_mouse(at(path[0]))));
+                harness.event(Event::MouseDown(left(move_mouse(at(path[0])))));
+                for x in path {
+                    harness.event(Event::MouseMove(move_mouse(at(*x))));
+                    harness.paint();
+                }
+                let last = path[path.len() - 1];
+                harness.event(Event::MouseUp(left(move_mouse(at(last)))));
+                harness.paint();
+            },
+            |_| {},
+        );
+        asked
+            .borrow()
+            .iter()
+            .map(|request| match request {
+                Request::Wish(Wish::Ask(Intent::Seek { to }, Via::Gui)) => *to,
+                other => panic!("not a seek: {other:?}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_click_asks_for_the_time_under_it() {
+        let asked = dragged(app(Link::Live, 7_200), &[300.0]);
+        assert_eq!(asked, [MediaTime::from_secs(3_600)]);
+    }
+
+    #[test]
+    fn a_drag_asks_once_on_release_and_never_past_the_end() {
+        let asked = dragged(app(Link::Live, 7_200), &[100.0, 200.0, 400.0, 900.0]);
+        assert_eq!(asked, [MediaTime::from_secs(7_200)]);
+    }
+
+    #[test]
+    fn a_bar_nobody_would_hear_asks_nothing() {
+        assert!(dragged(app(Link::Lost(String::new()), 7_200), &[300.0]).is_empty());
+        assert!(dragged(app(Link::Live, 0), &[300.0]).is_empty());
+    }
 
     #[test]
     fn the_ends_of_the_bar_are_the_ends_of_the_film() {

@@ -106,7 +106,7 @@ impl Story {
             && self.lines.last().map(|line| line.seq)
                 == known.checked_sub(1).map(|last| entries[last].seq);
         if !same {
-            // Another room, or a story told anew after a gap.
+            // A story told anew after a gap.
             self.lines.clear();
         }
         let end = hours.then(|| crate::engine::unit::MediaTime::from_secs(3_600));
@@ -147,7 +147,8 @@ impl Widget<App> for Story {
             (Some(was), Some(is)) => Arc::ptr_eq(&was, &is),
             (was, is) => was.is_none() && is.is_none(),
         };
-        if ctx.env_changed() {
+        let session = |app: &App| app.view().and_then(|view| view.state.session);
+        if ctx.env_changed() || session(was) != session(app) {
             self.stale = true;
         }
         if !same || self.stale {

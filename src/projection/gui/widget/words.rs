@@ -103,20 +103,24 @@ pub(in super::super) fn fit(
     if whole.line_count() <= lines_max {
         return whole;
     }
-    // Where the last line that fits ends is near; from there, drop what a reader sees as one
-    // character until the ellipsis fits too.
-    let end = whole
-        .line_metric(lines_max - 1)
-        .map_or(0, |line| line.end_offset);
-    let mut kept: Vec<&str> = text[..end].graphemes(true).collect();
-    loop {
-        let cut = format!("{}…", kept.concat().trim_end());
-        let laid = set(factory, &cut, face, color, width, TextAlignment::Start);
-        if laid.line_count() <= lines_max || kept.is_empty() {
-            return laid;
+    // The longest beginning that fits with its ellipsis, by halving; cut between what a reader sees
+    // as characters, and inside a word if need be: more of a link or a name says more.
+    let mut ends: Vec<usize> = text.grapheme_indices(true).map(|(at, _)| at).collect();
+    ends.push(text.len());
+    let mut cut = |end: usize| {
+        let cut = format!("{}…", text[..end].trim_end());
+        set(factory, &cut, face, color, width, TextAlignment::Start)
+    };
+    let (mut fits, mut fails) = (0, ends.len() - 1);
+    while fails - fits > 1 {
+        let middle = fits.midpoint(fails);
+        if cut(ends[middle]).line_count() <= lines_max {
+            fits = middle;
+        } else {
+            fails = middle;
         }
-        kept.pop();
     }
+    cut(ends[fits])
 }
 
 /// Lays `text` out, wrapped at `width`.
@@ -182,6 +186,9 @@ impl<T: Data> Widget<T> for Words<T> {
             width,
             self.lines_max,
         );
+        if laid.size().height > bc.max().height && laid.line_count() > 1 {
+            laid = fit(ctx.text(), &self.shown, self.face, color, width, 1);
+        }
         if self.centered && laid.line_count() > 1 {
             let text = laid.text().to_owned();
             laid = set(

@@ -15,8 +15,8 @@ const READINGS = 8;
 const JUDGE_MILLIS = 300;
 
 export class FilePlayer {
-  /** Half a frame at 25 a second: nearer than this is the same frame. */
-  frameMicros = 20_000;
+  /** A standing film is put right past this: what is off here would be off at the next start. */
+  frameMicros = 4_000;
   /** Browsers honour any rate; the controller's own minimum holds. */
   slewMin = 0;
   ready = false;
