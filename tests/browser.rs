@@ -680,6 +680,33 @@ async fn a_killed_chrome_is_told() {
 }
 
 #[tokio::test]
+async fn chrome_does_not_outlive_a_program_that_just_ends() {
+    let Some(_stage) = Stage::enter().await else {
+        return;
+    };
+    // A runtime of its own, thrown away with everything in it, as by a panic.
+    let (port_in, port) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let doomed = tokio::runtime::Runtime::new().unwrap();
+        let player = doomed.block_on(launch(Vec::new()));
+        let debugger = std::fs::read_to_string(player.profile().join("DevToolsActivePort"));
+        let port: u16 = debugger.unwrap().lines().next().unwrap().parse().unwrap();
+        port_in.send(port).unwrap();
+        doomed.shutdown_background();
+        std::mem::forget(player);
+    });
+    let port = within(port).await.unwrap();
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while tokio::net::TcpStream::connect(("127.0.0.1", port))
+        .await
+        .is_ok()
+    {
+        assert!(tokio::time::Instant::now() < deadline, "Chrome lives on");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn a_crashed_page_is_told() {
     let Some(stage) = Stage::enter().await else {
         return;

@@ -33,6 +33,15 @@ struct Party {
     story: Vec<seance::projection::view::Entry>,
 }
 
+/// As much of a text as the engine takes: what members can really make a screen show.
+fn longest<T, E>(text: &str, new: impl Fn(&str) -> Result<T, E>) -> T {
+    let ends = text.char_indices().map(|(end, _)| end).rev();
+    std::iter::once(text.len())
+        .chain(ends)
+        .find_map(|end| new(&text[..end]).ok())
+        .expect("some beginning of it is fine")
+}
+
 impl Party {
     fn tell(mut self, by: Option<u32>, body: Body) -> Self {
         let event = event::Event {
@@ -60,7 +69,7 @@ impl Party {
                 None,
                 Body::Opened {
                     session: SessionId::new(1),
-                    title: Title::new(title).unwrap(),
+                    title: longest(title, Title::new),
                 },
             )
             .join("Ana", Role::Host)
@@ -72,7 +81,7 @@ impl Party {
             Some(member.get()),
             Body::Joined {
                 member,
-                name: Name::new(name).unwrap(),
+                name: longest(name, Name::new),
                 role,
                 client: Client::Window,
             },
@@ -90,7 +99,7 @@ impl Party {
             Body::MediaSet {
                 item,
                 media,
-                title: Some(Title::new(title).unwrap()),
+                title: Some(longest(title, Title::new)),
                 start: MediaTime::ZERO,
             },
         )
@@ -127,7 +136,7 @@ impl Party {
         self.tell(
             Some(by),
             Body::Said {
-                text: Line::new(text).unwrap(),
+                text: longest(text, Line::new),
                 moment,
             },
         )

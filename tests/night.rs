@@ -334,11 +334,10 @@ async fn chrome_of(home: &Home) -> Browser {
     let began = std::time::Instant::now();
     loop {
         let folder = std::fs::read_dir(home.path().join("tmp"))
-            .ok()
-            .and_then(|mut all| {
-                all.find_map(|one| Some(one.ok()?.path().join("DevToolsActivePort")))
-            })
-            .and_then(|file| std::fs::read_to_string(file).ok());
+            .into_iter()
+            .flatten()
+            .flatten()
+            .find_map(|one| std::fs::read_to_string(one.path().join("DevToolsActivePort")).ok());
         if let Some((port, path)) = folder.as_deref().and_then(|text| text.split_once('\n')) {
             let (browser, mut handler) =
                 Browser::connect(format!("ws://127.0.0.1:{}{}", port, path.trim()))

@@ -5,6 +5,10 @@
     reason = "other processes live in real time; every wait has a deadline"
 )]
 #![allow(dead_code, reason = "every test file uses another part of the support")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "deadlines of real processes run on real time"
+)]
 
 pub mod proxy;
 
