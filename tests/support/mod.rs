@@ -1,9 +1,5 @@
 //! The program under test, as its users run it: processes, their words and what they print.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "other processes live in real time; every wait has a deadline"
-)]
 #![allow(dead_code, reason = "every test file uses another part of the support")]
 #![allow(
     clippy::disallowed_methods,
