@@ -28,7 +28,9 @@ fn run(target: targets::Target, bytes: &[u8], seed: &Path) -> bool {
 #[test]
 fn every_seed_keeps_its_targets_promise() {
     for (name, target) in targets::ALL {
-        let seeds = seeds(&corpora().join(name));
+        let mut seeds = seeds(&corpora().join(name));
+        // What a fuzzer run on this machine found is named by its hash; seeds have names.
+        seeds.retain(|seed| seed.file_name().is_some_and(|name| name.len() != 40));
         let mut accepted = 0;
         for seed in &seeds {
             accepted += usize::from(run(*target, &fs::read(seed).unwrap(), seed));
