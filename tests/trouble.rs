@@ -1,6 +1,6 @@
 //! Everything that goes wrong in a real evening: one clear sentence each, and the party goes on.
 
-#![cfg(feature = "browser")]
+#![cfg(feature = "server")]
 
 mod doubles;
 mod support;

@@ -185,7 +185,7 @@ async fn obey(party: &mut Party, style: Style, line: &str) -> Next {
         Err(sentence) => match style {
             Style::Json => println!(
                 "{}",
-                json!({ "refused": { "counter": null, "refusal": "not_understood", "sentence": sentence } })
+                json!({ "refused": { "counter": null, "refusal": { "not_understood": { "reason": sentence } }, "sentence": sentence } })
             ),
             Style::Words => println!("! {}", for_terminal(&sentence)),
         },
