@@ -167,6 +167,7 @@ impl Hosting {
         self.store.info.watched = state
             .timeline
             .items()
+            .filter(|(_, item)| item.seen)
             .map(|(_, item)| item.media.clone())
             .collect();
         if let Err(error) = self.store.save_info() {
