@@ -18,6 +18,7 @@ pub fn local_now() -> LocalTime {
 }
 
 /// Milliseconds since 1970 by the wall clock: for people to read, never to compute with.
+#[expect(clippy::disallowed_methods, reason = "the one place that may")]
 pub fn wall_millis() -> u64 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
@@ -28,6 +29,7 @@ pub fn wall_millis() -> u64 {
 ///
 /// # Panics
 /// When the system has no entropy source, because no key made without one would be a secret.
+#[expect(clippy::disallowed_methods, reason = "the one place that may")]
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the operating system hands out random bytes");

@@ -138,16 +138,17 @@ fn near(position: MediaTime, expected: MediaTime, millis: i64) -> bool {
 
 /// A trusted click, as a user's.
 async fn click(player: &BrowserPlayer, x: f64, y: f64) {
-    for kind in [
-        DispatchMouseEventType::MouseMoved,
-        DispatchMouseEventType::MousePressed,
-        DispatchMouseEventType::MouseReleased,
-    ] {
-        let mut event = DispatchMouseEventParams::new(kind, x, y);
-        event.button = Some(MouseButton::Left);
-        event.click_count = Some(1);
-        within(player.page().execute(event)).await.unwrap();
-    }
+    mouse(player, DispatchMouseEventType::MouseMoved, x, y).await;
+    mouse(player, DispatchMouseEventType::MousePressed, x, y).await;
+    mouse(player, DispatchMouseEventType::MouseReleased, x, y).await;
+}
+
+async fn mouse(player: &BrowserPlayer, kind: DispatchMouseEventType, x: f64, y: f64) {
+    let mut event = DispatchMouseEventParams::new(kind, x, y);
+    event.button = Some(MouseButton::Left);
+    event.buttons = Some(1);
+    event.click_count = Some(1);
+    within(player.page().execute(event)).await.unwrap();
 }
 
 /// A trusted key, as a user's.
@@ -196,17 +197,27 @@ async fn a_film_starts_at_the_moment_it_is_told_to() {
             < Micros::from_millis(200)
     );
 
-    let at = local_now() + Micros::from_millis(400);
-    player.play(at).await.unwrap();
-    let before = player.sample().await.unwrap();
-    assert!(before.at < at && before.activity == Activity::Paused);
-    let second = until(&mut player, |sample| sample.at > at + Micros::from_secs(1)).await;
-    let expected = start + (second.at - at);
-    assert_eq!(second.activity, Activity::Playing);
-    assert!(
-        near(second.position, expected, 100),
-        "{second:?}, expected {expected:?}"
-    );
+    // A machine busy with other things may miss a start; it does not miss three.
+    let mut misses = Vec::new();
+    while misses.len() < 3 {
+        let at = local_now() + Micros::from_millis(400);
+        player.play(at).await.unwrap();
+        let before = player.sample().await.unwrap();
+        assert!(before.at < at && before.activity == Activity::Paused);
+        let second = until(&mut player, |sample| sample.at > at + Micros::from_secs(1)).await;
+        assert_eq!(second.activity, Activity::Playing);
+        let miss = second.position - (start + (second.at - at));
+        if miss.abs() < Micros::from_millis(100) {
+            break;
+        }
+        misses.push(miss);
+        player.pause(start).await.unwrap();
+        until(&mut player, |sample| {
+            sample.activity == Activity::Paused && near(sample.position, start, 1)
+        })
+        .await;
+    }
+    assert!(misses.len() < 3, "{misses:?}");
     player.close().await;
 }
 
@@ -253,7 +264,7 @@ async fn a_rate_bends_the_film_and_not_its_pitch() {
     player.set_rate(2.0).await.unwrap();
     player.play(local_now()).await.unwrap();
     let first = until(&mut player, |sample| {
-        sample.position > MediaTime::from_millis(500)
+        sample.position > MediaTime::from_secs(2)
     })
     .await;
     let later = until(&mut player, |sample| {
@@ -264,7 +275,7 @@ async fn a_rate_bends_the_film_and_not_its_pitch() {
     let film = (later.position - first.position).get() as f64;
     let passed = (later.at - first.at).get() as f64;
     assert!(
-        (film / passed - 2.0).abs() < 0.05,
+        (film / passed - 2.0).abs() < 0.1,
         "{film} µs in {passed} µs"
     );
     let pitch = script(&player, "document.querySelector('video').preservesPitch").await;
@@ -322,12 +333,65 @@ async fn each_act_of_the_user_is_told_once_and_ours_never() {
     let landed = until(&mut player, is(Activity::Playing)).await;
     assert!(near(landed.position, to, 1_500), "{landed:?}, told {to:?}");
 
+    // The room answers at once, while the user's hand is still on the mouse: our writes are ours.
+    player.pause(to).await.unwrap();
+    until(&mut player, is(Activity::Paused)).await;
+    player.seek(to + Micros::from_secs(3)).await.unwrap();
+    player.set_rate(1.1).await.unwrap();
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    player.set_rate(1.0).await.unwrap();
+    player.seek(to).await.unwrap();
+    // Long enough for a wrong notice to be on its way.
+    until(&mut player, |sample| {
+        sample.activity == Activity::Playing
+            && sample.position > to + Micros::from_millis(500)
+            && sample.position < to + Micros::from_secs(3)
+    })
+    .await;
+
+    // Dragging it is one act, too, though Chrome pauses, seeks many times and plays.
+    let bar = height - 18.0;
+    mouse(
+        &player,
+        DispatchMouseEventType::MousePressed,
+        width / 2.0,
+        bar,
+    )
+    .await;
+    for step in 1..=10 {
+        let x = width / 2.0 - width / 40.0 * f64::from(step);
+        mouse(&player, DispatchMouseEventType::MouseMoved, x, bar).await;
+    }
+    until_page(&player, "document.querySelector('video').paused").await;
+    mouse(
+        &player,
+        DispatchMouseEventType::MouseReleased,
+        width / 4.0,
+        bar,
+    )
+    .await;
+    let Notice::UserSeeked(to) = within(player.notice()).await else {
+        panic!("a drag on the timeline moves the film");
+    };
+    assert!(near(to, MediaTime::from_secs(30), 5_000), "{to:?}");
+    until(&mut player, is(Activity::Playing)).await;
+
     // Nothing was told twice: the next notice is the next act's, on the bar's button.
     click(&player, 32.0, height - 50.0).await;
     assert!(matches!(
         within(player.notice()).await,
         Notice::UserPaused(_)
     ));
+    // The keys work wherever the focus is.
+    press(&player, "ArrowRight", "ArrowRight", 39).await;
+    assert!(matches!(
+        within(player.notice()).await,
+        Notice::UserSeeked(_)
+    ));
+    until(&mut player, is(Activity::Paused)).await;
+    space(&player).await;
+    assert_eq!(within(player.notice()).await, Notice::UserPlayed);
     player.close().await;
 }
 
@@ -352,6 +416,28 @@ async fn what_the_page_does_by_itself_shows_in_samples_only() {
     })
     .await;
     // The first notice of all is the user's.
+    space(&player).await;
+    assert!(matches!(
+        within(player.notice()).await,
+        Notice::UserPaused(_)
+    ));
+    player.close().await;
+}
+
+#[tokio::test]
+async fn a_film_whose_data_stays_away_stalls_and_nobody_paused_it() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage.player().await;
+    let film = file(stage.films.url("/stalls.mp4"));
+    within(player.load(&film, MediaTime::from_secs(8)))
+        .await
+        .unwrap();
+    player.set_rate(4.0).await.unwrap();
+    player.play(local_now()).await.unwrap();
+    let stalled = until(&mut player, is(Activity::Stalled)).await;
+    assert!(stalled.position > MediaTime::from_secs(8), "{stalled:?}");
     space(&player).await;
     assert!(matches!(
         within(player.notice()).await,
@@ -461,6 +547,59 @@ async fn a_page_shows_its_largest_video() {
 }
 
 #[tokio::test]
+async fn a_page_without_a_video_says_so_and_takes_one_that_comes_late() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage.player().await;
+    let media = Media {
+        provider: Provider::Page,
+        id: stage.films.url("/empty"),
+    };
+    let empty = within(player.load(&media, MediaTime::ZERO)).await;
+    assert_eq!(
+        empty,
+        Err(PlayerError::Media(
+            "No video was found on this page of 127.0.0.1.".into()
+        ))
+    );
+    script(
+        &player,
+        "const film = document.createElement('video'); film.src = '/film.mp4';
+         film.style = 'width:320px;height:180px'; document.body.append(film)",
+    )
+    .await;
+    until_healed(&mut player).await;
+    player.close().await;
+}
+
+#[tokio::test]
+async fn chromes_own_bar_on_a_page_is_the_users_hand() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage.player().await;
+    let media = Media {
+        provider: Provider::Page,
+        id: stage.films.url("/page"),
+    };
+    within(player.load(&media, MediaTime::ZERO)).await.unwrap();
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    let bar = script(
+        &player,
+        "const b = film.getBoundingClientRect(); [b.left + 32, b.bottom - 50]",
+    )
+    .await;
+    click(&player, bar[0].as_f64().unwrap(), bar[1].as_f64().unwrap()).await;
+    assert!(matches!(
+        within(player.notice()).await,
+        Notice::UserPaused(_)
+    ));
+    player.close().await;
+}
+
+#[tokio::test]
 async fn leaving_the_film_is_told_and_the_way_back_heals() {
     let Some(stage) = Stage::enter().await else {
         return;
@@ -522,6 +661,206 @@ async fn a_temporary_profile_vanishes_with_the_player() {
     assert!(profile.exists());
     within(player.close()).await;
     assert!(!profile.exists(), "{}", profile.display());
+}
+
+#[tokio::test]
+async fn a_killed_chrome_is_told() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage.playing(MediaTime::ZERO).await;
+    // Chrome's own way to die in the middle of things.
+    let crash = chromiumoxide::cdp::browser_protocol::browser::CrashParams::default();
+    let _ = tokio::time::timeout(Duration::from_secs(1), player.page().execute(crash)).await;
+    assert_eq!(
+        within(player.notice()).await,
+        Notice::Lost("Chrome was closed.".into())
+    );
+    player.close().await;
+}
+
+#[tokio::test]
+async fn chrome_does_not_outlive_a_program_that_just_ends() {
+    let Some(_stage) = Stage::enter().await else {
+        return;
+    };
+    // A runtime of its own, thrown away with everything in it, as by a panic.
+    let (port_in, port) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let doomed = tokio::runtime::Runtime::new().unwrap();
+        let player = doomed.block_on(launch(Vec::new()));
+        let debugger = std::fs::read_to_string(player.profile().join("DevToolsActivePort"));
+        let port: u16 = debugger.unwrap().lines().next().unwrap().parse().unwrap();
+        port_in.send(port).unwrap();
+        doomed.shutdown_background();
+        std::mem::forget(player);
+    });
+    let port = within(port).await.unwrap();
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while tokio::net::TcpStream::connect(("127.0.0.1", port))
+        .await
+        .is_ok()
+    {
+        assert!(tokio::time::Instant::now() < deadline, "Chrome lives on");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_crashed_page_is_told() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage.playing(MediaTime::ZERO).await;
+    let crash = chromiumoxide::cdp::browser_protocol::page::CrashParams::default();
+    let _ = tokio::time::timeout(Duration::from_secs(1), player.page().execute(crash)).await;
+    assert_eq!(
+        within(player.notice()).await,
+        Notice::Lost("The film's page crashed in Chrome.".into())
+    );
+    player.close().await;
+}
+
+#[tokio::test]
+async fn a_reload_by_the_user_heals_by_itself() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage.playing(MediaTime::from_secs(33)).await;
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    script(&player, "window.old = true; location.reload()").await;
+    until_page(&player, "window.old !== true").await;
+    let back = until_healed(&mut player).await;
+    assert!(
+        near(back.position, MediaTime::from_secs(33), 5_000),
+        "{back:?}"
+    );
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    player.close().await;
+}
+
+#[tokio::test]
+async fn a_chrome_that_wants_a_click_says_so_and_starts_with_it() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let strict = "--autoplay-policy=document-user-activation-required";
+    let mut player = launch(vec![strict.into()]).await;
+    let film = file(stage.films.url("/film.mp4"));
+    within(player.load(&film, MediaTime::ZERO)).await.unwrap();
+    player.play(local_now()).await.unwrap();
+    assert_eq!(within(player.notice()).await, Notice::NeedsClick);
+    assert_eq!(
+        player.sample().await.unwrap().activity,
+        Activity::NeedsClick
+    );
+    click(&player, 300.0, 200.0).await;
+    until(&mut player, is(Activity::Playing)).await;
+    // The click did what was asked before: it is no act of its own.
+    space(&player).await;
+    assert!(matches!(
+        within(player.notice()).await,
+        Notice::UserPaused(_)
+    ));
+    player.close().await;
+}
+
+#[tokio::test]
+async fn a_page_may_swap_its_element_and_neither_ask_nor_open_windows() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage.player().await;
+    let media = Media {
+        provider: Provider::Page,
+        id: stage.films.url("/swap"),
+    };
+    within(player.load(&media, MediaTime::from_secs(5)))
+        .await
+        .unwrap();
+    // The new element starts by itself; the room's pause holds for it.
+    script(&player, "swap()").await;
+    until_page(&player, "document.querySelector('video').readyState > 2").await;
+    until_page(&player, "document.querySelector('video').paused").await;
+    // An alert does not stop the film, and a pop-up does not live.
+    let popup = stage.films.url("/empty");
+    let mut open = EvaluateParams::new(format!(
+        "window.w = window.open({popup:?}); alert('hello'); 1"
+    ));
+    open.user_gesture = Some(true);
+    within(player.page().execute(open)).await.unwrap();
+    until_page(&player, "window.w === null || window.w.closed").await;
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    player.close().await;
+}
+
+#[tokio::test]
+async fn a_named_profile_keeps_its_logins_and_serves_one_player_at_a_time() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let options = LaunchOptions {
+        headless: true,
+        no_sandbox: true,
+        profile: Some(folder.path().to_owned()),
+        ..LaunchOptions::default()
+    };
+    let media = Media {
+        provider: Provider::Page,
+        id: stage.films.url("/page"),
+    };
+    let mut player = within(BrowserPlayer::launch(options.clone()))
+        .await
+        .unwrap();
+    within(player.load(&media, MediaTime::ZERO)).await.unwrap();
+    script(&player, "document.cookie = 'login=yes; max-age=3600'").await;
+    let second = within(BrowserPlayer::launch(options.clone()))
+        .await
+        .map(|_| ());
+    assert_eq!(
+        second,
+        Err(PlayerError::Missing(
+            "Chrome is already open with this profile. Close that window and try again.".into()
+        ))
+    );
+    within(player.close()).await;
+
+    let mut player = within(BrowserPlayer::launch(options)).await.unwrap();
+    within(player.load(&media, MediaTime::ZERO)).await.unwrap();
+    assert_eq!(script(&player, "document.cookie").await, "login=yes");
+    within(player.close()).await;
+    assert!(folder.path().exists());
+}
+
+#[tokio::test]
+async fn one_film_follows_another_of_another_kind() {
+    let Some((stage, _double, mut player)) = youtube().await else {
+        return;
+    };
+    let video = YoutubeDouble::media(youtube::PLAIN);
+    let film = file(stage.films.url("/film.mp4"));
+    for (media, secs) in [(&video, 3), (&film, 6), (&video, 9)] {
+        within(player.load(media, MediaTime::from_secs(secs)))
+            .await
+            .unwrap();
+        player.play(local_now()).await.unwrap();
+        let playing = until(&mut player, is(Activity::Playing)).await;
+        assert!(
+            near(playing.position, MediaTime::from_secs(secs), 1_500),
+            "{playing:?}"
+        );
+    }
+    // Nobody told anything of the changes: the first notice is the user's.
+    press(&player, "k", "KeyK", 75).await;
+    assert!(matches!(
+        within(player.notice()).await,
+        Notice::UserPaused(_)
+    ));
+    player.close().await;
 }
 
 #[tokio::test]
@@ -614,6 +953,8 @@ async fn a_youtube_video_does_as_it_is_told() {
         within(player.notice()).await,
         Notice::UserPaused(_)
     ));
+    press(&player, ">", "Period", 190).await;
+    assert_eq!(within(player.notice()).await, Notice::UserRated(1.25));
     player.close().await;
 }
 
@@ -706,6 +1047,13 @@ async fn another_video_in_the_same_window_is_told() {
         "document.querySelector('.html5-main-video').paused",
     )
     .await;
+    // And so is the way back: samples go on.
+    script(&player, &format!("double.navigate({:?})", youtube::PLAIN)).await;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while player.sample().await.is_err() {
+        assert!(tokio::time::Instant::now() < deadline, "it never healed");
+        tokio::task::yield_now().await;
+    }
     player.close().await;
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -39,6 +39,7 @@ pub(super) async fn host(args: HostArgs) -> Result<()> {
             title: args.title.clone(),
             bind: args.bind,
             session: args.session.clone(),
+            local_only: false,
         },
     )
     .await?;
@@ -65,8 +66,8 @@ pub(super) async fn join(args: JoinArgs) -> Result<()> {
     let party = Party::new(member, choice, None);
     let over = attend(party, style, Some(&ticket)).await;
     match over {
-        // The reason was printed; the exit code says that it was not our own wish.
-        Some(reason) => Err(anyhow::anyhow!(reason)).context("you are not in the party"),
+        // Not our own wish: the reason goes where errors go, the exit code says so.
+        Some(reason) => Err(anyhow::anyhow!(reason)),
         None => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! Hosting: the log, the room and the server of one session, opened and closed together.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
@@ -39,6 +39,8 @@ pub struct HostOptions {
     pub bind: Option<SocketAddr>,
     /// A past session to go on with: its id, the beginning of it, or its title.
     pub session: Option<String>,
+    /// Whether only this machine may reach a new party, where no address is asked for.
+    pub local_only: bool,
 }
 
 /// A session on air.
@@ -72,7 +74,7 @@ pub async fn start(home: &Home, options: HostOptions) -> Result<Hosting> {
     let bind = options
         .bind
         .or_else(|| store.info.bind.as_ref()?.parse().ok());
-    let listener = listen(bind).await?;
+    let listener = listen(bind, options.local_only).await?;
     let bound = listener
         .local_addr()
         .context("the port that was just opened has no address")?;
@@ -177,7 +179,12 @@ impl Hosting {
 }
 
 /// Opens the port asked for; without one, the usual port, or any if that is taken.
-async fn listen(bind: Option<SocketAddr>) -> Result<TcpListener> {
+async fn listen(bind: Option<SocketAddr>, local_only: bool) -> Result<TcpListener> {
+    let everywhere = if local_only {
+        Ipv4Addr::LOCALHOST
+    } else {
+        Ipv4Addr::UNSPECIFIED
+    };
     match bind {
         Some(address) => match TcpListener::bind(address).await {
             Ok(listener) => Ok(listener),
@@ -198,9 +205,9 @@ async fn listen(bind: Option<SocketAddr>) -> Result<TcpListener> {
                 "Listening on {address} failed ({error}). Choose another address with --bind."
             ),
         },
-        None => match TcpListener::bind(("0.0.0.0", PORT)).await {
+        None => match TcpListener::bind((everywhere, PORT)).await {
             Ok(listener) => Ok(listener),
-            Err(_) => TcpListener::bind("0.0.0.0:0")
+            Err(_) => TcpListener::bind((everywhere, 0))
                 .await
                 .context("no port could be opened on this machine"),
         },

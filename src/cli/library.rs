@@ -301,7 +301,7 @@ mod tests {
     fn days_become_dates() {
         assert_eq!(date(0), "1970-01-01 00:00");
         assert_eq!(date(951_782_400_000), "2000-02-29 00:00");
-        assert_eq!(date(1_795_349_700_000), "2026-11-22 12:55");
+        assert_eq!(date(1_795_349_700_000), "2026-11-22 12:15");
     }
 
     #[test]

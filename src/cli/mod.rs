@@ -11,6 +11,8 @@ pub mod hosting;
 pub mod library;
 pub mod party;
 pub mod ticket;
+#[cfg(feature = "gui")]
+pub mod window;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -252,7 +254,7 @@ fn open_window() -> anyhow::Result<()> {
             "There is no display to open a window on. Host from this terminal with `seance host`, or join with `seance join LINK`."
         );
     }
-    anyhow::bail!("window comes")
+    window::open()
 }
 
 #[cfg(not(feature = "gui"))]

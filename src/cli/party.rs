@@ -18,7 +18,9 @@ use crate::engine::intent::{Aim, Intent};
 use crate::engine::presence::Report;
 use crate::net::client::{Member, News, Order};
 use crate::os;
-use crate::player::driver::{DriverNews, Goal, Wish, drive};
+#[cfg(feature = "browser")]
+use crate::player::driver::drive;
+use crate::player::driver::{DriverNews, Goal, Wish};
 use crate::projection::view::{Entry, View};
 
 /// News of the player that may wait: it reports once a second.
@@ -42,8 +44,32 @@ pub enum PlayerChoice {
     },
 }
 
+/// How this member's player stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlayerState {
+    /// None yet: it opens with the first film.
+    Waiting,
+    /// It is starting.
+    Opening,
+    /// It does as it is told.
+    Open,
+    /// It is gone: lost, or closed on purpose. It opens again when told to.
+    Dismissed,
+}
+
+/// What a member without a player reports.
+const NO_PLAYER: Report = Report {
+    activity: None,
+    drift: None,
+    round_trip: None,
+};
+
 /// Something that happened; the view includes it already.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "taken apart where it is handed over, never kept"
+)]
 pub enum Happening {
     /// In the room or on the way there, with the line it added to the story.
     News(News, Option<Entry>),
@@ -57,6 +83,7 @@ pub struct Party {
     member: Member,
     view: View,
     choice: PlayerChoice,
+    player: PlayerState,
     goals: Option<watch::Sender<Goal>>,
     driver: Option<JoinHandle<()>>,
     driver_in: mpsc::Sender<DriverNews>,
@@ -75,6 +102,7 @@ impl Party {
             member,
             view,
             choice,
+            player: PlayerState::Waiting,
             goals: None,
             driver: None,
             driver_in,
@@ -125,16 +153,28 @@ impl Party {
 
     /// Opens the player again after it was lost; nothing when one is open.
     pub fn open_player(&mut self) {
-        if self
-            .driver
-            .as_ref()
-            .is_some_and(|driver| !driver.is_finished())
-        {
+        if matches!(self.player, PlayerState::Opening | PlayerState::Open) {
             return;
         }
         self.goals = None;
         self.view.player = None;
         self.start_player();
+    }
+
+    /// Closes the player; the party goes on without one until it is opened again.
+    pub async fn close_player(&mut self) {
+        drop(self.goals.take());
+        if let Some(driver) = self.driver.take() {
+            // One that does not close in time is left to its own end.
+            let _ = tokio::time::timeout(CLOSE_WAIT_MAX, driver).await;
+        }
+        self.player = PlayerState::Dismissed;
+        self.order(Order::Report(NO_PLAYER)).await;
+    }
+
+    /// How the player stands.
+    pub fn player(&self) -> PlayerState {
+        self.player
     }
 
     /// Leaves, closes the player, and returns when both are done or took too long.
@@ -161,7 +201,7 @@ impl Party {
 
     /// Holds the newest timeline in front of the player; opens it with the first film.
     fn aim_player(&mut self) {
-        if self.goals.is_none()
+        if self.player == PlayerState::Waiting
             && self.view.state.timeline.current().is_some()
             && self.view.clock.is_some()
         {
@@ -205,6 +245,7 @@ impl Party {
             }
         }
         self.goals = Some(goals);
+        self.player = PlayerState::Opening;
     }
 
     /// Takes what the driver says; returns a sentence the viewer should read, if it is one.
@@ -254,6 +295,7 @@ impl Party {
             DriverNews::Report {
                 drift, activity, ..
             } => {
+                self.player = PlayerState::Open;
                 let report = Report {
                     activity: Some(activity),
                     drift,
@@ -269,12 +311,9 @@ impl Party {
             DriverNews::Ended { .. } => None,
             DriverNews::Failed { why, .. } | DriverNews::Trouble(why) => Some(why),
             DriverNews::Lost(why) => {
-                self.order(Order::Report(Report {
-                    activity: None,
-                    drift: None,
-                    round_trip: None,
-                }))
-                .await;
+                self.player = PlayerState::Dismissed;
+                self.goals = None;
+                self.order(Order::Report(NO_PLAYER)).await;
                 Some(why)
             }
         }

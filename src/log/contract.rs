@@ -62,6 +62,30 @@ pub(crate) fn said(seq: u64, text: &str) -> Event {
     )
 }
 
+/// An event of exactly so many encoded bytes: longer than lines may be, as a body of later days might.
+pub(crate) fn of_bytes(seq: u64, bytes: usize) -> Event {
+    let loaded = |id: String| {
+        let media = Media {
+            provider: Provider::Page,
+            id,
+        };
+        let (item, title, start) = (ItemId::new(1), None, MediaTime::ZERO);
+        event(
+            seq,
+            Body::MediaSet {
+                item,
+                media,
+                title,
+                start,
+            },
+        )
+    };
+    let frame = codec::encode(&loaded("x".repeat(1_000))).len() - 1_000;
+    let event = loaded("x".repeat(bytes - frame));
+    assert_eq!(codec::encode(&event).len(), bytes);
+    event
+}
+
 /// Dense chat lines `[from, to)`.
 pub(crate) fn lines(range: Range<u64>) -> Vec<Event> {
     range
@@ -260,10 +284,8 @@ pub(crate) fn fencing_outlives_a_restart<B: Backend>() {
 pub(crate) fn an_event_is_stored_up_to_the_limit_and_no_further<B: Backend>() {
     let backend = B::new();
     let log = backend.open();
-    let frame = codec::encode(&said(1, &"x".repeat(1_000))).len() - 1_000;
-    let longest = said(1, &"x".repeat(RECORD_BYTES_MAX - frame));
-    assert_eq!(codec::encode(&longest).len(), RECORD_BYTES_MAX);
-    let too_long = said(2, &"x".repeat(RECORD_BYTES_MAX - frame + 1));
+    let longest = of_bytes(1, RECORD_BYTES_MAX);
+    let too_long = of_bytes(2, RECORD_BYTES_MAX + 1);
     log.append(vec![longest.clone()]).wait().unwrap();
     assert_eq!(
         log.append(vec![too_long]).wait(),

@@ -66,8 +66,8 @@ impl EventLog for MemoryLog {
         Ok(self.kept().records.get(index).map(|record| record.link))
     }
 
-    fn is_near(&self, _: Seq) -> bool {
-        true
+    fn recent(&self, from: Seq, limit: usize) -> Option<Vec<Event>> {
+        self.read(from, limit).ok()
     }
 }
 

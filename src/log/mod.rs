@@ -20,6 +20,7 @@
 
 pub mod capsule;
 pub mod commit;
+mod files;
 pub mod key;
 pub mod memory;
 pub mod salvage;
@@ -116,8 +117,8 @@ pub trait EventLog: Send + Sync + fmt::Debug + 'static {
     /// [`ReadError::Damaged`] or [`ReadError::Failed`].
     fn link_at(&self, seq: Seq) -> Result<Option<Link>, ReadError>;
 
-    /// Whether a read from here on is answered from memory.
-    fn is_near(&self, from: Seq) -> bool;
+    /// As [`EventLog::read`] if that can be answered from memory, else `None`. Never blocks.
+    fn recent(&self, from: Seq, limit: usize) -> Option<Vec<Event>>;
 }
 
 /// Reads like [`EventLog::read`] without ever blocking the runtime.
@@ -136,8 +137,8 @@ pub async fn read(
     from: Seq,
     limit: usize,
 ) -> Result<Vec<Event>, ReadError> {
-    if log.is_near(from) {
-        return log.read(from, limit);
+    if let Some(events) = log.recent(from, limit) {
+        return Ok(events);
     }
     let log = Arc::clone(log);
     tokio::task::spawn_blocking(move || log.read(from, limit))

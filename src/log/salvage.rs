@@ -52,11 +52,14 @@ struct Piece {
     before: Link,
 }
 
+/// An end of a line: the seq behind it, and what its last record commits to.
+type End = (Seq, Link);
+
 /// Reads a database file; `goal` is the end that the log is known to have had.
 ///
 /// # Errors
 /// When the file cannot be read at all.
-pub fn scan(path: &Path, goal: Option<(Seq, Link)>) -> io::Result<Salvage> {
+pub fn scan(path: &Path, goal: Option<End>) -> io::Result<Salvage> {
     let mut file = File::open(path)?;
     let found = find(&mut file)?;
     let mut lines = Lines::default();
@@ -69,12 +72,12 @@ pub fn scan(path: &Path, goal: Option<(Seq, Link)>) -> io::Result<Salvage> {
     let (mut tail, mut link) = end;
     let mut broken = None;
     if goal != Some(end)
-        && let Some((piece, reached, why)) = lines.broken.remove(&end)
+        && let Some(damage) = lines.broken.remove(&end)
     {
-        broken = Some(why);
-        if piece.count > 0 {
-            (tail, link) = reached;
-            line.push(piece);
+        broken = Some(damage.why);
+        if damage.piece.count > 0 {
+            (tail, link) = damage.whole_to;
+            line.push(damage.piece);
         }
     }
     Ok(Salvage {
@@ -145,9 +148,18 @@ fn piece_at(bytes: &[u8], offset: u64) -> Option<Piece> {
 #[derive(Default)]
 struct Lines {
     /// Each end with the commit that leads there.
-    reached: BTreeMap<(Seq, Link), Piece>,
-    /// Per end, the damaged commit that gets furthest behind it: it, its end, and what is wrong.
-    broken: BTreeMap<(Seq, Link), (Piece, (Seq, Link), Broken)>,
+    reached: BTreeMap<End, Piece>,
+    /// Per end, the damaged commit that gets furthest behind it.
+    broken: BTreeMap<End, Damage>,
+}
+
+/// A commit that follows, but not as a whole.
+struct Damage {
+    /// It, with the count of its whole records.
+    piece: Piece,
+    /// The end that those records reach.
+    whole_to: End,
+    why: Broken,
 }
 
 impl Lines {
@@ -168,7 +180,7 @@ impl Lines {
     }
 
     /// Whether `piece` follows from `end`.
-    fn join(&mut self, file: &mut File, end: (Seq, Link), piece: Piece) -> io::Result<bool> {
+    fn join(&mut self, file: &mut File, end: End, piece: Piece) -> io::Result<bool> {
         let mut piece = Piece {
             before: end.1,
             ..piece
@@ -186,14 +198,20 @@ impl Lines {
             }
             Err(why) => {
                 piece.count = whole_to.0.get() - end.0.get();
-                // Records whose tags all match under a wrong end: only the link itself is damaged.
+                // All records may be whole under a wrong link: then only that is damaged.
+                let damage = Damage {
+                    piece,
+                    whole_to,
+                    why,
+                };
                 match self.broken.entry(end) {
-                    btree_map::Entry::Occupied(other) if other.get().1.0 >= whole_to.0 => {}
-                    btree_map::Entry::Occupied(mut other) => {
-                        other.insert((piece, whole_to, why));
-                    }
                     btree_map::Entry::Vacant(none) => {
-                        none.insert((piece, whole_to, why));
+                        none.insert(damage);
+                    }
+                    btree_map::Entry::Occupied(mut other) => {
+                        if other.get().whole_to.0 < whole_to.0 {
+                            other.insert(damage);
+                        }
                     }
                 }
                 Ok(false)
@@ -201,7 +219,7 @@ impl Lines {
         }
     }
 
-    fn walk_back(&self, mut end: (Seq, Link)) -> Vec<Piece> {
+    fn walk_back(&self, mut end: End) -> Vec<Piece> {
         let mut line = Vec::new();
         while let Some(piece) = self.reached.get(&end) {
             line.push(*piece);
@@ -221,7 +239,7 @@ fn load(file: &mut File, piece: &Piece) -> io::Result<Vec<u8>> {
 
 impl Salvage {
     /// The seq behind the last event that was saved, and what that event commits to.
-    pub const fn tail_link(&self) -> (Seq, Link) {
+    pub const fn tail_link(&self) -> End {
         (self.tail, self.link)
     }
 

@@ -10,7 +10,8 @@
 //! - A commit is one value, see [`super::commit`], below 8,000 bytes.
 //! - A failed sync or write is final. sled may then wait for ever on what it
 //!   could not write, so it is not touched again: reads go on from memory and
-//!   from the file itself ([`super::salvage`]), and it is left to the process's end.
+//!   from the file itself ([`super::salvage`]), and its threads, memory and lock
+//!   are left to the process's end, before which the session does not open again.
 //! - The disk is asked for its free space before each commit, so that sled never
 //!   meets a full one; a ballast file is then given back, so that there is room
 //!   to export and to close.
@@ -22,9 +23,13 @@
 //! Deliberately absent: sled's subscriptions (one idle subscriber stops the
 //! writer), `generate_id` (it jumps), its background flusher.
 
+mod mark;
+mod open;
+mod writer;
+
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::fs::{self, File, TryLockError};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,12 +39,15 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use self::mark::{Mark, MarkFile};
+use self::open::{create_ballast, load_tail, lock, open_db, sync_new, verify_file};
+use self::writer::Writer;
 use super::commit::{self, Commit, NotACommit};
+use super::files::create_dir;
 use super::salvage::{self, Salvage};
 use super::{AppendError, Appending, Edge, EventLog, RECOVERY, ReadError, Record, decode_at, key};
 use crate::engine::event::Event;
 use crate::engine::event::chain::Link;
-use crate::engine::event::codec;
 use crate::engine::id::{Seq, SessionId};
 
 /// Pages that sled keeps in memory (DESIGN §6): a whole evening, many times over.
@@ -146,7 +154,8 @@ pub enum OpenError {
 
 /// One session's log in a sled database of its own.
 ///
-/// Dropping it finishes what is queued and closes the database.
+/// Dropping it finishes what is queued and closes the database, and blocks for
+/// the few milliseconds which that takes.
 #[derive(Debug)]
 pub struct SledLog {
     /// `None` only while dropping: its end is what ends the writer.
@@ -262,8 +271,8 @@ impl SledLog {
         })
     }
 
-    /// Whether some process has the log in `dir` open.
-    pub fn is_open_elsewhere(dir: &Path) -> bool {
+    /// Whether some process has the log in `dir` open: this one or another.
+    pub fn is_open(dir: &Path) -> bool {
         File::open(dir.join(LOCK_FILE))
             .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
@@ -326,7 +335,7 @@ impl EventLog for SledLog {
 
     fn read(&self, from: Seq, limit: usize) -> Result<Vec<Event>, ReadError> {
         let from = from.max(Seq::FIRST);
-        if let Some(events) = self.store.read_durable().recent_from(from, limit) {
+        if let Some(events) = self.recent(from, limit) {
             return Ok(events);
         }
         self.records(from, limit)?
@@ -354,8 +363,9 @@ impl EventLog for SledLog {
         self.store.link_at(seq).map(Some)
     }
 
-    fn is_near(&self, from: Seq) -> bool {
-        self.store.read_durable().is_near(from)
+    fn recent(&self, from: Seq, limit: usize) -> Option<Vec<Event>> {
+        let from = from.max(Seq::FIRST);
+        self.store.read_durable().recent_from(from, limit)
     }
 }
 
@@ -372,10 +382,6 @@ impl Drop for SledLog {
 impl Durable {
     fn first_recent(&self) -> Seq {
         Seq::new(self.edge.tail.get() - self.recent.len() as u64)
-    }
-
-    fn is_near(&self, from: Seq) -> bool {
-        from.max(Seq::FIRST) >= self.first_recent()
     }
 
     fn recent_from(&self, from: Seq, limit: usize) -> Option<Vec<Event>> {
@@ -506,14 +512,7 @@ impl Store {
         let values = self.values(seq, 1)?;
         let value = &values[0];
         let first = value.0;
-        let before = if first == Seq::FIRST {
-            Link::GENESIS
-        } else {
-            let before = Seq::new(first.get() - 1);
-            let values = self.values(before, 1)?;
-            let link = self.commit(values[0].0, &values[0])?.link();
-            link
-        };
+        let before = self.link_before(first)?;
         let mut found = None;
         let commit = self.commit(first, value)?;
         commit
@@ -524,6 +523,16 @@ impl Store {
             })
             .map_err(damaged)?;
         found.ok_or_else(|| missing(seq))
+    }
+
+    /// What the commit that begins at `first` follows.
+    fn link_before(&self, first: Seq) -> Result<Link, ReadError> {
+        if first == Seq::FIRST {
+            return Ok(Link::GENESIS);
+        }
+        let values = self.values(Seq::new(first.get() - 1), 1)?;
+        let before = self.commit(values[0].0, &values[0])?;
+        Ok(before.link())
     }
 
     /// The file read without sled, once and only when sled is broken.
@@ -669,408 +678,6 @@ fn failed(dir: &Path, source: io::Error) -> OpenError {
             source,
         },
     }
-}
-
-/// The thread that commits. Ends when every sender of its queue is gone.
-struct Writer {
-    store: Arc<Store>,
-    jobs: mpsc::Receiver<Job>,
-    /// The end of what was admitted; the durable edge once the group is committed.
-    edge: Edge,
-    mark: MarkFile,
-    /// Set once and for all: what every further asker hears.
-    end: Option<AppendError>,
-}
-
-impl Writer {
-    fn run(mut self) {
-        while let Some(job) = self.jobs.blocking_recv() {
-            self.turn(job);
-        }
-    }
-
-    /// Takes what is queued, commits it as one, and answers.
-    fn turn(&mut self, first: Job) {
-        let start = self.edge;
-        let mut records: Vec<Record> = Vec::new();
-        let mut bytes = 0;
-        let mut taken: Vec<Job> = Vec::new();
-        let mut next = Some(first);
-        while let Some(job) = next {
-            match self.admit(&job.events) {
-                Ok(admitted) => {
-                    bytes += admitted
-                        .iter()
-                        .map(|record| record.bytes.len())
-                        .sum::<usize>();
-                    records.extend(admitted);
-                    taken.push(job);
-                }
-                // The asker may have gone; its events are refused all the same.
-                Err(refused) => drop(job.answer.send(Err(refused))),
-            }
-            next = if bytes < GROUP_BYTES_MAX {
-                self.jobs.try_recv().ok()
-            } else {
-                None
-            };
-        }
-        if records.is_empty() {
-            // Appends of nothing: done.
-            taken
-                .into_iter()
-                .for_each(|job| drop(job.answer.send(Ok(()))));
-            return;
-        }
-        match self.store.write(start.tail, &records) {
-            Ok(()) => self.publish(taken),
-            Err(fault) => self.fail(start, fault, taken),
-        }
-    }
-
-    fn admit(&mut self, events: &[Event]) -> Result<Vec<Record>, AppendError> {
-        match &self.end {
-            Some(end) => Err(end.clone()),
-            None => self.edge.admit(events),
-        }
-    }
-
-    fn publish(&mut self, taken: Vec<Job>) {
-        let mut answers = Vec::with_capacity(taken.len());
-        let events = taken.into_iter().flat_map(|job| {
-            answers.push(job.answer);
-            job.events
-        });
-        self.store
-            .durable
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .advance(self.edge, events);
-        self.mark.write(self.edge);
-        for answer in answers {
-            let _ = answer.send(Ok(()));
-        }
-    }
-
-    fn fail(&mut self, start: Edge, fault: Fault, taken: Vec<Job>) {
-        let end = match fault {
-            Fault::Full => {
-                let _ = fs::remove_file(self.store.dir.join(BALLAST_FILE));
-                AppendError::Full
-            }
-            Fault::Damaged(reason) | Fault::Failed(reason) => AppendError::Failed(reason.into()),
-        };
-        tracing::error!(session = ?self.store.session, tail = %start.tail, "the log stops: {end}");
-        self.edge = start;
-        self.end = Some(end.clone());
-        for job in taken {
-            let _ = job.answer.send(Err(end.clone()));
-        }
-    }
-}
-
-/// Where the log had been, as `<db>/mark` tells: `[magic][format][tail][link][digest: 8]`.
-///
-/// Overwritten after each commit and never synced: it is never ahead of the
-/// log, survives a crash of the program, and may be lost or old after a power
-/// cut, which costs nothing but the check it serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mark {
-    tail: Seq,
-    link: Link,
-}
-
-const MARK_MAGIC: &[u8; 4] = b"mark";
-const MARK_BODY_BYTES: usize = 4 + 1 + 8 + 32;
-
-impl Mark {
-    fn encode(self) -> Vec<u8> {
-        let mut bytes = MARK_MAGIC.to_vec();
-        bytes.push(commit::FORMAT);
-        bytes.extend_from_slice(&self.tail.get().to_be_bytes());
-        bytes.extend_from_slice(self.link.as_bytes());
-        let digest = blake3::hash(&bytes);
-        bytes.extend_from_slice(&digest.as_bytes()[..8]);
-        bytes
-    }
-
-    fn decode(bytes: &[u8]) -> Result<Option<Self>, OpenError> {
-        let Some((body, digest)) = bytes.split_at_checked(MARK_BODY_BYTES) else {
-            return Ok(None);
-        };
-        if !body.starts_with(MARK_MAGIC) || digest != &blake3::hash(body).as_bytes()[..8] {
-            return Ok(None);
-        }
-        if body[4] > commit::FORMAT {
-            return Err(OpenError::Newer(body[4]));
-        }
-        let (tail, link) = body[5..].split_at(8);
-        let (Ok(tail), Ok(link)) = (tail.try_into(), link.try_into()) else {
-            return Ok(None);
-        };
-        Ok(Some(Self {
-            tail: Seq::new(u64::from_be_bytes(tail)),
-            link: Link::from_bytes(link),
-        }))
-    }
-
-    /// The mark beside a database; `None` if there is none that can be trusted.
-    fn read(dir: &Path) -> Result<Option<Self>, OpenError> {
-        match fs::read(dir.join(MARK_FILE)) {
-            Ok(bytes) => Self::decode(&bytes),
-            Err(_) => Ok(None),
-        }
-    }
-}
-
-/// The mark's file, held open so that a commit costs one small write more.
-#[derive(Debug)]
-struct MarkFile(File);
-
-impl MarkFile {
-    fn open(dir: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false);
-        private(&mut options);
-        options.open(dir.join(MARK_FILE)).map(Self)
-    }
-
-    fn write(&mut self, edge: Edge) {
-        let mark = Mark {
-            tail: edge.tail,
-            link: edge.link,
-        };
-        let written = self
-            .0
-            .seek(SeekFrom::Start(0))
-            .and_then(|_| self.0.write_all(&mark.encode()));
-        if let Err(error) = written {
-            // An old mark is a weaker check at the next opening, nothing more.
-            tracing::debug!(%error, "the log's mark was not written");
-        }
-    }
-}
-
-/// Reads the chain in the file itself, before sled may "repair" it.
-fn verify_file(dir: &Path, mark: Mark) -> Result<(), OpenError> {
-    if mark.tail == Seq::FIRST {
-        return Ok(());
-    }
-    let path = dir.join(DB_FILE);
-    let goal = (mark.tail, mark.link);
-    let salvage = match salvage::scan(&path, Some(goal)) {
-        Ok(salvage) => salvage,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            return Err(OpenError::Damaged {
-                seq: Seq::FIRST,
-                reason: "its database is missing".into(),
-            });
-        }
-        Err(e) => return Err(failed(dir, e)),
-    };
-    if salvage.tail_link() == goal {
-        return Ok(());
-    }
-    let (seq, _) = salvage.tail_link();
-    Err(OpenError::Damaged {
-        seq: seq.min(mark.tail),
-        reason: salvage
-            .broken()
-            .map_or("it is missing", |b| b.reason)
-            .into(),
-    })
-}
-
-fn open_db(dir: &Path) -> Result<sled::Db, OpenError> {
-    let config = || {
-        sled::Config::new()
-            .path(dir)
-            .cache_capacity(CACHE_BYTES)
-            .flush_every_ms(None)
-    };
-    let mut tries = 0;
-    loop {
-        match guarded(|| config().open()) {
-            Ok(db) => return Ok(db),
-            // Our own lock is held, so this is a database that this process is still closing.
-            Err(Fault::Failed(reason)) if reason.contains("could not acquire lock") => {
-                tries += 1;
-                if tries > CLOSING_TRIES {
-                    return Err(OpenError::InUse);
-                }
-                thread::sleep(LOCK_PAUSE);
-            }
-            Err(Fault::Damaged(reason)) => {
-                return Err(OpenError::Damaged {
-                    seq: salvage::scan(&dir.join(DB_FILE), None)
-                        .map_or(Seq::FIRST, |found| found.tail_link().0),
-                    reason,
-                });
-            }
-            Err(Fault::Full) => return Err(failed(dir, io::ErrorKind::StorageFull.into())),
-            Err(Fault::Failed(reason)) => {
-                // sled keeps the kind in words only.
-                return Err(if reason.contains("PermissionDenied") {
-                    OpenError::NoAccess(dir.to_owned())
-                } else {
-                    failed(dir, io::Error::other(reason))
-                });
-            }
-        }
-    }
-}
-
-/// Makes a new database's files themselves survive a power cut; an old one's cost nothing.
-fn sync_new(dir: &Path) -> io::Result<()> {
-    for name in [DB_FILE, "conf"] {
-        File::open(dir.join(name))?.sync_all()?;
-    }
-    sync_dir(dir)?;
-    dir.parent().map_or(Ok(()), sync_dir)
-}
-
-/// Makes the names in a folder survive a power cut.
-pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        File::open(dir)?.sync_all()?;
-    }
-    Ok(())
-}
-
-/// Reads the end of the log and verifies the chain of its last commits.
-fn load_tail(db: &sled::Db, session: SessionId) -> Result<Durable, OpenError> {
-    let all = key::range(session, Seq::FIRST, Seq::new(u64::MAX));
-    let mut values: VecDeque<Value> = VecDeque::new();
-    let mut events = 0;
-    let read = guarded(|| {
-        // One commit more than is kept, for the link the first of them follows.
-        for pair in db.range(all).rev() {
-            let (key, value) = pair?;
-            let value = Value::new(&key, value);
-            events += Commit::parse_whole(&value.1).map_or(1, |commit| commit.count());
-            values.push_front(value);
-            if events > RECENT_LEN as u64 && values.len() > 1 {
-                break;
-            }
-        }
-        Ok(())
-    });
-    read.map_err(|e| OpenError::Damaged {
-        seq: values.front().map_or(Seq::FIRST, |value| value.0),
-        reason: match e {
-            Fault::Damaged(reason) | Fault::Failed(reason) => reason,
-            Fault::Full => "the disk is full".into(),
-        },
-    })?;
-    let mut durable = Durable {
-        edge: Edge::EMPTY,
-        recent: VecDeque::new(),
-    };
-    for (index, value) in values.iter().enumerate() {
-        let first = value.0;
-        let commit = Commit::parse_whole(&value.1).map_err(|e| match e {
-            NotACommit::Newer(format) => OpenError::Newer(format),
-            NotACommit::Damaged(reason) => OpenError::Damaged {
-                seq: first,
-                reason: reason.into(),
-            },
-        })?;
-        let is_known = index > 0 || first == Seq::FIRST;
-        if is_known {
-            load_commit(&mut durable, first, &commit)?;
-        } else {
-            durable.edge = Edge {
-                tail: Seq::new(first.get() + commit.count()),
-                epoch: commit.epoch().unwrap_or_default(),
-                link: commit.link(),
-            };
-        }
-    }
-    Ok(durable)
-}
-
-fn load_commit(durable: &mut Durable, first: Seq, commit: &Commit<'_>) -> Result<(), OpenError> {
-    let damaged = |seq, reason: &str| OpenError::Damaged {
-        seq,
-        reason: reason.into(),
-    };
-    if first != durable.edge.tail {
-        return Err(damaged(durable.edge.tail, "it is missing"));
-    }
-    let link = commit
-        .verify(first, durable.edge.link, |_, _| {})
-        .map_err(|broken| damaged(broken.seq, broken.reason))?;
-    let edge = Edge {
-        tail: Seq::new(first.get() + commit.count()),
-        epoch: commit.epoch().unwrap_or_default(),
-        link,
-    };
-    let events: Result<Vec<Event>, _> = commit.records().map(codec::decode).collect();
-    match events {
-        Ok(events) => durable.advance(edge, events.into_iter()),
-        Err(codec::DecodeError::NewerFormat(format)) => return Err(OpenError::Newer(format)),
-        // A kind that a later version added: readers from here on meet it on disk and say so.
-        Err(_) => {
-            durable.recent.clear();
-            durable.edge = edge;
-        }
-    }
-    Ok(())
-}
-
-/// Creates a folder that only its owner may enter.
-pub(super) fn create_dir(dir: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)
-}
-
-/// New files opened so are their owner's alone.
-pub(super) fn private(options: &mut OpenOptions) {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    #[cfg(not(unix))]
-    let _ = options;
-}
-
-fn lock(dir: &Path) -> Result<File, OpenError> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    private(&mut options);
-    let file = options
-        .open(dir.join(LOCK_FILE))
-        .map_err(|e| failed(dir, e))?;
-    for _ in 0..LOCK_TRIES {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
-            Err(TryLockError::Error(e)) => return Err(failed(dir, e)),
-        }
-    }
-    Err(OpenError::InUse)
-}
-
-/// Puts the ballast aside; a disk too full for it goes without.
-fn create_ballast(dir: &Path) {
-    let path = dir.join(BALLAST_FILE);
-    let made = File::create(&path).and_then(|file| reserve(&file));
-    if let Err(error) = made {
-        tracing::warn!(%error, "no room for the log's ballast file");
-        let _ = fs::remove_file(path);
-    }
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn reserve(file: &File) -> io::Result<()> {
-    use rustix::fs::{FallocateFlags, fallocate};
-    fallocate(file, FallocateFlags::empty(), 0, BALLAST_BYTES).map_err(io::Error::from)
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn reserve(mut file: &File) -> io::Result<()> {
-    io::copy(&mut io::Read::take(io::repeat(0), BALLAST_BYTES), &mut file).map(drop)
 }
 
 #[cfg(test)]

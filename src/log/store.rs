@@ -9,7 +9,7 @@
 //! ```
 //!
 //! `<home>` is `SEANCE_HOME`, else the platform's data folder. Folders are
-//! their owner's alone (0700), files too (0600). A broken session never hides
+//! their owner's alone (0700), and so are our files in them (0600). A broken session never hides
 //! the others: it is listed with what is wrong with it.
 //!
 //! Deliberately absent: an index of sessions. The folders are the truth; a
@@ -25,8 +25,9 @@ use serde::{Deserialize, Serialize};
 
 use super::EventLog;
 use super::capsule::{self, CapsuleHeader, ExportError, ImportError, Summary};
+use super::files::{create_dir, private, sync_dir};
 use super::salvage;
-use super::sled::{OpenError, SledLog, create_dir, private, sync_dir};
+use super::sled::{OpenError, SledLog};
 use crate::engine::id::{Seq, SessionId};
 use crate::engine::media::Media;
 use crate::engine::unit::SessionTime;
@@ -307,7 +308,15 @@ impl Home {
         }
         let info = read_info(&dir, session)?;
         let key = read_key(&dir)?;
-        let log = Arc::new(SledLog::open(&dir.join(DB_DIR), session)?);
+        let db = dir.join(DB_DIR);
+        // A session is born with its log: without one it must not come up empty.
+        if !has_log(&db) {
+            return Err(StoreError::Damaged {
+                path: db,
+                reason: NO_LOG.into(),
+            });
+        }
+        let log = Arc::new(SledLog::open(&db, session)?);
         Ok(Session {
             dir,
             info,
@@ -340,10 +349,10 @@ impl Home {
         let info = read_info(&dir, session);
         let state = match &info {
             Err(error) => State::Broken(error.to_string()),
-            Ok(_) if SledLog::is_open_elsewhere(&db) => State::OnAir,
+            Ok(_) if SledLog::is_open(&db) => State::OnAir,
             Ok(_) => match read_key(&dir) {
                 Err(error) => State::Broken(error.to_string()),
-                Ok(_) if !db.join("db").is_file() => State::Broken("its log is missing".into()),
+                Ok(_) if !has_log(&db) => State::Broken(NO_LOG.into()),
                 Ok(_) => State::Idle,
             },
         };
@@ -462,7 +471,7 @@ impl Home {
         if !dir.is_dir() {
             return Err(StoreError::Unknown(session));
         }
-        if SledLog::is_open_elsewhere(&dir.join(DB_DIR)) {
+        if SledLog::is_open(&dir.join(DB_DIR)) {
             return Err(OpenError::InUse.into());
         }
         let aside = (1..)
@@ -589,6 +598,12 @@ fn read_alive(dir: &Path) -> Option<Alive> {
         wall_millis: number(8)?,
     };
     (encode_alive(alive) == bytes).then_some(alive)
+}
+
+const NO_LOG: &str = "its log is missing";
+
+fn has_log(db: &Path) -> bool {
+    db.join("db").is_file()
 }
 
 fn read_key(dir: &Path) -> Result<SessionKey, StoreError> {
@@ -746,10 +761,7 @@ mod tests {
         assert_eq!(states.len(), 6);
         for (session, state) in states {
             assert_eq!(state == State::Idle, session == whole, "{state:?}");
-            assert_eq!(
-                home.open_session(session).is_ok(),
-                session == whole || session == no_log
-            );
+            assert_eq!(home.open_session(session).is_ok(), session == whole);
         }
     }
 

@@ -157,7 +157,8 @@ impl Shell {
                 Instant::now() + Duration::from_micros(left as u64)
             });
             let woken = tokio::select! {
-                order = inbox.recv() => Woken::Order(order),
+                // A fast script waits here until earlier intents are answered.
+                order = inbox.recv(), if self.end.may_ask() => Woken::Order(order),
                 read = read(&mut self.socket) => Woken::Read(read),
                 () = sleep_until(deadline) => Woken::Deadline,
             };

@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -169,6 +170,10 @@ impl Pump {
         let now = os::local_now();
         let message = match read {
             Some(Ok(message)) => message,
+            // A cable was pulled; the library calls that a breach of protocol.
+            Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => {
+                return Err(Going::Lost);
+            }
             Some(Err(Error::Capacity(_) | Error::Protocol(_) | Error::Utf8(_))) => {
                 return Err(Going::Closing(Closing::Unruly));
             }

@@ -235,6 +235,10 @@ fn same_origin(headers: &HeaderMap, host: &str) -> bool {
 }
 
 /// Judges a WebSocket handshake (RFC 6455 §4.2).
+#[expect(
+    clippy::result_large_err,
+    reason = "once a connection, and both sides are answers to send"
+)]
 fn handshake(
     request: &Request<Incoming>,
 ) -> Result<(Response<Full<Bytes>>, Form), Response<Full<Bytes>>> {

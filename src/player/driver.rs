@@ -205,8 +205,11 @@ type Flow<T = ()> = Result<T, End>;
 /// What the driver believes the player does, because it told it so or heard it from the user.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Stance {
-    /// Nothing is loaded, or it could not be.
+    /// Nothing is loaded.
     Empty,
+    /// It could not be shown. Its user may yet find the way, through a login or
+    /// a consent; then samples succeed again.
+    Failed,
     /// It stands on this frame.
     Standing(MediaTime),
     /// It runs, or will from `due` on.
@@ -395,7 +398,7 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
     }
 
     async fn failed(&mut self, why: String) -> Flow {
-        self.stance = Stance::Empty;
+        self.stance = Stance::Failed;
         match self.item() {
             Some(item) => self.say(DriverNews::Failed { item, why }).await,
             None => Ok(()),
@@ -434,7 +437,7 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
 
     /// Brings the player onto the line, whatever it does now.
     async fn take_line(&mut self) -> Flow {
-        if self.stance == Stance::Empty {
+        if matches!(self.stance, Stance::Empty | Stance::Failed) {
             return Ok(());
         }
         let Some(line) = self.line() else {
@@ -545,6 +548,18 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
         self.controller.disturbed(self.now(), by, rate);
     }
 
+    /// Calls a pulse off: the user, or the film's end, comes first.
+    async fn rest(&mut self) -> Flow {
+        let pulse = self.controller.deadline().map(|_| self.controller.rate());
+        self.disturb(Disturbance::Other);
+        // Unless the user just chose another.
+        if pulse == Some(self.rate_told) {
+            let room = self.controller.rate();
+            self.tell_rate(room).await?;
+        }
+        Ok(())
+    }
+
     async fn tell_rate(&mut self, rate: f64) -> Flow {
         let set = within(CALL_DEADLINE, self.player.set_rate(rate)).await;
         if self.done(set).await? {
@@ -569,7 +584,7 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
             Notice::UserRated(factor) => self.user_rated(factor).await,
             Notice::Ended => self.ended().await,
             Notice::NeedsClick => {
-                self.disturb(Disturbance::Other);
+                self.rest().await?;
                 self.trouble(
                     "Click the film once: the browser wants that before it plays with sound.",
                 )
@@ -624,7 +639,7 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
         let Some(line) = self.line() else {
             return Ok(());
         };
-        self.disturb(Disturbance::Other);
+        self.rest().await?;
         self.yielding = Some(self.now() + YIELD);
         let (item, generation) = (line.item, line.generation);
         self.say(DriverNews::Asked {
@@ -640,7 +655,7 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
             return Ok(());
         };
         self.stance = Stance::Ended;
-        self.disturb(Disturbance::Other);
+        self.rest().await?;
         let said = Some((line.item, line.generation));
         if self.ended_said == said {
             return Ok(());
@@ -680,7 +695,15 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
         }
         let sampled = within(CALL_DEADLINE, self.player.sample()).await;
         let sample = match sampled {
+            Ok(sample) if self.stance == Stance::Failed => {
+                return self.recover(&sample).await;
+            }
             Ok(sample) => sample,
+            // Said when it failed.
+            Err(PlayerError::Media(_)) if self.stance == Stance::Failed => {
+                self.last_heard = self.now();
+                return Ok(());
+            }
             Err(error) => {
                 self.done(Err(error)).await?;
                 return Ok(());
@@ -706,6 +729,17 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
         self.next_sample = self.now() + every;
         self.report(&sample, measured);
         Ok(())
+    }
+
+    /// A film that could not be shown is there after all: onto the line with it.
+    async fn recover(&mut self, sample: &Sample) -> Flow {
+        self.last_heard = self.now();
+        if sample.activity == Activity::Loading {
+            return Ok(());
+        }
+        debug!("the film can be shown after all");
+        self.stance = Stance::Unknown;
+        self.put_back().await
     }
 
     fn drift(&self, sample: &Sample) -> Option<Micros> {
@@ -785,9 +819,8 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
             (Activity::Playing | Activity::Paused | Activity::Seeking | Activity::Loading, _) => {
                 Sight::Busy
             }
-            (Activity::Stalled | Activity::Advert | Activity::NeedsClick | Activity::Ended, _) => {
-                Sight::Broken
-            }
+            (Activity::Stalled, _) => Sight::Stalled,
+            (Activity::Advert | Activity::NeedsClick | Activity::Ended, _) => Sight::Away,
         };
         if activity == Activity::Playing {
             self.watch_rate(sample.rate).await?;
@@ -955,5 +988,734 @@ async fn within<T>(
     match tokio::time::timeout(duration(deadline), call).await {
         Ok(result) => result,
         Err(_) => Err(PlayerError::Late(deadline)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::media::Provider;
+    use crate::engine::unit::SessionTime;
+    use crate::player::mock::{FineRates, Manner, MockHandle, MockPlayer, Now, Told, tokio_clock};
+    use proptest::prelude::*;
+    use std::sync::Arc;
+    use tokio::task::JoinHandle;
+
+    /// A room of one player, whose sequencer is the test.
+    struct House {
+        goals: watch::Sender<Goal>,
+        news: mpsc::Receiver<DriverNews>,
+        hand: MockHandle,
+        now: Now,
+        clock: Estimate,
+        task: JoinHandle<()>,
+    }
+
+    fn film(number: u32) -> Film {
+        Film {
+            item: ItemId::new(number),
+            media: Media {
+                provider: Provider::File,
+                id: format!("https://films.example/{number}.mp4"),
+            },
+            start: MediaTime::ZERO,
+        }
+    }
+
+    impl House {
+        /// A player of this manner, driven from a room that has set nothing yet.
+        fn empty(manner: Manner) -> Self {
+            let now = tokio_clock();
+            let (player, hand) = MockPlayer::new(manner, Arc::clone(&now));
+            let (goals, followed) = watch::channel(Goal::default());
+            let (out, news) = mpsc::channel(1_000);
+            let clock = Estimate::exact(now(), SessionTime::from_secs(500));
+            let task = tokio::spawn(drive(player, followed, out, reading(&now)));
+            Self {
+                goals,
+                news,
+                hand,
+                now,
+                clock,
+                task,
+            }
+        }
+
+        /// With film 1 loaded, paused at its start.
+        async fn with_film(manner: Manner) -> Self {
+            let house = Self::empty(manner);
+            house.set(|goal, clock, _| {
+                goal.film = Some(film(1));
+                goal.clock = Some(clock);
+                goal.anchor.item = ItemId::new(1);
+                goal.anchor.generation = Generation::new(1);
+            });
+            pass(2_000).await;
+            house
+        }
+
+        /// With film 1 running in step since a while.
+        async fn running(manner: Manner) -> Self {
+            let mut house = Self::with_film(manner).await;
+            house.play();
+            pass(15_000).await;
+            house.drain();
+            house
+        }
+
+        fn set(&self, change: impl FnOnce(&mut Goal, Estimate, SessionTime)) {
+            let session = self.session();
+            self.goals
+                .send_modify(|goal| change(goal, self.clock, session));
+        }
+
+        fn session(&self) -> SessionTime {
+            self.clock.session((self.now)())
+        }
+
+        /// The room plays from where it stands, 300 ms from now.
+        fn play(&self) {
+            self.set(|goal, _, now| {
+                goal.anchor.position = goal.anchor.position(now, goal.duration);
+                goal.anchor.at = now + Micros::from_millis(300);
+                goal.anchor.playing = true;
+            });
+        }
+
+        fn pause(&self, at: MediaTime) {
+            self.set(|goal, _, now| {
+                goal.anchor = Anchor {
+                    at: now,
+                    position: at,
+                    playing: false,
+                    ..goal.anchor
+                };
+            });
+        }
+
+        /// How far the film truly is from the room's line, in milliseconds.
+        fn drift(&self) -> f64 {
+            let goal = self.goals.borrow();
+            let target = goal.anchor.position(self.session(), goal.duration);
+            (self.hand.position() - target).get() as f64 / 1e3
+        }
+
+        fn drain(&mut self) -> Vec<DriverNews> {
+            std::iter::from_fn(|| self.news.try_recv().ok()).collect()
+        }
+
+        fn asked(&mut self) -> Vec<Wish> {
+            let asked = |news| match news {
+                DriverNews::Asked { wish, .. } => Some(wish),
+                _ => None,
+            };
+            self.drain().into_iter().filter_map(asked).collect()
+        }
+
+        fn seeks(&self) -> usize {
+            self.hand
+                .told()
+                .iter()
+                .filter(|(_, told)| matches!(told, Told::Seek(_)))
+                .count()
+        }
+
+        fn assert_in_step(&self) {
+            assert_eq!(self.hand.activity(), Activity::Playing);
+            assert!(self.drift().abs() <= 3.0, "{} ms off", self.drift());
+        }
+    }
+
+    /// The clock as a function of the driver's own.
+    fn reading(now: &Now) -> impl Fn() -> LocalTime + Send + Sync + 'static {
+        let now = Arc::clone(now);
+        move || now()
+    }
+
+    /// Lets time pass; the clock is paused, so it takes none.
+    async fn pass(millis: u64) {
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+    }
+
+    fn slow_to_start() -> Manner {
+        Manner {
+            start: Micros::from_millis(120),
+            seek: Micros::from_millis(700),
+            ..Manner::default()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_scheduled_start_happens_at_its_moment() {
+        let house = House::with_film(Manner::default()).await;
+        house.play();
+        pass(250).await;
+        assert_eq!(
+            house.hand.position(),
+            MediaTime::ZERO,
+            "it waits for its moment"
+        );
+        pass(100).await;
+        house.assert_in_step();
+        assert_eq!(
+            house
+                .hand
+                .told()
+                .iter()
+                .filter(|(_, told)| matches!(told, Told::Play(_)))
+                .count(),
+            1
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_second_start_allows_for_what_the_first_one_taught() {
+        let house = House::with_film(slow_to_start()).await;
+        house.play();
+        pass(500).await;
+        assert!((house.drift() + 120.0).abs() < 3.0, "{} ms", house.drift());
+        pass(6_000).await;
+        house.assert_in_step();
+        house.pause(house.hand.position());
+        pass(3_000).await;
+        house.play();
+        pass(500).await;
+        house.assert_in_step();
+        assert_eq!(house.seeks(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_settles_on_the_rooms_frame() {
+        let house = House::running(Manner::default()).await;
+        let frame = house.hand.position() - Micros::from_millis(400);
+        house.pause(frame);
+        pass(1_000).await;
+        assert_eq!(
+            (house.hand.activity(), house.hand.position()),
+            (Activity::Paused, frame)
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_joiner_falls_into_step_without_asking_anything() {
+        let mut house = House::empty(slow_to_start());
+        house.set(|goal, clock, now| {
+            goal.film = Some(film(1));
+            goal.clock = Some(clock);
+            goal.anchor = Anchor {
+                item: ItemId::new(1),
+                generation: Generation::new(4),
+                at: now - Micros::from_secs(300),
+                position: MediaTime::from_secs(60),
+                playing: true,
+                ..Anchor::default()
+            };
+        });
+        pass(12_000).await;
+        house.assert_in_step();
+        assert_eq!(house.asked(), []);
+        // The next late start has learned how long this player needs.
+        house.hand.pause_spuriously();
+        pass(6_000).await;
+        house.assert_in_step();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_user_who_pauses_asks_once_and_is_not_fought_while_the_room_decides() {
+        let mut house = House::running(Manner::default()).await;
+        house.hand.press_pause();
+        let frame = house.hand.position();
+        pass(1_400).await;
+        assert_eq!(
+            house.hand.activity(),
+            Activity::Paused,
+            "the room may still agree"
+        );
+        assert_eq!(house.asked(), [Wish::Pause { at: frame }]);
+        house.pause(frame);
+        pass(10_000).await;
+        assert_eq!(
+            (house.hand.activity(), house.hand.position()),
+            (Activity::Paused, frame)
+        );
+        assert_eq!(house.asked(), []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_user_whose_pause_is_refused_is_put_back_into_step() {
+        let mut house = House::running(Manner::default()).await;
+        house.hand.press_pause();
+        pass(10_000).await;
+        house.assert_in_step();
+        assert_eq!(house.asked().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wish_names_the_item_and_generation_it_was_aimed_at() {
+        let mut house = House::running(Manner::default()).await;
+        let to = MediaTime::from_secs(900);
+        house.hand.drag_to(to);
+        pass(100).await;
+        let asked = DriverNews::Asked {
+            wish: Wish::Seek { to },
+            item: ItemId::new(1),
+            generation: Generation::new(1),
+        };
+        assert!(house.drain().contains(&asked));
+        pass(10_000).await;
+        house.assert_in_step();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_user_may_play_and_choose_a_rate() {
+        let mut house = House::with_film(Manner::default()).await;
+        house.hand.press_play();
+        pass(100).await;
+        assert_eq!(house.asked(), [Wish::Play]);
+        house.play();
+        pass(5_000).await;
+        house.assert_in_step();
+        house.hand.choose_rate(1.25);
+        pass(100).await;
+        let rate = Rate::from_millis(1_250).unwrap();
+        assert_eq!(house.asked(), [Wish::Rate { rate }]);
+        house.set(|goal, _, now| {
+            goal.anchor = Anchor {
+                rate,
+                ..goal.anchor.rebased(now, None)
+            }
+        });
+        pass(10_000).await;
+        assert_eq!(house.hand.rate(), 1.25);
+        house.assert_in_step();
+        house.hand.choose_rate(16.0);
+        pass(10_000).await;
+        assert_eq!(house.asked(), [], "no room plays that fast");
+        house.assert_in_step();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_player_does_by_itself_is_corrected_and_never_asked() {
+        let mut house = House::running(Manner::default()).await;
+        house.hand.pause_spuriously();
+        pass(8_000).await;
+        house.assert_in_step();
+        house.hand.jolt(Micros::from_secs(30));
+        pass(8_000).await;
+        house.assert_in_step();
+        house.hand.jolt(Micros::from_millis(-300));
+        pass(12_000).await;
+        house.assert_in_step();
+        house.hand.stall(Micros::from_secs(5));
+        pass(15_000).await;
+        house.assert_in_step();
+        house.hand.advert(Micros::from_secs(20));
+        pass(35_000).await;
+        house.assert_in_step();
+        assert_eq!(house.seeks(), 3, "one step each for jolt, stall and advert");
+        assert_eq!(house.asked(), []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_player_that_starts_while_the_room_is_paused_is_paused_again() {
+        let mut house = House::with_film(Manner::default()).await;
+        house.hand.press_play();
+        pass(10_000).await;
+        assert_eq!(house.asked(), [Wish::Play]);
+        assert_eq!(
+            (house.hand.activity(), house.hand.position()),
+            (Activity::Paused, MediaTime::ZERO)
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn losing_the_connection_leaves_the_film_running() {
+        let house = House::running(Manner {
+            skew_ppm: 200,
+            ..Manner::default()
+        })
+        .await;
+        house.set(|goal, _, _| goal.clock = None);
+        pass(60_000).await;
+        house.assert_in_step();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn dropping_the_goals_closes_the_player() {
+        let house = House::running(Manner::default()).await;
+        drop(house.goals);
+        tokio::time::timeout(Duration::from_secs(1), house.task)
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(house.hand.is_closed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn dropping_the_goals_while_a_film_loads_closes_the_player() {
+        let house = House::empty(Manner {
+            load: Micros::from_secs(20),
+            ..Manner::default()
+        });
+        house.set(|goal, _, _| goal.film = Some(film(1)));
+        pass(100).await;
+        drop(house.goals);
+        tokio::time::timeout(Duration::from_secs(1), house.task)
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(house.hand.is_closed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_player_is_told_once_and_ends_the_driver() {
+        let mut house = House::running(Manner::default()).await;
+        house.hand.close_window();
+        pass(1_000).await;
+        let lost = DriverNews::Lost("its window was closed".to_owned());
+        assert_eq!(house.drain(), [lost]);
+        assert!(house.task.is_finished() && house.hand.is_closed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_player_that_stops_answering_counts_as_lost() {
+        let mut house = House::running(Manner::default()).await;
+        house.hand.fall_silent(true);
+        pass(10_000).await;
+        assert!(!house.task.is_finished(), "it gets a chance");
+        pass(15_000).await;
+        assert!(matches!(house.drain().last(), Some(DriverNews::Lost(_))));
+        assert!(house.task.is_finished());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_player_that_was_silent_for_a_moment_catches_up() {
+        let house = House::running(Manner::default()).await;
+        house.hand.fall_silent(true);
+        pass(1_000).await;
+        house.pause(MediaTime::from_secs(70));
+        pass(5_000).await;
+        house.hand.fall_silent(false);
+        pass(5_000).await;
+        assert_eq!(
+            (house.hand.activity(), house.hand.position()),
+            (Activity::Paused, MediaTime::from_secs(70))
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_film_that_cannot_be_shown_is_said_and_the_next_one_plays() {
+        let mut house = House::empty(Manner {
+            refuses: Some("This video is private.".to_owned()),
+            ..Manner::default()
+        });
+        house.set(|goal, _, _| goal.film = Some(film(1)));
+        pass(1_000).await;
+        let why = "This video is private.".to_owned();
+        assert_eq!(
+            house.drain(),
+            [DriverNews::Failed {
+                item: ItemId::new(1),
+                why
+            }]
+        );
+        house.hand.behave(|manner| manner.refuses = None);
+        house.set(|goal, clock, _| {
+            goal.film = Some(film(2));
+            goal.clock = Some(clock);
+            goal.anchor.item = ItemId::new(2);
+        });
+        house.play();
+        pass(3_000).await;
+        house.assert_in_step();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_film_that_its_user_makes_playable_after_all_joins_the_room() {
+        let mut house = House::running(Manner::default()).await;
+        house.hand.fail("Log in to see this film.");
+        pass(5_000).await;
+        let failed = |news: &DriverNews| matches!(news, DriverNews::Failed { .. });
+        assert_eq!(house.drain().iter().filter(|news| failed(news)).count(), 1);
+        house.hand.recover();
+        pass(5_000).await;
+        house.assert_in_step();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_film_that_loads_for_ever_does_not_hold_up_the_next() {
+        let house = House::empty(Manner {
+            load: Micros::from_secs(25),
+            ..Manner::default()
+        });
+        house.set(|goal, _, _| goal.film = Some(film(1)));
+        pass(1_000).await;
+        house
+            .hand
+            .behave(|manner| manner.load = Micros::from_millis(50));
+        house.set(|goal, _, _| goal.film = Some(film(2)));
+        pass(100).await;
+        house.set(|goal, _, _| goal.film = Some(film(1)));
+        pass(1_000).await;
+        assert_eq!(house.hand.activity(), Activity::Paused);
+        let told = house.hand.told();
+        let last = told.iter().rev().find_map(|(_, told)| match told {
+            Told::Load(media, _) => Some(media.clone()),
+            _ => None,
+        });
+        assert_eq!(last, Some(film(1).media));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn length_readiness_and_end_are_told_once_each() {
+        let length = Micros::from_secs(20);
+        let mut house = House::with_film(Manner {
+            duration: Some(length),
+            ..Manner::default()
+        })
+        .await;
+        house.set(|goal, _, _| goal.duration = Some(length));
+        house.play();
+        pass(60_000).await;
+        let item = ItemId::new(1);
+        let told: Vec<DriverNews> = house
+            .drain()
+            .into_iter()
+            .filter(|news| !matches!(news, DriverNews::Report { .. }))
+            .collect();
+        let generation = Generation::new(1);
+        assert_eq!(
+            told,
+            [
+                DriverNews::Duration { item, length },
+                DriverNews::Ready { item, generation },
+                DriverNews::Ended { item },
+            ]
+        );
+        // Somebody goes back: the film runs again, and may end again.
+        house.set(|goal, _, now| {
+            goal.anchor.generation = Generation::new(2);
+            goal.anchor.position = MediaTime::from_secs(5);
+            goal.anchor.at = now;
+        });
+        pass(5_000).await;
+        house.assert_in_step();
+        pass(20_000).await;
+        assert!(house.drain().contains(&DriverNews::Ended { item }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_seek_of_the_room_is_followed_and_readiness_told() {
+        let mut house = House::running(slow_to_start()).await;
+        house.set(|goal, _, now| {
+            goal.anchor = Anchor {
+                generation: Generation::new(2),
+                at: now,
+                position: MediaTime::from_secs(1_800),
+                playing: false,
+                ..goal.anchor
+            };
+        });
+        pass(500).await;
+        let ready = DriverNews::Ready {
+            item: ItemId::new(1),
+            generation: Generation::new(2),
+        };
+        assert!(!house.drain().contains(&ready), "the seek has not landed");
+        pass(500).await;
+        assert!(house.drain().contains(&ready));
+        house.play();
+        pass(1_000).await;
+        house.assert_in_step();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reports_come_once_a_second_and_at_once_when_something_changes() {
+        let mut house = House::running(Manner::default()).await;
+        pass(10_000).await;
+        let reports = house.drain();
+        assert!(
+            (9..=11).contains(&reports.len()),
+            "{} reports",
+            reports.len()
+        );
+        let Some(DriverNews::Report {
+            drift: Some(drift),
+            activity: Activity::Playing,
+            rate,
+            position,
+        }) = reports.last()
+        else {
+            panic!("{reports:?}");
+        };
+        assert!(
+            drift.abs() < Micros::from_millis(3)
+                && *rate == 1.0
+                && *position > MediaTime::from_secs(20)
+        );
+        house.pause(house.hand.position());
+        pass(10_000).await;
+        assert!(house.drain().len() <= 3, "a paused film is no news");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wish_during_a_pulse_leaves_the_rooms_rate_behind() {
+        let mut house = House::running(Manner::default()).await;
+        house.hand.jolt(Micros::from_millis(900));
+        pass(3_000).await;
+        assert!(house.hand.rate() < 1.0, "a pulse is under way");
+        house.hand.drag_to(MediaTime::from_secs(700));
+        pass(100).await;
+        assert_eq!(house.asked().len(), 1);
+        assert_eq!(house.hand.rate(), 1.0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_player_that_cannot_keep_up_is_given_up_with_a_sentence() {
+        let manner = Manner {
+            fine_rates: FineRates::Rounded,
+            seek_grid: Some(Micros::from_secs(60)),
+            ..Manner::default()
+        };
+        let mut house = House::running(manner).await;
+        house.hand.jolt(Micros::from_secs(-40));
+        pass(120_000).await;
+        let troubles = house
+            .drain()
+            .into_iter()
+            .filter(|news| matches!(news, DriverNews::Trouble(_)))
+            .count();
+        assert_eq!(troubles, 1);
+        let seeks = house.seeks();
+        pass(120_000).await;
+        assert_eq!(house.seeks(), seeks, "it has given up");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_browser_that_wants_a_click_is_explained_and_then_falls_into_step() {
+        let mut house = House::with_film(Manner {
+            needs_click: true,
+            ..Manner::default()
+        })
+        .await;
+        house.play();
+        pass(5_000).await;
+        assert!(
+            house
+                .drain()
+                .iter()
+                .any(|news| matches!(news, DriverNews::Trouble(why) if why.contains("Click")))
+        );
+        house.hand.click();
+        pass(8_000).await;
+        house.assert_in_step();
+        assert_eq!(house.asked(), []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_owner_that_does_not_listen_does_not_stop_the_corrections() {
+        let now = tokio_clock();
+        let (player, hand) = MockPlayer::new(Manner::default(), Arc::clone(&now));
+        let (goals, followed) = watch::channel(Goal::default());
+        let (out, news) = mpsc::channel(1);
+        let clock = Estimate::exact(now(), SessionTime::from_secs(500));
+        let task = tokio::spawn(drive(player, followed, out, reading(&now)));
+        let house = House {
+            goals,
+            news,
+            hand,
+            now,
+            clock,
+            task,
+        };
+        house.set(|goal, clock, _| {
+            goal.film = Some(film(1));
+            goal.clock = Some(clock);
+            goal.anchor.item = ItemId::new(1);
+        });
+        house.play();
+        pass(40_000).await;
+        house.assert_in_step();
+    }
+
+    #[derive(Clone, Debug)]
+    enum Fault {
+        Pause,
+        Jolt(i64),
+        Stall(i64),
+        Advert(i64),
+        UserPause,
+        UserSeek(u64),
+        RoomPause,
+        RoomPlay,
+        RoomSeek(u64),
+        ClockLost,
+    }
+
+    fn fault() -> impl Strategy<Value = Fault> {
+        prop_oneof![
+            Just(Fault::Pause),
+            (-20_000i64..20_000).prop_map(Fault::Jolt),
+            (100i64..4_000).prop_map(Fault::Stall),
+            (1_000i64..9_000).prop_map(Fault::Advert),
+            Just(Fault::UserPause),
+            (0u64..3_000).prop_map(Fault::UserSeek),
+            Just(Fault::RoomPause),
+            Just(Fault::RoomPlay),
+            (0u64..3_000).prop_map(Fault::RoomSeek),
+            Just(Fault::ClockLost),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        /// Whatever happened, in whatever order: left alone, the player comes
+        /// into step with what the room wants, and only its user ever asks.
+        #[test]
+        fn every_evening_ends_in_step(
+            faults in prop::collection::vec((fault(), 10u64..6_000), 0..12),
+            start in 0i64..200, seek in 0i64..800, skew_ppm in -300i32..=300,
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+            runtime.block_on(async {
+                let manner = Manner {
+                    start: Micros::from_millis(start),
+                    seek: Micros::from_millis(seek),
+                    skew_ppm,
+                    ..Manner::default()
+                };
+                let mut house = House::running(manner).await;
+                let mut acts = 0;
+                for (fault, wait) in faults {
+                    match fault {
+                        Fault::Pause => house.hand.pause_spuriously(),
+                        Fault::Jolt(millis) => house.hand.jolt(Micros::from_millis(millis)),
+                        Fault::Stall(millis) => house.hand.stall(Micros::from_millis(millis)),
+                        Fault::Advert(millis) => house.hand.advert(Micros::from_millis(millis)),
+                        Fault::UserPause => { acts += 1; house.hand.press_pause() }
+                        Fault::UserSeek(secs) => { acts += 1; house.hand.drag_to(MediaTime::from_secs(secs)) }
+                        Fault::RoomPause => house.pause(house.hand.position()),
+                        Fault::RoomPlay => house.play(),
+                        Fault::RoomSeek(secs) => house.set(|goal, _, now| {
+                            goal.anchor.generation = goal.anchor.generation.next();
+                            goal.anchor.position = MediaTime::from_secs(secs);
+                            goal.anchor.at = now;
+                        }),
+                        Fault::ClockLost => house.set(|goal, _, _| goal.clock = None),
+                    }
+                    pass(wait).await;
+                }
+                pass(100_000).await;
+                let playing = house.goals.borrow().anchor.playing;
+                let wanted = if playing { Activity::Playing } else { Activity::Paused };
+                prop_assert_eq!(house.hand.activity(), wanted);
+                let allowed = if playing { 4.0 } else { 150.0 };
+                prop_assert!(house.drift().abs() <= allowed, "{} ms off", house.drift());
+                let asked = house.asked().len();
+                prop_assert!(asked <= acts, "{asked} wishes from {acts} acts");
+                Ok(())
+            })?;
+        }
     }
 }

@@ -570,6 +570,14 @@ impl MockHandle {
         });
     }
 
+    /// Its user finds the way to the film after all: it stands there, paused.
+    pub fn recover(&self) {
+        self.shared.act(|film| {
+            film.loaded = true;
+            film.wanted = false;
+        });
+    }
+
     /// It stops answering, or answers again.
     pub fn fall_silent(&self, silent: bool) {
         self.shared.act(|film| film.silent = silent);

@@ -1,8 +1,10 @@
 //! Projections: everything anyone sees, rebuilt from the stream and droppable.
 //!
 //! [`view`] folds events into what people read; the window, the terminal and
-//! the page each show it in their own way.
+//! the page each show it in their own way. [`web`] is the page.
 
+#[cfg(feature = "gui")]
+pub mod gui;
 pub mod terminal;
 pub mod view;
 pub mod web;

@@ -1,6 +1,6 @@
 //! What one member sees of a party, as plain data for any screen.
 //!
-//! [`View`] is a snapshot to draw from; [`line`] turns an event into the line
+//! [`View`] is a snapshot to draw from; [`line()`] turns an event into the line
 //! people read. Neither is a second truth: both are rebuilt from events.
 
 use std::collections::BTreeMap;

@@ -53,9 +53,13 @@ impl Film {
     }
 
     fn of(name: &str, picture: &str, secs: u64) -> Result<Self, String> {
+        // Two tests of one program wait for each other; two programs each make their own.
+        static MAKING: Mutex<()> = Mutex::new(());
+        let _making = MAKING
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         if !path.exists() {
-            // Two test programs may make it at the same moment: each makes its own and moves it in place.
             let part = path.with_extension(format!("{}.part.mp4", std::process::id()));
             let made = Command::new("ffmpeg")
                 .args(["-v", "error", "-y", "-f", "lavfi", "-i", picture])
@@ -79,23 +83,38 @@ impl Film {
         Ok(Self { mp4: mp4.into() })
     }
 
+    /// Answers a request for its first eighth, and leaves others waiting for ever.
+    pub fn stalling(&self, request: &Request<Incoming>) -> Answer {
+        let whole = self.mp4.len();
+        let eighth = whole / 8;
+        let from = asked_range(request).map_or(0, |(from, _)| from);
+        if from >= eighth {
+            let mut never = status(StatusCode::OK);
+            never.extensions_mut().insert(Never);
+            return never;
+        }
+        Response::builder()
+            .status(StatusCode::PARTIAL_CONTENT)
+            .header(CONTENT_TYPE, "video/mp4")
+            .header(ACCEPT_RANGES, "bytes")
+            .header(
+                CONTENT_RANGE,
+                format!("bytes {from}-{}/{whole}", eighth - 1),
+            )
+            .body(self.mp4.slice(from..eighth).into())
+            .unwrap()
+    }
+
     /// Answers a request for it, whole or in part.
     pub fn answer(&self, request: &Request<Incoming>) -> Answer {
         let whole = self.mp4.len();
-        let asked = request
-            .headers()
-            .get(RANGE)
-            .and_then(|range| range.to_str().ok())
-            .and_then(|range| range.strip_prefix("bytes="))
-            .and_then(|range| range.split_once('-'));
         let answer = Response::builder()
             .header(CONTENT_TYPE, "video/mp4")
             .header(ACCEPT_RANGES, "bytes");
-        let Some((from, to)) = asked else {
+        let Some((from, to)) = asked_range(request) else {
             return answer.body(self.mp4.clone().into()).unwrap();
         };
-        let from: usize = from.parse().unwrap_or(0);
-        let to: usize = to.parse().unwrap_or(whole - 1).min(whole - 1);
+        let to = to.unwrap_or(whole - 1).min(whole - 1);
         if from > to {
             return status(StatusCode::RANGE_NOT_SATISFIABLE);
         }
@@ -106,6 +125,17 @@ impl Film {
             .unwrap()
     }
 }
+
+/// The bytes a request asks for: the first, and the last if it names one.
+fn asked_range(request: &Request<Incoming>) -> Option<(usize, Option<usize>)> {
+    let range = request.headers().get(RANGE)?.to_str().ok()?;
+    let (from, to) = range.strip_prefix("bytes=")?.split_once('-')?;
+    Some((from.parse().ok()?, to.parse().ok()))
+}
+
+/// Marks an answer that never comes.
+#[derive(Clone, Copy)]
+struct Never;
 
 /// An answer of nothing but its status.
 pub fn status(status: StatusCode) -> Answer {
@@ -206,11 +236,13 @@ impl Server {
                 );
                 answer
             }
+            "/stalls.mp4" => film.stalling(request),
             "/moved.mp4" => redirect("/film.mp4"),
             "/torn.mp4" => text(StatusCode::OK, "video/mp4", "not a film at all"),
             "/readme.txt" => text(StatusCode::OK, "text/plain", "not a film"),
             "/secret.mp4" => status(StatusCode::FORBIDDEN),
             "/page" => html(PAGE),
+            "/swap" => html(SWAP),
             "/empty" => html("<!doctype html><title>empty</title>"),
             _ => status(StatusCode::NOT_FOUND),
         })
@@ -225,6 +257,13 @@ const PAGE: &str = r#"<!doctype html><title>a page</title>
 <video id=film src=/film.mp4 controls style="width:640px;height:360px"></video>
 <video id=small src=/other.mp4 style="width:80px;height:45px"></video>"#;
 
+/// A page that throws its element away and puts another in its place.
+const SWAP: &str = r#"<!doctype html><title>a page</title>
+<div id=room><video src=/film.mp4 style="width:640px;height:360px"></video></div>
+<script>function swap() {
+  room.innerHTML = '<video src="/film.mp4" autoplay style="width:640px;height:360px"></video>';
+}</script>"#;
+
 async fn converse<S>(
     socket: S,
     answer: Arc<impl Fn(&Request<Incoming>) -> Answer + Send + Sync + 'static>,
@@ -237,7 +276,12 @@ async fn converse<S>(
             .unwrap()
             .push(format!("{} {}", request.method(), request.uri()));
         let answer = answer(&request);
-        async move { Ok::<_, Infallible>(answer) }
+        async move {
+            if answer.extensions().get::<Never>().is_some() {
+                std::future::pending::<()>().await;
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     // A browser breaks connections off as it likes.
     let _ = hyper::server::conn::http1::Builder::new()

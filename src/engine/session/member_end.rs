@@ -17,6 +17,8 @@ use crate::engine::id::{MemberId, Seq, SessionId};
 use crate::engine::intent::{Aim, Ask, Intent, Refusal};
 use crate::engine::presence::{Presence, Report};
 use crate::engine::replay::{Replay, Step};
+use crate::engine::session::bucket::Bucket;
+use crate::engine::session::room_end;
 use crate::engine::unit::{LocalTime, Micros};
 
 /// The wait before the first redial; doubles up to [`REDIAL_MAX`]. A host that
@@ -24,6 +26,9 @@ use crate::engine::unit::{LocalTime, Micros};
 const REDIAL_MIN: Micros = Micros::from_millis(500);
 /// The longest wait between two dials: a laptop that wakes should not need patience.
 const REDIAL_MAX: Micros = Micros::from_secs(15);
+/// How often somebody who was never let in is tried for: once for the network's
+/// bad moment, once for the host's; then the link or the host is wrong.
+const FIRST_DIALS_MAX: u32 = 3;
 /// How long dialling and being let in may take, together.
 const ENTER_WAIT_MAX: Micros = Micros::from_secs(8);
 /// Silence of the room after which the connection counts as lost. Its pongs come
@@ -35,6 +40,11 @@ const HEARTBEAT: Micros = Micros::from_secs(3);
 const CONTROL_AGE_MAX: Micros = Micros::from_secs(10);
 /// Intents that may wait for an answer; more than anybody types during an outage.
 const PENDING_MAX: usize = 64;
+/// A member asks a little slower than the room allows, so that a script that
+/// types fast is slowed down instead of refused.
+const ASKS_BURST: u32 = room_end::ASKS_BURST * 3 / 4;
+/// See [`ASKS_BURST`].
+const ASKS_PER_SEC: u32 = room_end::ASKS_PER_SEC * 3 / 4;
 
 /// Who wants in, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,6 +121,7 @@ pub struct MemberEnd {
     phase: Phase,
     counter: u64,
     pending: VecDeque<Pending>,
+    pace: Bucket,
     heard: LocalTime,
     sent: LocalTime,
     attempts: u32,
@@ -129,6 +140,7 @@ impl MemberEnd {
             phase: Phase::Idle,
             counter,
             pending: VecDeque::new(),
+            pace: Bucket::new(ASKS_BURST, ASKS_PER_SEC, now),
             heard: now,
             sent: now,
             attempts: 0,
@@ -148,6 +160,11 @@ impl MemberEnd {
     /// Who this member is, once let in.
     pub fn me(&self) -> Option<MemberId> {
         self.me
+    }
+
+    /// Whether one more intent may be asked before others are answered.
+    pub fn may_ask(&self) -> bool {
+        self.pending.len() < PENDING_MAX
     }
 
     /// Whether the room's tail is applied and the connection stands.
@@ -195,6 +212,10 @@ impl MemberEnd {
             Phase::Dialling { .. } | Phase::Greeting { .. } | Phase::Live { .. } => {
                 for pending in &mut self.pending {
                     pending.sent = false;
+                }
+                if self.me.is_none() && self.attempts + 1 >= FIRST_DIALS_MAX {
+                    self.phase = Phase::Over;
+                    return vec![Effect::Over(why)];
                 }
                 self.phase = Phase::Waiting {
                     until: now + self.redial_wait(dice),
@@ -245,7 +266,7 @@ impl MemberEnd {
         if self.phase == Phase::Over {
             return Err(Refusal::NotHere);
         }
-        if self.pending.len() >= PENDING_MAX {
+        if !self.may_ask() {
             return Err(Refusal::TooFast);
         }
         self.counter += 1;
@@ -295,7 +316,13 @@ impl MemberEnd {
             Phase::Dialling { since } | Phase::Greeting { since } => Some(since + ENTER_WAIT_MAX),
             Phase::Live { .. } => {
                 let next_word = self.clock.next_ping_at().min(self.sent + HEARTBEAT);
-                Some(next_word.min(self.heard + SILENCE_MAX))
+                let waits = self.is_live() && self.pending.iter().any(|pending| !pending.sent);
+                let next_ask = waits.then(|| self.pace.next_at());
+                Some(
+                    next_ask
+                        .into_iter()
+                        .fold(next_word.min(self.heard + SILENCE_MAX), LocalTime::min),
+                )
             }
         }
     }
@@ -323,12 +350,13 @@ impl MemberEnd {
     }
 
     fn keep_alive(&mut self, now: LocalTime) -> Vec<Effect> {
+        let mut effects = self.flush(now);
         let due = self.clock.ping(now).map(|ping| ping.t0);
         let heartbeat = (now >= self.sent + HEARTBEAT).then_some(now);
-        due.or(heartbeat)
-            .map(|t0| self.send(now, ToRoom::Ping { t0 }))
-            .into_iter()
-            .collect()
+        if let Some(t0) = due.or(heartbeat) {
+            effects.push(self.send(now, ToRoom::Ping { t0 }));
+        }
+        effects
     }
 
     fn give_up(&mut self, now: LocalTime, why: &str, dice: u64) -> Vec<Effect> {
@@ -409,6 +437,9 @@ impl MemberEnd {
                     Refusal::TooOld,
                 )));
                 return false;
+            }
+            if !self.pace.take(now) {
+                return true;
             }
             pending.sent = true;
             effects.push(self.send(now, ToRoom::Ask(pending.ask.clone())));
@@ -646,6 +677,8 @@ mod tests {
     fn waits_between_dials_grow_but_stay_bounded_and_jittered() {
         let mut end = member();
         end.start(at(0));
+        end.connected(at(0));
+        end.frame(at(0), welcome(1), 0);
         let mut now = at(0);
         let mut waits = Vec::new();
         for dice in [0, u64::MAX / 3, 7, 0, 0, 0, 0, 0, 0, 0] {
@@ -658,6 +691,68 @@ mod tests {
         assert!(waits[0] >= REDIAL_MIN.get() / 2);
         assert!(waits.iter().all(|wait| *wait <= REDIAL_MAX.get()));
         assert_eq!(waits[9], REDIAL_MAX.get() / 2);
+    }
+
+    #[test]
+    fn a_fast_script_is_slowed_down_and_loses_nothing() {
+        let mut end = member();
+        end.start(at(0));
+        end.connected(at(0));
+        end.frame(at(0), welcome(1), 0);
+        let mut room = Bucket::new(room_end::ASKS_BURST, room_end::ASKS_PER_SEC, at(0));
+        let (mut now, mut sent) = (at(0), Vec::new());
+        for number in 0..200 {
+            while !end.may_ask() {
+                now = end.deadline().unwrap();
+                end.frame(now, ToMember::Presence(Vec::new()), 0);
+                for counter in sent_asks(&end.tick(now, 0)) {
+                    assert!(room.take(now), "the room refuses nothing");
+                    sent.push(counter);
+                }
+                for counter in &sent {
+                    end.frame(
+                        now,
+                        ToMember::Accepted {
+                            counter: *counter,
+                            seq: Seq::FIRST,
+                        },
+                        0,
+                    );
+                }
+            }
+            let (_, effects) = end
+                .ask(
+                    now,
+                    Via::Cli,
+                    None,
+                    Intent::Say {
+                        text: number.to_string(),
+                    },
+                )
+                .unwrap();
+            for counter in sent_asks(&effects) {
+                assert!(room.take(now), "the room refuses nothing");
+                sent.push(counter);
+            }
+        }
+        assert!(
+            sent.windows(2).all(|pair| pair[0] < pair[1]),
+            "in order, each once"
+        );
+        assert!(sent.len() >= 200 - PENDING_MAX);
+    }
+
+    #[test]
+    fn a_host_nobody_ever_reached_is_given_up_soon() {
+        let mut end = member();
+        end.start(at(0));
+        for _ in 1..FIRST_DIALS_MAX {
+            let effects = end.disconnected(at(0), "nobody".into(), 0);
+            assert_eq!(effects, [Effect::Lost("nobody".into())]);
+            end.tick(end.deadline().unwrap(), 0);
+        }
+        let effects = end.disconnected(at(0), "nobody".into(), 0);
+        assert_eq!(effects, [Effect::Over("nobody".into())]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::engine::frame::{Closing, Hello, Refused, ToMember, ToRoom, VERSION, W
 use crate::engine::id::{MemberId, Seq};
 use crate::engine::intent::{Ask, Refusal};
 use crate::engine::presence::Report;
+use crate::engine::session::bucket::Bucket;
 use crate::engine::unit::{LocalTime, Micros, SessionTime};
 
 /// How long a connection may take to say hello: a slow phone on a slow network, not a squatter.
@@ -18,9 +19,9 @@ pub const SILENCE_MAX: Micros = Micros::from_secs(12);
 
 /// Intents a member may have at once, and how many come back per second: more than
 /// a person makes, less than a flood. A guess, generous on purpose.
-const ASKS_BURST: u32 = 40;
+pub(super) const ASKS_BURST: u32 = 40;
 /// See [`ASKS_BURST`].
-const ASKS_PER_SEC: u32 = 20;
+pub(super) const ASKS_PER_SEC: u32 = 20;
 
 /// The same for pings and reports; past it the connection is closed, for no honest client gets there.
 const CHATTER_BURST: u32 = 200;
@@ -56,39 +57,6 @@ enum Phase {
     Live(MemberId),
     /// Nothing more is said or heard.
     Closed,
-}
-
-/// A leaky bucket: `burst` at once, `per_sec` in the long run.
-#[derive(Clone, Copy, Debug)]
-struct Bucket {
-    micros_left: i64,
-    micros_max: i64,
-    micros_each: i64,
-    filled: LocalTime,
-}
-
-impl Bucket {
-    fn new(burst: u32, per_sec: u32, now: LocalTime) -> Self {
-        let micros_each = 1_000_000 / i64::from(per_sec);
-        let micros_max = micros_each * i64::from(burst);
-        Self {
-            micros_left: micros_max,
-            micros_max,
-            micros_each,
-            filled: now,
-        }
-    }
-
-    fn take(&mut self, now: LocalTime) -> bool {
-        let since = (now - self.filled).get().max(0);
-        self.filled = self.filled.max(now);
-        self.micros_left = self.micros_left.saturating_add(since).min(self.micros_max);
-        if self.micros_left < self.micros_each {
-            return false;
-        }
-        self.micros_left -= self.micros_each;
-        true
-    }
 }
 
 /// The room's end of one connection.

@@ -61,12 +61,16 @@ const COOL_MAX: Micros = Micros::from_secs(40);
 const CALM: Micros = Micros::from_secs(60);
 /// Useless steps in a row until stepping ends.
 const USELESS_MAX: u8 = 3;
-/// Pulses in a row without effect, or broken by a stall, until slewing ends.
-const BAD_PULSES_MAX: u8 = 2;
+/// Pulses in a row without effect until slewing ends.
+const IDLE_PULSES_MAX: u8 = 2;
+/// Pulses in a row that met a stall until slewing ends: one more than chance explains.
+const STUTTERS_MAX: u8 = 3;
 /// No player needs longer to start from a standing, loaded frame.
 const START_MAX: Micros = Micros::from_secs(1);
 /// A start worse than this was a stall and teaches nothing.
 const START_LESSON_MAX: Micros = Micros::from_millis(500);
+/// A latency this far from the learned one is believed at once.
+const SURPRISE: Micros = Micros::from_millis(500);
 /// The longest seek allowed for; a slower player cannot keep up by seeking.
 const SEEK_MAX: Micros = Micros::from_secs(5);
 /// A seek's latency before any was seen. A guess.
@@ -88,8 +92,10 @@ pub enum Sight {
     },
     /// It does not run, as expected for a while: it starts, seeks, loads.
     Busy,
-    /// It does not run though it should: stall, advertisement, a click needed, ended.
-    Broken,
+    /// It should run and has too little data.
+    Stalled,
+    /// Something else is in the way: an advertisement, a click needed, the end.
+    Away,
 }
 
 /// What the player is to do now.
@@ -162,7 +168,8 @@ struct Pulse {
     unlike: u8,
 }
 
-/// A latency that is learned: wholly from the first measurement, then by halves.
+/// A latency that is learned: wholly from the first measurement and from big
+/// surprises, because halving those would cost another step; else by halves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Latency {
     micros: Micros,
@@ -179,7 +186,11 @@ impl Latency {
 
     /// `late`: how much longer than allowed for it took; negative: shorter.
     fn learn(&mut self, late: Micros, longest: Micros) {
-        let share = if self.known { 2 } else { 1 };
+        let share = if self.known && late.abs() <= SURPRISE {
+            2
+        } else {
+            1
+        };
         let learned = self.micros + Micros::new(late.get() / share);
         self.micros = learned.max(Micros::ZERO).min(longest);
         self.known = true;
@@ -202,7 +213,10 @@ pub struct Controller {
     seek: Latency,
     prime: Micros,
     slewless: bool,
-    bad_pulses: u8,
+    /// Pulses in a row that moved nothing.
+    idle_pulses: u8,
+    /// Pulses in a row in which the player stalled.
+    stutters: u8,
     cool: Micros,
     /// No step before.
     step_from: LocalTime,
@@ -231,7 +245,8 @@ impl Controller {
             seek: Latency::guess(SEEK_FIRST),
             prime: PRIME_FIRST,
             slewless: false,
-            bad_pulses: 0,
+            idle_pulses: 0,
+            stutters: 0,
             cool: COOL_MIN,
             step_from: LocalTime::ZERO,
             stepped_at: None,
@@ -263,7 +278,8 @@ impl Controller {
     pub fn new_film(&mut self, now: LocalTime, room: Rate) {
         self.disturbed(now, Disturbance::Other, room);
         self.slewless = false;
-        self.bad_pulses = 0;
+        self.idle_pulses = 0;
+        self.stutters = 0;
         self.noise = Micros::ZERO;
     }
 
@@ -321,6 +337,7 @@ impl Controller {
         match self.state {
             State::Pulsing(pulse) if now >= pulse.until => {
                 self.lesson = Some(Lesson::Pulse(pulse.drift));
+                self.stutters = 0;
                 self.settle(now);
                 Order::Rest
             }
@@ -335,8 +352,7 @@ impl Controller {
         }
         let (drift, rate) = match sight {
             Sight::Running { drift, rate } => (drift, rate),
-            Sight::Busy => return self.interrupted(now, false),
-            Sight::Broken => return self.interrupted(now, true),
+            Sight::Busy | Sight::Stalled | Sight::Away => return self.interrupted(now, sight),
         };
         match self.state {
             State::Settling { until } if now < until => Order::Hold,
@@ -358,15 +374,20 @@ impl Controller {
         };
     }
 
-    fn interrupted(&mut self, now: LocalTime, broken: bool) -> Order {
+    fn interrupted(&mut self, now: LocalTime, by: Sight) -> Order {
         let pulsing = matches!(self.state, State::Pulsing(_));
-        if pulsing && broken {
-            self.bad_pulse();
+        if pulsing && by == Sight::Stalled {
+            self.stutters = self.stutters.saturating_add(1);
+            self.slewless |= self.stutters >= STUTTERS_MAX;
         }
-        // A seek's latency includes refilling; a start's and a pulse's effect do not.
-        if broken && matches!(self.lesson, Some(Lesson::Start | Lesson::Pulse(_))) {
-            self.lesson = None;
-        }
+        self.lesson = match (by, self.lesson) {
+            (Sight::Away, _) => None,
+            // A start's and a pulse's effect are spoilt; a seek's latency
+            // includes refilling, but whether it helped can no longer be told.
+            (Sight::Stalled, Some(Lesson::Start | Lesson::Pulse(_))) => None,
+            (Sight::Stalled, Some(Lesson::Step)) => Some(Lesson::Seek),
+            (_, lesson) => lesson,
+        };
         self.settle(now);
         if pulsing { Order::Rest } else { Order::Hold }
     }
@@ -511,13 +532,6 @@ impl Controller {
         }
     }
 
-    fn bad_pulse(&mut self) {
-        self.bad_pulses = self.bad_pulses.saturating_add(1);
-        if self.bad_pulses >= BAD_PULSES_MAX {
-            self.slewless = true;
-        }
-    }
-
     fn learn(&mut self, lesson: Lesson, drift: Micros, zone: Micros) {
         // Behind by `drift` of film means late by so much time.
         let late = Micros::new(-drift.get() * 1_000 / i64::from(self.room.get()));
@@ -552,9 +566,10 @@ impl Controller {
                 }
                 let cancelled = (before - drift).get() * before.get().signum();
                 if cancelled * 4 < before.abs().get() {
-                    self.bad_pulse();
+                    self.idle_pulses = self.idle_pulses.saturating_add(1);
+                    self.slewless |= self.idle_pulses >= IDLE_PULSES_MAX;
                 } else if cancelled * 2 > before.abs().get() {
-                    self.bad_pulses = 0;
+                    self.idle_pulses = 0;
                 }
             }
         }
@@ -680,7 +695,7 @@ mod tests {
 
         fn sight(&mut self) -> Sight {
             if self.now < self.stalled_until {
-                return Sight::Broken;
+                return Sight::Stalled;
             }
             if self.now < self.lands {
                 return Sight::Busy;
@@ -829,6 +844,42 @@ mod tests {
     }
 
     #[test]
+    fn a_stall_right_after_a_step_is_not_held_against_the_step() {
+        let mut world = World::new().behind(20_000_000);
+        for _ in 0..4 {
+            // Every step meets a stall of its own, whose length nothing foretells.
+            for _ in 0..60 {
+                if world.steps() > 0 {
+                    break;
+                }
+                world.run(1);
+            }
+            assert_eq!(world.steps(), 1);
+            world.orders.clear();
+            world.stalled_until = world.now + 1_000_000;
+            world.run(1);
+            world.film -= 20e6;
+        }
+        world.run(120);
+        assert_eq!(world.count(|order| *order == Order::GiveUp), 0);
+        assert!(world.drift().abs() <= 2_100, "{}", world.drift());
+    }
+
+    #[test]
+    fn an_advertisement_teaches_nothing_about_the_player() {
+        let mut world = World::new().behind(20_000_000);
+        world.run(1);
+        assert_eq!(world.steps(), 1);
+        let learned = world.controller.seek_latency();
+        world.controller.observe(world.local(), Sight::Away);
+        world.film -= 4e6;
+        world.run(2);
+        assert_eq!(world.controller.seek_latency(), learned);
+        world.run(30);
+        assert!(world.drift().abs() <= 2_100, "{}", world.drift());
+    }
+
+    #[test]
     fn a_late_start_teaches_how_long_starting_takes() {
         let mut world = World::new().behind(120_000);
         world
@@ -859,6 +910,22 @@ mod tests {
         assert_eq!(world.factor, 1.0);
         world.run(40);
         assert!(world.drift().abs() < 2_100, "{}", world.drift());
+    }
+
+    #[test]
+    fn a_player_that_stutters_at_every_fine_rate_is_no_longer_slewed() {
+        let mut world = World::new().behind(100_000);
+        for _ in 0..40 {
+            world.run(1);
+            if world.factor != 1.0 {
+                world.stalled_until = world.now + 300_000;
+            }
+        }
+        assert!(world.controller.is_slewless());
+        assert_eq!(world.pulses(), 3);
+        world.controller.new_film(world.local(), Rate::NORMAL);
+        world.run(60);
+        assert!(world.drift().abs() <= 2_000, "another film, another chance");
     }
 
     #[test]
@@ -937,7 +1004,8 @@ mod tests {
                 now = now + Micros::from_millis(i64::from(millis));
                 let sight = match kind {
                     0 => Sight::Busy,
-                    1 => Sight::Broken,
+                    1 => Sight::Stalled,
+                    2 => Sight::Away,
                     _ => Sight::Running { drift: Micros::new(drift), rate: controller.rate() },
                 };
                 match controller.observe(now, sight) {

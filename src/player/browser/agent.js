@@ -23,11 +23,14 @@
   const SETTLE_OWN_MS = 40; // our own film page: the browser's controls act within one task
   const SETTLE_SITE_MS = 250; // sites wrap a seek in pause and play; wait for the wrapping's end
   const LANDING_MS = 2000; // some players never say `seeked`
+  const BAR_PX = 100; // how high Chrome's control bar is, with room for larger letters
   const HOLD_MS = 5000; // a key whose release was lost (focus left) is not held for ever
   const SAME_PLACE_S = 0.05; // two positions that are one: a frame and its rounding
   const SAME_PLACE_SITE_S = 1; // a site's player lands on its own grid
   const END_S = 0.25; // players stop this far from the end, and call it paused
   const SPIN_MS = 6; // timers are late by some ms: wait the last ones in a loop
+  const NO_VIDEO_MS = 8000; // a page without a video for so long has none; should one come, it is taken all the same
+  const TRIES_MAX = 3; // a player that lands elsewhere each time has its reasons (a film shorter than the start)
   const REASSERT_MAX = 3; // a site that writes its own rate is answered so often, then left alone
 
   const tell = (message) => globalThis["@TELL@"](JSON.stringify(message));
@@ -49,6 +52,8 @@
   let over = false; // "ended" was told
   let adverts = false; // an advertisement ran when last looked
   let nudged = false; // a film that loads only when played was played once
+  let since = 0; // when this load began
+  let tries = 0; // seeks to the start so far
   let strange = 0; // since when the site shows another film
   let reasserts = 0;
   let watching = false; // the page is being looked at
@@ -144,7 +149,7 @@
 
   // -- starting at a moment --
   let begin = null; // { at, timer }
-  let latency = 0; // how late this player's film moves after play(), in ms, learnt
+  let latency = 40; // how late this player's film moves after play(), in ms: learnt at each start, a guess before the first
   const cancelStart = () => {
     if (begin) clearTimeout(begin.timer);
     begin = null;
@@ -196,10 +201,30 @@
   let judging = 0;
 
   const isHeld = () => {
-    for (const [what, since] of held) if (now() - since > HOLD_MS && what !== "pointer") held.delete(what);
+    for (const [what, since] of held) if (now() - since > HOLD_MS && what.startsWith("key")) held.delete(what);
     return held.size > 0;
   };
-  const credited = () => isHeld() || now() - input < CREDIT_MS;
+  const credited = () => isHeld() || now() - input < CREDIT_MS || byNativeControls();
+
+  // Chrome keeps the events of its own control bar to itself: of a press on the bar's button the
+  // page sees only that the user touched the page within the last seconds. On our own film page
+  // nobody else could have acted; on others the pointer or the focus must be on the bar as well.
+  let pointer = { x: -1, y: -1 };
+  window.addEventListener(
+    "pointermove",
+    (event) => {
+      if (event.isTrusted) pointer = { x: event.clientX, y: event.clientY };
+    },
+    { capture: true, passive: true },
+  );
+  const byNativeControls = () => {
+    if (!el || !el.controls || !navigator.userActivation.isActive) return false;
+    if (kind === "file" || document.activeElement === el) return true;
+    const box = el.getBoundingClientRect();
+    return (
+      pointer.x >= box.left && pointer.x <= box.right && pointer.y <= box.bottom && pointer.y >= box.bottom - BAR_PX
+    );
+  };
 
   // Whether an input is meant for the player: on the element, its container, or the controls over it.
   const concerns = (event) => {
@@ -225,20 +250,29 @@
   const onInput = (event) => {
     if (!event.isTrusted || load === 0) return;
     const key = event.type.startsWith("key");
-    const up = event.type === "pointerup" || event.type === "pointercancel" || event.type === "keyup";
-    const name = key ? `key ${event.code}` : "pointer";
-    if (up ? !held.has(name) : key ? writes(event.target) : !concerns(event)) return;
+    // A drag on the timeline of Chrome's bar shows as a capture of the pointer by the element.
+    const bar = event.type.endsWith("pointercapture") || event.type === "input";
+    const up = ["pointerup", "pointercancel", "keyup", "lostpointercapture"].includes(event.type);
+    const name = key ? `key ${event.code}` : bar ? "bar" : "pointer";
+    const ours = bar ? event.target === el : key ? !writes(event.target) : concerns(event);
+    if (up ? !held.has(name) : !ours) return;
     input = now();
     if (up) {
       held.delete(name);
       judgeSoon();
-    } else if (event.type !== "click" && !held.has(name)) {
+    } else if (["pointerdown", "keydown", "gotpointercapture"].includes(event.type) && !held.has(name)) {
       held.set(name, input);
     }
     // The click Chrome asked for may land on a page without controls of its own.
-    if (blocked && event.type === "click" && want.playing && el && el.paused) writePlay();
+    // Controls of its own act first; ours on top would undo theirs.
+    if (blocked && event.type === "click") {
+      setTimeout(() => {
+        if (blocked && want.playing && el && el.paused) writePlay();
+      });
+    }
   };
-  for (const type of ["pointerdown", "pointerup", "pointercancel", "click", "keydown", "keyup"]) {
+  const inputs = ["pointerdown", "pointerup", "pointercancel", "click", "keydown", "keyup"];
+  for (const type of [...inputs, "gotpointercapture", "lostpointercapture", "input"]) {
     window.addEventListener(type, onInput, { capture: true, passive: true });
   }
   window.addEventListener("blur", () => {
@@ -249,6 +283,38 @@
   document.addEventListener("seance-input-@NONCE@", () => {
     input = now();
   });
+
+  // The film's own window has the keys of the guest page; they are the user's acts like any other.
+  const keys = {
+    " ": () => (el.paused ? el.play().catch(() => {}) : el.pause()),
+    k: () => keys[" "](),
+    j: () => keys.step(-10),
+    l: () => keys.step(10),
+    ArrowLeft: () => keys.step(-5),
+    ArrowRight: () => keys.step(5),
+    m: () => {
+      el.muted = !el.muted;
+    },
+    f: () => (document.fullscreenElement ? document.exitFullscreen() : el.requestFullscreen()).catch(() => {}),
+  };
+  Object.defineProperty(keys, "step", {
+    value(by) {
+      el.currentTime = Math.min(Math.max(0, el.currentTime + by), duration() ?? Infinity);
+    },
+  });
+  window.addEventListener(
+    "keydown",
+    (event) => {
+      if (kind !== "file" || !ready || !event.isTrusted) return;
+      if (event.ctrlKey || event.altKey || event.metaKey || !Object.keys(keys).includes(event.key)) return;
+      // Chrome's controls would act as well, on some of these keys and with some focus.
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      if (event.repeat && !event.key.startsWith("Arrow")) return;
+      keys[event.key]();
+    },
+    { capture: true },
+  );
 
   // One gesture is one act: it is judged when it is over and the player is at rest.
   const judgeSoon = () => {
@@ -268,6 +334,8 @@
     const act = gesture;
     gesture = freshGesture();
     if (adverts) return;
+    // Focus left inside Chrome's bar would keep our keys from us.
+    if (kind === "file") el.focus();
     const said = site();
     const playing = !el.paused;
     if (act.sought !== null) {
@@ -330,7 +398,9 @@
     },
     seeked() {
       stalled = false;
-      if (want.target !== null && samePlace(position(), want.target)) want.target = null;
+      if (adverts) return;
+      // Landed, if perhaps not where it was sent: sites have grids of their own.
+      if (el && !el.seeking) want.target = null;
       if (!ready) return prime();
       judgeSoon();
     },
@@ -345,14 +415,12 @@
       }
     },
     ended() {
-      look();
       if (!ready || adverts || over || !atEnd()) return;
       over = true;
       cancelStart();
       tell({ say: "ended", load });
     },
     loadedmetadata() {
-      look();
       prime();
     },
     loadeddata() {
@@ -383,7 +451,10 @@
       el.addEventListener(
         type,
         (event) => {
-          if (event.target === el) heard[type]();
+          if (event.target !== el) return;
+          // Whose event it is depends on whether an advertisement has the element by now.
+          if (kind === "youtube") look();
+          heard[type]();
         },
         { signal: ears.signal },
       );
@@ -459,6 +530,11 @@
       }
     } else {
       strange = 0;
+      // Back from another video, or the site's message is answered.
+      if (gone && ready) {
+        gone = false;
+        tell({ say: "ready", load });
+      }
     }
     if (!ad && ready && want.playing && el && el.paused && !credited()) ask("tidy");
   };
@@ -496,9 +572,10 @@
       return; // `pause` events are quick; the next look goes on
     }
     if (el.seeking) return;
-    if (!samePlace(position(said), start)) {
-      if (want.target === null) writeSeek(start);
-      return;
+    if (!samePlace(position(said), start) && tries < TRIES_MAX) {
+      if (want.target !== null) return;
+      tries += 1;
+      return writeSeek(start);
     }
     if (el.readyState < 2) return;
     writeRate(want.rate);
@@ -511,6 +588,7 @@
     take(find());
     look();
     prime();
+    if (!el && !shown && now() - since > NO_VIDEO_MS) fail("no_video");
   };
   let turning = 0;
   const turnSoon = () => {
@@ -532,6 +610,8 @@
       halted = ready = shown = gone = over = nudged = false;
       want.playing = false;
       want.target = null;
+      tries = 0;
+      since = now();
       want.rate = order.rate;
       if (kind === "file") {
         const video = document.querySelector("video");

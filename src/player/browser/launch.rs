@@ -6,7 +6,6 @@
 //! by every program that uses it; and only the owner of the process hears of
 //! its end (a closed socket leaves chromiumoxide's handler waiting for ever).
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -15,7 +14,7 @@ use chromiumoxide::handler::HandlerConfig;
 use chromiumoxide::{Browser, Handler, Page};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::process::{Child, ChildStderr, ChildStdin, Command};
 
 use super::Task;
 use crate::player::PlayerError;
@@ -34,6 +33,9 @@ const FIRST_PAGE_POLL: Duration = Duration::from_millis(20);
 /// The window's content before a film is loaded: an app window must be opened with *some* page.
 const EMPTY_PAGE: &str =
     "data:text/html,<title>Seance</title><style>html{background:%23000}</style>";
+
+/// By what that page is told from others.
+const MARK: &str = "<title>Seance</title>";
 
 /// How Chrome is started.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +63,8 @@ pub(super) struct Launched {
     pub folder: PathBuf,
     /// The same, when it is to vanish with the player.
     pub profile: Option<TempDir>,
+    /// The pipe whose end is Chrome's end.
+    pub leash: Option<ChildStdin>,
 }
 
 /// Starts Chrome and waits for its first page.
@@ -82,17 +86,19 @@ pub(super) async fn launch(options: &LaunchOptions) -> Result<Launched, PlayerEr
             (temp.path().to_owned(), Some(temp))
         }
     };
-    let mut child = Command::new(&chrome)
+    if !chrome.is_file() {
+        return Err(PlayerError::Missing(NOT_FOUND.into()));
+    }
+    let mut child = command(&chrome)
         .args(arguments(options, &folder))
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => PlayerError::Missing(NOT_FOUND.into()),
-            _ => did_not_start(&error),
-        })?;
+        .map_err(|error| did_not_start(&error))?;
+    // Taken, because waiting for a child closes its input first.
+    let leash = child.stdin.take();
     let connected = async {
         let address = debugger_address(&mut child).await?;
         connect(&address).await
@@ -107,7 +113,35 @@ pub(super) async fn launch(options: &LaunchOptions) -> Result<Launched, PlayerEr
         handler,
         folder,
         profile,
+        leash,
     })
+}
+
+/// The command that runs Chrome for as long as we live.
+///
+/// A killed program cannot end its children, and a film would play on in a
+/// window nobody steers. So a shell stands between: it holds the other end of a
+/// pipe (the *leash*) and ends Chrome when that closes, however we died.
+#[cfg(unix)]
+fn command(chrome: &Path) -> Command {
+    const ON_A_LEASH: &str = r#"exec 3<&0
+"$@" 3<&- </dev/null & chrome=$!
+{ read -r _; kill $chrome; sleep 5; kill -9 $chrome; } <&3 >/dev/null 2>&1 & watch=$!
+exec 3<&-
+wait $chrome; status=$?
+kill $watch 2>/dev/null
+exit $status"#;
+    let mut command = Command::new("/bin/sh");
+    command
+        .args(["-c", ON_A_LEASH, "seance-chrome"])
+        .arg(chrome);
+    command
+}
+
+/// The command that runs Chrome. Without the shell's help a killed program leaves its window open.
+#[cfg(not(unix))]
+fn command(chrome: &Path) -> Command {
+    Command::new(chrome)
 }
 
 /// Connects to a started Chrome and takes hold of its first page.
@@ -130,8 +164,12 @@ async fn connect(address: &str) -> Result<(Browser, Task, Page), PlayerError> {
             .pages()
             .await
             .map_err(|error| did_not_start(&error))?;
-        if let Some(page) = pages.into_iter().next() {
-            return Ok((browser, handler, page));
+        for page in pages {
+            // A profile may bring windows of its own back; ours is the one we asked for.
+            let address = page.url().await.map_err(|error| did_not_start(&error))?;
+            if address.is_some_and(|address| address.contains(MARK)) {
+                return Ok((browser, handler, page));
+            }
         }
     }
 }

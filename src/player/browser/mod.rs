@@ -1,6 +1,6 @@
 //! The Chromium player: a film in a Chrome window of its own.
 //!
-//! Four parts. [`launch`] starts Chrome. The *agent* (`agent.js`) lives beside
+//! Four parts. `launch` starts Chrome. The *agent* (`agent.js`) lives beside
 //! every page Chrome opens, does as it is told, measures, and tells the user's
 //! acts apart from its own echoes. The *supervisor* is the one task that
 //! listens to Chrome: it reads the agent's reports, guards the address in the
@@ -10,13 +10,17 @@
 //!
 //! What it promises beyond [`Player`]: the window shows the loaded film's page
 //! or says so ([`Notice::Failed`]); times of samples and starts are this
-//! machine's [`os::local_now`], mapped onto the page's clock by [`clock`].
+//! machine's [`os::local_now`], mapped onto the page's clock by `clock`.
 //! When the user finds the way back to the film's page (after a login, a
 //! consent, a reload), the film is made ready again by itself, paused where it
 //! stood, and samples go on; nobody has to load it anew.
 //!
 //! What it does not do: correct drift (the driver's), follow a film inside a
-//! cross-origin frame, or relaunch Chrome (the driver makes a new player).
+//! frame of another document, or relaunch Chrome (the driver makes a new
+//! player). Starts are exact to what Chrome's sound output allows, some 20 ms;
+//! the agent learns its usual lateness and starts that much earlier. Chrome's
+//! debugger listens on loopback, where other users of the machine could find
+//! it; chromiumoxide knows no other wire.
 
 mod clock;
 mod film;

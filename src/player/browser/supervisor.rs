@@ -27,7 +27,7 @@ use chromiumoxide::listeners::EventStream;
 use chromiumoxide::{Browser, Page};
 use futures_util::StreamExt as _;
 use tempfile::TempDir;
-use tokio::process::Child;
+use tokio::process::{Child, ChildStdin};
 use tokio::sync::{mpsc, oneshot};
 
 use super::film;
@@ -78,6 +78,8 @@ pub(super) struct Supervisor {
     child: Child,
     browser: Browser,
     profile: Option<TempDir>,
+    /// The pipe whose end is Chrome's end, however this program ends.
+    leash: Option<ChildStdin>,
     silences: u32,
     /// Moves the library's messages; ends with this task.
     _handler: Task,
@@ -96,6 +98,7 @@ impl Supervisor {
             page,
             handler,
             profile,
+            leash,
             ..
         } = launched;
         let streams = Streams {
@@ -138,6 +141,7 @@ impl Supervisor {
             child,
             browser,
             profile,
+            leash,
             silences: 0,
             _handler: handler,
         })
@@ -396,13 +400,20 @@ impl Supervisor {
 
     /// Asks Chrome to leave, waits, insists; then removes what it left (PITFALLS C6).
     async fn end(mut self) {
-        let _ = tokio::time::timeout(END_DEADLINE, self.browser.close()).await;
-        if tokio::time::timeout(END_DEADLINE, self.child.wait())
-            .await
-            .is_err()
-            && let Err(error) = self.child.kill().await
-        {
-            tracing::warn!(%error, "chrome could not be ended");
+        let exited = matches!(self.child.try_wait(), Ok(Some(_)));
+        if !exited {
+            let _ = tokio::time::timeout(END_DEADLINE, self.browser.close()).await;
+        }
+        let polite = tokio::time::timeout(END_DEADLINE, self.child.wait()).await;
+        self.leash = None;
+        if polite.is_err() {
+            // The leash ends it; what even that does not end is killed.
+            let ended = tokio::time::timeout(END_DEADLINE, self.child.wait()).await;
+            if ended.is_err()
+                && let Err(error) = self.child.kill().await
+            {
+                tracing::warn!(%error, "chrome could not be ended");
+            }
         }
         if let Some(profile) = self.profile.take() {
             let removed = tokio::task::spawn_blocking(move || profile.close()).await;

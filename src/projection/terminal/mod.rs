@@ -146,7 +146,7 @@ pub fn news_json(news: &News) -> Option<String> {
 /// News, other than events, as people read it; `None` for what needs no words.
 pub fn news_words(news: &News) -> Option<String> {
     match news {
-        News::Lost(why) => Some(format!("! {why} Trying again; the film goes on meanwhile.")),
+        News::Lost(why) => Some(format!("! {} Trying again.", for_terminal(why))),
         News::Over(why) => Some(for_terminal(why)),
         News::Refused(refused) => Some(format!("! {}", for_terminal(&refused.sentence))),
         News::CaughtUp

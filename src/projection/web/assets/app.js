@@ -12,7 +12,7 @@ import { Driver } from "./driver.js";
 import { Replay, currentDuration, currentItem } from "./fold.js";
 import { addressOfLink, readLink } from "./link.js";
 import { fileUrl, labelOf, pageUrl, siteOf } from "./media.js";
-import { Connection } from "./net.js";
+import { CLOSINGS, Connection } from "./net.js";
 import { showPeople } from "./people.js";
 import { FilePlayer } from "./player/file.js";
 import { YoutubePlayer } from "./player/youtube.js";
@@ -153,9 +153,10 @@ function statusChanged() {
     if ($("room").hidden) {
       $("door").hidden = true;
       $("room").hidden = false;
-      $("play").focus({ preventScroll: true });
+      $("room").focus({ preventScroll: true });
     }
     if (status === "live") followRoom();
+    if (status === "lost") presence = new Map(); // nobody tells how they do any more
   }
   draw();
 }
@@ -672,10 +673,11 @@ function drawStatus() {
   const lost = status === "lost";
   $("banner").hidden = !lost;
   if (lost) {
+    const said = Object.values(CLOSINGS).includes(reason);
+    const why = anchor().playing ? "Host offline, still playing." : "Host offline.";
     const wait = Math.max(0, Math.ceil((redialAt - now) / 1e6));
     const again = redialAt > 0 && wait > 0 ? ` Trying again in ${wait} s.` : " Trying again.";
-    say($("banner-text"), `${anchor().playing ? "Host offline, still playing." : "Host offline."}${again}`);
-    $("banner").title = reason;
+    say($("banner-text"), `${said ? reason : why}${again}`);
   }
 }
 

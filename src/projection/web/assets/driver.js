@@ -31,6 +31,8 @@ export class Driver {
   #following = false;
   #timer = 0;
   #deviantSince = null;
+  /** Whether the player has not run since its last seek: such a start takes a decoder longer. */
+  #fresh = true;
   /** Session-free drift of the last sample, or null while it means nothing. */
   drift = null;
   /** A sentence for the viewer, or null. */
@@ -130,8 +132,8 @@ export class Driver {
         if (stale()) return;
       }
       const moment = this.#clock.local(anchor.at, localNow());
-      if (moment - this.#controller.startLatency > localNow()) {
-        await this.#begin(player, moment, "start", stale);
+      if (moment - this.#controller.startLatency(this.#startKind) > localNow()) {
+        await this.#begin(player, moment, this.#startKind, stale);
         return;
       }
     }
@@ -155,17 +157,23 @@ export class Driver {
 
   /** Starts the player so that it moves at local time `moment`. */
   async #begin(player, moment, lesson, stale) {
-    const order = moment - this.#controller.startLatency;
+    const order = moment - this.#controller.startLatency(this.#startKind);
     await sleep((order - localNow()) / 1000 - SPIN_MILLIS);
     if (stale()) return;
     while (localNow() < order); // at most SPIN_MILLIS
     await player.play();
+    this.#fresh = false;
     if (stale()) return;
     this.#controller.disturbed(localNow(), lesson, this.#anchor.rate);
     player.setRate(this.#anchor.rate / 1000); // some players forget it until they run
   }
 
+  get #startKind() {
+    return this.#fresh ? "seek_start" : "start";
+  }
+
   async #seek(player, position) {
+    this.#fresh = true;
     await Promise.race([player.seek(position), sleep(SEEK_WAIT_MILLIS)]);
   }
 
@@ -202,7 +210,8 @@ export class Driver {
     const session = this.#clock.session(now);
     if (session === null || !this.#anchor.playing || session < this.#anchor.at) return nothing(null);
     if (player.activity === "seeking" || player.activity === "loading") return nothing("busy");
-    if (player.activity !== "playing") return nothing("broken");
+    if (player.activity === "stalled") return nothing("stalled");
+    if (player.activity !== "playing") return nothing("away");
     const sample = player.sample(now);
     const target = this.target(sample.at);
     if (this.#duration !== null && target >= this.#duration) return nothing(null);

@@ -39,7 +39,12 @@ export function driftFace(micros) {
   return `${sign}${(off / 1e6).toFixed(1)} s`;
 }
 
-const LEFT = { quit: "left", lost: "lost the connection", dropped: "was disconnected" };
+const LEFT = {
+  quit: "left",
+  lost: "lost the connection",
+  dropped: "was disconnected",
+  ended: "was there until the end",
+};
 
 /**
  * The line an event makes, given the state *before* it; null for events nobody needs to read.

@@ -2,18 +2,23 @@
 // `engine/sync/controller.rs`; the reasons for the numbers stand there.
 //
 // Rules it keeps: it decides on the median of five samples and never on less than their
-// spread; a slew is one dead-beat pulse, then rest; what it sees after each act teaches it
+// spread or the player's noise; a slew is one dead-beat pulse, then rest; what it sees after each act teaches it
 // this player's start and seek latency and whether it honours fine rates; steps are spaced
 // by a cool-down of 5 s that doubles to 40 s, and three useless ones end stepping.
 // Times in microseconds, rates of the room in thousandths.
 
 const WINDOW = 5;
-const DEAD_ZONE = 2_000;
+/** Half of the program's: a file's clock in a browser was measured to stray 0.1 ms at rest. */
+const DEAD_ZONE = 1_000;
 const STEP_PAST = 1_000_000;
 const STEP_PAST_SLEWLESS = 450_000;
 const SLEW_MAX = 0.05;
 const SLEW_MIN = 0.005;
 const PULSE = 1_000_000;
+/** Up to this drift the pulse is fine: slower, and so small that no ear hears it … */
+const FINE_PAST = 50_000;
+/** … at most a sixth of a semitone, for players that then need not keep the pitch (see `player/file.js`). */
+export const FINE_MAX = 0.01;
 const SETTLE = 300_000;
 const READ_BACK_AFTER = 250_000;
 const PULSE_ASTRAY = 100_000;
@@ -22,9 +27,11 @@ const COOL_MIN = 5_000_000;
 const COOL_MAX = 40_000_000;
 const CALM = 60_000_000;
 const USELESS_MAX = 3;
-const BAD_PULSES_MAX = 2;
+const IDLE_PULSES_MAX = 2;
+const STUTTERS_MAX = 3;
 const START_MAX = 1_000_000;
 const START_LESSON_MAX = 500_000;
+const SURPRISE = 500_000;
 const SEEK_MAX = 5_000_000;
 const SEEK_FIRST = 150_000;
 const PRIME_FIRST = 400_000;
@@ -33,14 +40,15 @@ const PRIME_MIN = 100_000;
 const HOLD = Object.freeze({ order: "hold" });
 const REST = Object.freeze({ order: "rest" });
 
-/** A latency that is learned: wholly from the first measurement, then by halves. */
+/** A latency that is learned: wholly from the first measurement and from big surprises, else by halves. */
 class Latency {
   known = false;
   constructor(micros) {
     this.micros = micros;
   }
   learn(late, longest) {
-    const learned = this.micros + Math.trunc(late / (this.known ? 2 : 1));
+    const share = this.known && Math.abs(late) <= SURPRISE ? 2 : 1;
+    const learned = this.micros + Math.trunc(late / share);
     this.micros = Math.min(Math.max(learned, 0), longest);
     this.known = true;
   }
@@ -51,13 +59,18 @@ export class Controller {
   #state = { name: "watching" };
   #window = [];
   #uneasy = false;
+  /** How much neighbouring samples of this player differ. */
+  #noise = 0;
   #lesson = null;
   #room = 1000;
-  #start = new Latency(0);
+  /** A start from a standing frame, and one right after a seek, which takes a decoder longer. */
+  #starts = { start: new Latency(0), seek_start: new Latency(0) };
   #seek = new Latency(SEEK_FIRST);
   #prime = PRIME_FIRST;
   #slewless = false;
-  #badPulses = 0;
+  /** Pulses in a row that moved nothing, and in which the player stalled. */
+  #idlePulses = 0;
+  #stutters = 0;
   #cool = COOL_MIN;
   #stepFrom = 0;
   #steppedAt = null;
@@ -72,7 +85,7 @@ export class Controller {
 
   /**
    * The room did something to the player: what was seen before no longer counts.
-   * `by`: "start", "late_start", "seek" or "other".
+   * `by`: "start", "seek_start", "late_start", "seek" or "other".
    */
   disturbed(now, by, room) {
     this.#room = room;
@@ -89,10 +102,13 @@ export class Controller {
   newFilm(now, room) {
     this.disturbed(now, "other", room);
     this.#slewless = false;
-    this.#badPulses = 0;
+    this.#idlePulses = 0;
+    this.#stutters = 0;
+    this.#noise = 0;
   }
 
-  get startLatency() { return this.#start.micros; }
+  /** How long before its time a start (`start` or `seek_start`) must be ordered. */
+  startLatency(kind) { return this.#starts[kind].micros; }
   get seekLatency() { return this.#seek.micros; }
   /** How far ahead of the line to aim when a start comes late. */
   get primeLatency() { return this.#prime; }
@@ -122,15 +138,18 @@ export class Controller {
   tick(now) {
     if (this.#state.name !== "pulsing" || now < this.#state.until) return HOLD;
     this.#lesson = { of: "pulse", before: this.#state.drift };
+    this.#stutters = 0;
     this.#settle(now);
     return REST;
   }
 
-  /** One sample: `{ drift, rate }` of a running film, "busy" or "broken"; what to do about it. */
+  /**
+   * One sample: `{ drift, rate }` of a running film; "busy" (it starts, seeks, loads), "stalled"
+   * (too little data) or "away" (an ad, a click needed, the end). What to do about it.
+   */
   observe(now, sight) {
     if (this.deadline !== null && now >= this.deadline) return this.tick(now);
-    if (sight === "busy") return this.#interrupted(now, false);
-    if (sight === "broken") return this.#interrupted(now, true);
+    if (typeof sight === "string") return this.#interrupted(now, sight);
     if (this.#state.name === "pulsing") return this.#during(now, sight.drift, sight.rate);
     if (this.#state.name === "settling") {
       if (now < this.#state.until) return HOLD;
@@ -146,11 +165,20 @@ export class Controller {
     this.#state = { name: "settling", until: now + SETTLE };
   }
 
-  #interrupted(now, broken) {
+  #interrupted(now, sight) {
     const pulsing = this.#state.name === "pulsing";
-    if (pulsing && broken) this.#badPulse();
-    // A seek's latency includes refilling; a start's and a pulse's effect do not.
-    if (broken && (this.#lesson?.of === "start" || this.#lesson?.of === "pulse")) this.#lesson = null;
+    if (pulsing && sight === "stalled") {
+      this.#stutters += 1;
+      if (this.#stutters >= STUTTERS_MAX) this.#slewless = true;
+    }
+    if (sight === "away") {
+      this.#lesson = null;
+    } else if (sight === "stalled" && this.#lesson) {
+      // A start's and a pulse's effect are spoilt; a seek's latency includes refilling, but
+      // whether it helped can no longer be told.
+      if (this.#lesson.of in this.#starts || this.#lesson.of === "pulse") this.#lesson = null;
+      else if (this.#lesson.of === "step") this.#lesson = { of: "seek" };
+    }
     this.#settle(now);
     return pulsing ? REST : HOLD;
   }
@@ -162,7 +190,8 @@ export class Controller {
     const sorted = [...this.#window].sort((a, b) => a - b);
     const median = sorted[(WINDOW - 1) / 2];
     const spread = sorted[WINDOW - 1] - sorted[0];
-    const zone = Math.max(DEAD_ZONE, spread);
+    this.#hearNoise();
+    const zone = Math.max(DEAD_ZONE, spread, 2 * this.#noise);
     if (this.#lesson) {
       const lesson = this.#lesson;
       this.#lesson = null;
@@ -174,13 +203,24 @@ export class Controller {
       this.#calm(now);
       return HOLD;
     }
-    const stepPast = this.#slewless ? STEP_PAST_SLEWLESS : STEP_PAST;
-    if (Math.abs(median) > stepPast) return this.#step(now, median);
+    if (Math.abs(median) > this.#stepPast) return this.#step(now);
     if (this.#slewless) {
       this.#calm(now);
       return HOLD;
     }
     return this.#pulse(now, median);
+  }
+
+  /** Half of the differences between neighbours are at most this; it fades by a sixteenth a sample. */
+  #hearNoise() {
+    const steps = this.#window.slice(1).map((drift, place) => Math.abs(drift - this.#window[place]));
+    steps.sort((a, b) => a - b);
+    const faded = this.#noise - Math.trunc(this.#noise / 16);
+    this.#noise = Math.max(steps[steps.length / 2], faded);
+  }
+
+  get #stepPast() {
+    return this.#slewless ? STEP_PAST_SLEWLESS : STEP_PAST;
   }
 
   /** A long time without a step forgives the earlier ones. */
@@ -192,7 +232,7 @@ export class Controller {
     }
   }
 
-  #step(now, drift) {
+  #step(now) {
     if (this.#gaveUp) return HOLD;
     if (this.#useless >= USELESS_MAX) {
       this.#gaveUp = true;
@@ -202,7 +242,7 @@ export class Controller {
     this.#stepFrom = now + this.#cool;
     this.#cool = Math.min(this.#cool * 2, COOL_MAX);
     this.#steppedAt = now;
-    this.#lesson = { of: "step", before: drift };
+    this.#lesson = { of: "step" };
     this.#settle(now);
     return { order: "step", lead: this.#seek.micros };
   }
@@ -210,7 +250,8 @@ export class Controller {
   /** One dead-beat pulse: (factor − 1) · room rate · time = −drift. */
   #pulse(now, drift) {
     const room = this.#room / 1000;
-    const wanted = Math.min(Math.max(Math.abs(drift) / (room * PULSE), this.#slewMin), SLEW_MAX);
+    const most = Math.max(this.#slewMin, Math.abs(drift) <= FINE_PAST ? FINE_MAX : SLEW_MAX);
+    const wanted = Math.min(Math.max(Math.abs(drift) / (room * PULSE), this.#slewMin), most);
     const change = drift > 0 ? -wanted : wanted;
     const lasts = Math.floor(-drift / (room * change));
     this.#state = {
@@ -245,9 +286,9 @@ export class Controller {
     return HOLD;
   }
 
-  #badPulse() {
-    this.#badPulses += 1;
-    if (this.#badPulses >= BAD_PULSES_MAX) this.#slewless = true;
+  #learnSeek(late) {
+    // Farther off than the longest seek, it was no seek at all.
+    if (Math.abs(late) <= SEEK_MAX) this.#seek.learn(late, SEEK_MAX);
   }
 
   #learn(lesson, drift, zone) {
@@ -255,7 +296,8 @@ export class Controller {
     const late = Math.trunc((-drift * 1000) / this.#room);
     switch (lesson.of) {
       case "start":
-        if (Math.abs(drift) <= START_LESSON_MAX) this.#start.learn(late, START_MAX);
+      case "seek_start":
+        if (Math.abs(drift) <= START_LESSON_MAX) this.#starts[lesson.of].learn(late, START_MAX);
         break;
       case "late_start":
         // Too little time set aside shows as a late start; too much does not, so it is given back bit by bit.
@@ -264,18 +306,22 @@ export class Controller {
           : Math.max(this.#prime - Math.trunc(this.#prime / 10), PRIME_MIN);
         break;
       case "seek":
-        this.#seek.learn(late, SEEK_MAX);
+        this.#learnSeek(late);
         break;
       case "step":
-        this.#useless = Math.abs(drift) * 2 > Math.abs(lesson.before) ? this.#useless + 1 : 0;
-        this.#seek.learn(late, SEEK_MAX);
+        this.#useless = Math.abs(drift) > this.#stepPast ? this.#useless + 1 : 0;
+        this.#learnSeek(late);
         break;
       case "pulse": {
         const before = Math.abs(lesson.before);
         if (before < JUDGED_PAST || before < 4 * zone) return;
         const cancelled = (lesson.before - drift) * Math.sign(lesson.before);
-        if (cancelled * 4 < before) this.#badPulse();
-        else if (cancelled * 2 > before) this.#badPulses = 0;
+        if (cancelled * 4 < before) {
+          this.#idlePulses += 1;
+          if (this.#idlePulses >= IDLE_PULSES_MAX) this.#slewless = true;
+        } else if (cancelled * 2 > before) {
+          this.#idlePulses = 0;
+        }
         break;
       }
     }

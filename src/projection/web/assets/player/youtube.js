@@ -26,10 +26,16 @@ const STEADY_MILLIS = 300;
 const STALL_SHADOW_MICROS = 1_500_000;
 /** A command without its state by now is given up; it can only cause a correction. */
 const COMMAND_MICROS = 10_000_000;
+/** Commands travel in milliseconds; a second is long enough for each to have had its effect. */
+const ANSWERED_MICROS = 1_000_000;
 /** "Playing" this long without a tick, or with time standing still, is a stall or an ad. */
 const SILENT_MICROS = 2_500_000;
 /** `playVideo` gives no answer; still unstarted by now means the browser wants a click. */
 const CLICK_MICROS = 2_500_000;
+/** A seek lands on a key frame; further off than this it has not landed yet. */
+const NEAR_MICROS = 3_000_000;
+/** A paused film's seek may pass without a word; it is over by now unless the frame still fetches. */
+const SEEK_MILLIS = 2_000;
 /** Ticks come four a second; so many make a line. */
 const TICKS = 8;
 /** A tick further from the line than this is a seek, not noise. */
@@ -109,6 +115,10 @@ export class YoutubePlayer {
     const { signal } = this.#abort;
     window.addEventListener("message", (message) => this.#heard(message), { signal });
     frame.addEventListener("load", () => this.#knock(), { signal });
+    // A click into the frame takes the keyboard with it, where it can do nothing; it is taken back.
+    window.addEventListener("blur", () => setTimeout(() => {
+      if (document.activeElement === frame) frame.blur();
+    }, STEADY_MILLIS), { signal });
     stage.append(frame);
   }
 
@@ -166,8 +176,13 @@ export class YoutubePlayer {
   seek(micros) {
     this.#ticks = [];
     const cued = [UNSTARTED, CUED, ENDED].includes(this.#info.playerState ?? UNSTARTED);
-    const started = new Promise((done) => {
-      this.#seekTo = { micros, since: localNow(), done };
+    this.#seekTo?.done(); // overtaken
+    const landed = new Promise((done) => {
+      const aim = { micros, since: localNow(), done };
+      this.#seekTo = aim;
+      setTimeout(() => {
+        if (this.#seekTo === aim && this.#info.playerState !== BUFFERING) this.#landed(aim);
+      }, SEEK_MILLIS);
     });
     this.#command("seekTo", micros / 1e6, true);
     // From these states a seek starts the film; where it should stand, it is stopped again.
@@ -176,7 +191,7 @@ export class YoutubePlayer {
       this.#expect(PAUSED);
       this.#command("pauseVideo");
     }
-    return started;
+    return landed;
   }
 
   setRate(factor) {
@@ -298,7 +313,11 @@ export class YoutubePlayer {
   #arrived(position) {
     const aim = this.#seekTo;
     if (!aim || this.#info.playerState === BUFFERING) return;
-    if (Math.abs(position - aim.micros) > 3_000_000 && localNow() - aim.since < 2_000_000) return;
+    if (Math.abs(position - aim.micros) > NEAR_MICROS) return;
+    this.#landed(aim);
+  }
+
+  #landed(aim) {
     this.#seekTo = null;
     aim.done();
     this.#hooks.changed();
@@ -320,6 +339,9 @@ export class YoutubePlayer {
     }
     if (before === BUFFERING || state === BUFFERING) this.#stalledAt = now;
     clearTimeout(this.#judging);
+    // A command to do what is done already is answered by nothing; having stood in its state long enough is the answer.
+    const stood = this.#expected?.state === before && now - this.#expected.since > ANSWERED_MICROS;
+    if (stood) this.#expected = null;
     const given = this.#expected;
     if (given && (given.state === state || now - given.since > COMMAND_MICROS)) this.#expected = null;
     const chosen = state === PAUSED || state === PLAYING;

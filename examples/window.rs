@@ -1,0 +1,398 @@
+//! Opens the window with canned data, to look at it: `cargo run --example window -- room`.
+//!
+//! Nothing is hosted, stored or sent; what the window asks for is printed. The
+//! first argument names the scene, the second is `light` or `dark`. A scene can
+//! be looked at for its whole life or photographed under a virtual display.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use seance::engine::event::{Body, Client, Event, Header, Role, Via};
+use seance::engine::fold::RoomState;
+use seance::engine::id::{Epoch, ItemId, MemberId, SessionId, Stamp};
+use seance::engine::media::{Media, Provider};
+use seance::engine::presence::{Activity, Report};
+use seance::engine::text::{Line, Name, Title};
+use seance::engine::unit::{MediaTime, Micros, SessionTime};
+use seance::os::{local_now, wall_millis};
+use seance::projection::gui::{
+    self, Backend, PlayerState, Remembered, Request, Room, Screen, Start, Theme,
+};
+use seance::projection::view::{self, Link, SessionRow, View};
+
+const SCENES: &str = "start, sessions, error, busy, room, empty, crowd, long, lost, over, trouble";
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let scene = arguments.next().unwrap_or_else(|| "room".to_owned());
+    let theme = match arguments.next().as_deref() {
+        Some("light") => Theme::Light,
+        _ => Theme::Dark,
+    };
+    let screen =
+        scene_named(&scene).ok_or_else(|| format!("no scene {scene}; there are {SCENES}"))?;
+    let (requests, mut asked) = tokio::sync::mpsc::channel(64);
+    let (publish, screen) = tokio::sync::watch::channel(screen);
+    let printer = std::thread::spawn(move || {
+        while let Some(request) = asked.blocking_recv() {
+            println!("{request:?}");
+            match request {
+                Request::Quit => break,
+                Request::Wish(seance::projection::view::Wish::Leave) => {
+                    publish.send_replace(sessions_screen());
+                }
+                Request::Host { .. } | Request::Join { .. } | Request::Reopen { .. } => {
+                    publish.send_replace(Screen::Room(party(4, "Film night")));
+                }
+                _ => {}
+            }
+        }
+    });
+    let name = if scene == "start" { "" } else { "Ana" };
+    gui::run(Backend {
+        requests,
+        screen,
+        remembered: Remembered {
+            name: name.to_owned(),
+            theme,
+        },
+    })?;
+    printer.join().map_err(|_| "the printer panicked")?;
+    Ok(())
+}
+
+fn scene_named(name: &str) -> Option<Screen> {
+    let start = |change: fn(&mut Start)| {
+        let mut start = Start {
+            sessions: Arc::new(sessions()),
+            ..Start::default()
+        };
+        change(&mut start);
+        Screen::Start(start)
+    };
+    Some(match name {
+        "start" => Screen::default(),
+        "sessions" => sessions_screen(),
+        "error" => start(|start| {
+            start.error = Some(
+                "The party did not answer at 192.168.1.20:7878. Ask the host whether it is still on, and whether both of you are on the same network."
+                    .to_owned(),
+            );
+        }),
+        "busy" => start(|start| start.busy = Some("Opening the party…".to_owned())),
+        "room" => Screen::Room(party(4, "Film night")),
+        "empty" => Screen::Room(Tale::new("Film night").room()),
+        "crowd" => Screen::Room(party(23, "The whole film club, every last one of them")),
+        "long" => Screen::Room(long_names()),
+        "lost" => {
+            let mut room = party(4, "Film night");
+            room.view.link = Link::Lost("Trying again every few seconds.".to_owned());
+            room.hosting = false;
+            room.view.invite = None;
+            Screen::Room(room)
+        }
+        "over" => {
+            let mut room = party(4, "Film night");
+            room.view.link = Link::Over(
+                "The host ended it. The session is kept under Past sessions.".to_owned(),
+            );
+            Screen::Room(room)
+        }
+        "trouble" => {
+            let mut room = party(4, "Film night");
+            room.view.trouble = Some(
+                "Videos from example.org are not allowed in this party. Ask the host to load one first."
+                    .into(),
+            );
+            Screen::Room(room)
+        }
+        _ => return None,
+    })
+}
+
+fn sessions_screen() -> Screen {
+    Screen::Start(Start {
+        sessions: Arc::new(sessions()),
+        ..Start::default()
+    })
+}
+
+fn film(id: &str) -> Media {
+    Media {
+        provider: Provider::File,
+        id: id.to_owned(),
+    }
+}
+
+fn sessions() -> Vec<SessionRow> {
+    let hours_ago = |hours: u64| wall_millis().saturating_sub(hours * 3_600_000);
+    let row = |title: &str, hours, minutes: i64, people, watched: &[&str]| SessionRow {
+        id: SessionId::new(u128::from(hours)).to_string(),
+        title: title.to_owned(),
+        opened_wall: hours_ago(hours),
+        length: Micros::from_secs(minutes * 60),
+        watched: watched.iter().map(|id| film(id)).collect(),
+        people,
+        events: 812,
+        trouble: None,
+    };
+    let mut rows = vec![
+        row("Film night", 20, 161, 5, &["Stalker"]),
+        row(
+            "Sunday shorts",
+            160,
+            48,
+            3,
+            &["La Jetée", "Le Ballon rouge", "Neighbours", "Powers of Ten"],
+        ),
+        row("", 700, 1, 1, &[]),
+        row(
+            "The evening on which we meant to watch only the first part and then watched all of them until it was light outside",
+            9_000,
+            540,
+            11,
+            &[
+                "A very long film title that goes on and on: the director's cut, restored, with commentary by everybody involved",
+            ],
+        ),
+    ];
+    rows[2].title = "A try".to_owned();
+    rows[2].trouble = Some(
+        "This session was cut short by a full disk and cannot be read past event 40.".to_owned(),
+    );
+    rows
+}
+
+/// A party told event by event, as a real one is.
+struct Tale {
+    state: RoomState,
+    story: Vec<seance::projection::view::Entry>,
+    presence: BTreeMap<MemberId, Report>,
+    wall: u64,
+}
+
+impl Tale {
+    fn new(title: &str) -> Self {
+        let mut tale = Self {
+            state: RoomState::default(),
+            story: Vec::new(),
+            presence: BTreeMap::new(),
+            wall: wall_millis(),
+        };
+        tale.tell(
+            0,
+            None,
+            Body::Opened {
+                session: SessionId::new(7),
+                title: Title::new(title).expect("the title is plain"),
+            },
+        );
+        tale.join("Ana", Role::Host);
+        tale
+    }
+
+    fn tell(&mut self, at_secs: u64, by: Option<u32>, body: Body) {
+        let event = Event {
+            header: Header {
+                seq: self.state.tail(),
+                epoch: Epoch::new(1),
+                stamp: Stamp::new(self.state.tail().get()),
+                at: SessionTime::from_secs(at_secs).max(self.state.at),
+                wall: self.wall,
+                by: by.map(MemberId::new),
+                via: Via::Gui,
+                cause: None,
+                intent: None,
+            },
+            body,
+        };
+        self.story.extend(view::line(&self.state, &event));
+        self.state.apply(&event);
+    }
+
+    fn join(&mut self, name: &str, role: Role) {
+        let member = self.state.roster.next_id();
+        self.tell(
+            1,
+            Some(member.get()),
+            Body::Joined {
+                member,
+                name: Name::new(name).expect("the name is plain"),
+                role,
+                client: Client::Window,
+            },
+        );
+        let number = member.get();
+        let activity = match number % 7 {
+            3 => Activity::Loading,
+            5 => Activity::Advert,
+            _ => Activity::Playing,
+        };
+        let drift = Micros::from_millis(i64::from(number * 37 % 23) - 9);
+        self.presence.insert(
+            member,
+            Report {
+                activity: Some(activity),
+                drift: Some(if number == 6 {
+                    Micros::from_millis(-640)
+                } else {
+                    drift
+                }),
+                round_trip: None,
+            },
+        );
+    }
+
+    fn load(&mut self, title: &str) {
+        self.tell(
+            20,
+            Some(1),
+            Body::MediaSet {
+                item: ItemId::new(1),
+                media: film("https://films.example/stalker.mp4"),
+                title: Some(Title::new(title).expect("the title is plain")),
+                start: MediaTime::ZERO,
+            },
+        );
+        self.tell(
+            21,
+            Some(1),
+            Body::Measured {
+                item: ItemId::new(1),
+                duration: Micros::from_secs(9_663),
+            },
+        );
+        self.tell(
+            25,
+            Some(1),
+            Body::Played {
+                position: MediaTime::ZERO,
+                start: SessionTime::from_secs(25),
+            },
+        );
+    }
+
+    fn say(&mut self, at_secs: u64, by: u32, text: &str) {
+        let moment = self
+            .state
+            .timeline
+            .position(SessionTime::from_secs(at_secs));
+        self.tell(
+            at_secs,
+            Some(by),
+            Body::Said {
+                text: Line::new(text).expect("the line is plain"),
+                moment,
+            },
+        );
+    }
+
+    fn room(self) -> Room {
+        // The room has been running until now.
+        let offset = SessionTime::from_secs(2_555)
+            - SessionTime::ZERO
+            - (local_now() - seance::engine::unit::LocalTime::ZERO);
+        let loaded = self.state.timeline.current().is_some();
+        Room {
+            view: View {
+                state: Arc::new(self.state),
+                story: Arc::new(self.story),
+                presence: Arc::new(self.presence),
+                me: Some(MemberId::new(1)),
+                link: Link::Live,
+                clock: Some((offset, Micros::new(1_700))),
+                invite: Some("http://192.168.1.20:7878/#6h3r1qv8t9zk2mwx0c5d7fgjna".into()),
+                player: loaded.then(|| "Playing in your Chrome window.".into()),
+                trouble: None,
+            },
+            hosting: true,
+            player: if loaded {
+                PlayerState::Open
+            } else {
+                PlayerState::Closed
+            },
+        }
+    }
+}
+
+fn party(people: usize, title: &str) -> Room {
+    let names = [
+        "Bo",
+        "Lou",
+        "Marguerite",
+        "Zoë",
+        "Ilya",
+        "Nour",
+        "Pim",
+        "Sacha",
+        "Ayo",
+        "Mei",
+        "Tomás",
+    ];
+    let mut tale = Tale::new(title);
+    for index in 1..people {
+        let name = names[(index - 1) % names.len()];
+        let name = match (index - 1) / names.len() {
+            0 => name.to_owned(),
+            again => format!("{name} {}", again + 1),
+        };
+        let role = match index {
+            4 => Role::CoHost,
+            7 => Role::Viewer,
+            _ => Role::Guest,
+        };
+        tale.join(&name, role);
+    }
+    tale.load("Stalker (1979)");
+    let talk = [
+        (60, 2, "Sound is good here."),
+        (75, 3, "Mine too, finally."),
+        (300, 1, "Watch the colour change when they cross over."),
+        (
+            420,
+            2,
+            "That shot lasts four minutes and not a second of it is too long, I had forgotten how patient this film is with everybody in it.",
+        ),
+        (900, 3, "Tea?"),
+        (1_300, 1, "Ten minutes."),
+    ];
+    for (at, by, text) in talk {
+        tale.say(at, by, text);
+    }
+    let position = tale.state.timeline.position(SessionTime::from_secs(1_900));
+    tale.tell(1_900, Some(1), Body::Paused { position });
+    tale.tell(
+        1_930,
+        Some(2),
+        Body::Played {
+            position,
+            start: SessionTime::from_secs(1_930),
+        },
+    );
+    tale.say(2_000, 2, "Back. https://example.org/a-very-long-link-without-a-single-space-in-it-anywhere-at-all/1234567890");
+    tale.say(2_400, 3, "👏👏 c'était beau");
+    tale.room()
+}
+
+fn long_names() -> Room {
+    let mut tale = Tale::new(
+        "An evening with a title that somebody typed without ever thinking of the people who must read it in a window",
+    );
+    tale.join(
+        "Wolfeschlegelsteinhausenbergerdorff the Younger",
+        Role::CoHost,
+    );
+    tale.join("إبراهيم عبد الرحمن الطويل", Role::Guest);
+    tale.join("Ｗｉｄｅ Ｎａｍｅ ＷＷＷＷＷＷＷＷＷＷＷＷＷ", Role::Viewer);
+    tale.load("Donaudampfschiffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft: the whole story, in seven parts, with an overture and two intermissions");
+    tale.say(400, 2, "DonaudampfschiffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaftDonaudampfschiffahrt");
+    tale.say(500, 3, "مساء الخير جميعا، الصورة واضحة جدا عندي هذه الليلة");
+    tale.say(
+        600,
+        4,
+        "今夜はみんなと一緒に見られて嬉しいです。音もきれいに聞こえます。",
+    );
+    let mut room = tale.room();
+    room.view.trouble = Some("Chrome was not found. Install Chrome or Chromium, or join from the browser instead; a sentence this long must wrap and must not push the close button out of the window.".into());
+    room
+}

@@ -1,0 +1,303 @@
+//! `seance` without a subcommand: the window, and the desk that serves it.
+//!
+//! The window owns the main thread and asks; the desk lives on the runtime,
+//! does what was asked, and publishes what there is to show. Neither waits for
+//! the other.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, watch};
+
+use crate::cli::evening::{CHROME_PROFILE, default_name};
+use crate::cli::hosting::{self, HostOptions, Hosting};
+use crate::cli::library;
+use crate::cli::party::{self, Happening, Party, PlayerChoice};
+use crate::cli::ticket::Ticket;
+use crate::engine::event::{Client, Via};
+use crate::engine::intent::Intent;
+use crate::log::store::Home;
+use crate::net::client::{self, News};
+use crate::net::link::JoinLink;
+use crate::projection::gui::{self, Backend, Remembered, Request, Room, Screen, Start, Theme};
+use crate::projection::view::{SessionRow, Wish};
+
+/// Requests that may wait: more than anybody clicks.
+const REQUESTS_MAX: usize = 64;
+/// How long the desk may take to put everything away after the window closed.
+const GOODBYE_WAIT_MAX: Duration = Duration::from_secs(15);
+
+/// Opens the window and stays in it until it is closed.
+pub(super) fn open() -> Result<()> {
+    let home = Home::open()?;
+    let settings = Settings::load(&home);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let (requests, inbox) = mpsc::channel(REQUESTS_MAX);
+    let (screen_in, screen) = watch::channel(Screen::default());
+    let remembered = Remembered {
+        name: if settings.name.is_empty() {
+            default_name()
+        } else {
+            settings.name.clone()
+        },
+        theme: if settings.light {
+            Theme::Light
+        } else {
+            Theme::Dark
+        },
+    };
+    let desk = Desk {
+        home,
+        settings,
+        screen: screen_in,
+        sessions: Arc::default(),
+    };
+    let served = runtime.spawn(desk.serve(inbox));
+    let outcome = gui::run(Backend {
+        requests,
+        screen,
+        remembered,
+    });
+    // The window is gone; the desk leaves the party, closes the player and puts the log in order.
+    let _ = runtime.block_on(async { tokio::time::timeout(GOODBYE_WAIT_MAX, served).await });
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    Ok(outcome?)
+}
+
+/// What the window remembers between runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Settings {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    light: bool,
+}
+
+impl Settings {
+    fn path(home: &Home) -> PathBuf {
+        home.root().join("window.json")
+    }
+
+    /// What was kept; nothing when that does not read.
+    fn load(home: &Home) -> Self {
+        let kept = std::fs::read(Self::path(home)).ok();
+        kept.and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default()
+    }
+
+    fn save(&self, home: &Home) {
+        let bytes = serde_json::to_vec(self).expect("settings always encode");
+        if let Err(error) = std::fs::write(Self::path(home), bytes) {
+            tracing::warn!(%error, "the window's settings could not be kept");
+        }
+    }
+}
+
+/// A party in the window.
+struct Evening {
+    party: Party,
+    hosting: Option<Hosting>,
+    ticket: Option<Ticket>,
+}
+
+struct Desk {
+    home: Home,
+    settings: Settings,
+    screen: watch::Sender<Screen>,
+    sessions: Arc<Vec<SessionRow>>,
+}
+
+/// Whether the desk goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Serve,
+    Close,
+}
+
+impl Desk {
+    async fn serve(mut self, mut inbox: mpsc::Receiver<Request>) {
+        self.read_sessions();
+        self.lobby(None, None);
+        while let Some(request) = inbox.recv().await {
+            let asked = match request {
+                Request::Quit => return,
+                Request::RefreshSessions => {
+                    self.read_sessions();
+                    self.lobby(None, None);
+                    continue;
+                }
+                Request::Theme(theme) => {
+                    self.remember_theme(theme);
+                    continue;
+                }
+                Request::Host {
+                    title,
+                    name,
+                    lan,
+                    media,
+                } => {
+                    let options = HostOptions {
+                        title: Some(title),
+                        local_only: !lan,
+                        ..HostOptions::default()
+                    };
+                    self.lobby(Some("Opening the party…"), None);
+                    self.host(options, name, media).await
+                }
+                Request::Reopen { session, name } => {
+                    let options = HostOptions {
+                        session: Some(session),
+                        ..HostOptions::default()
+                    };
+                    self.lobby(Some("Opening the session again…"), None);
+                    self.host(options, name, None).await
+                }
+                Request::Join { link, name } => {
+                    self.lobby(Some("Joining…"), None);
+                    self.join(&link, name)
+                }
+                Request::Wish(_) | Request::OpenPlayer | Request::ClosePlayer => continue,
+            };
+            match asked {
+                Ok(evening) => {
+                    if self.attend(evening, &mut inbox).await == Next::Close {
+                        return;
+                    }
+                }
+                Err(error) => self.lobby(None, Some(format!("{error:#}"))),
+            }
+        }
+    }
+
+    async fn host(
+        &mut self,
+        options: HostOptions,
+        name: String,
+        media: Option<String>,
+    ) -> Result<Evening> {
+        self.remember_name(&name);
+        let hosting = hosting::start(&self.home, options).await?;
+        let member = client::join(hosting.own_link(), name, Client::Window, None);
+        let party = Party::new(member, self.player(), Some(hosting.link().to_string()));
+        if let Some(url) = media {
+            party.ask(Via::Gui, Intent::Load { url }).await;
+        }
+        Ok(Evening {
+            party,
+            hosting: Some(hosting),
+            ticket: None,
+        })
+    }
+
+    fn join(&mut self, link: &str, name: String) -> Result<Evening> {
+        self.remember_name(&name);
+        let link: JoinLink = link.parse()?;
+        let ticket = Ticket::new(self.home.root(), link.session, &name);
+        let member = client::join(&link, name, Client::Window, ticket.load());
+        Ok(Evening {
+            party: Party::new(member, self.player(), None),
+            hosting: None,
+            ticket: Some(ticket),
+        })
+    }
+
+    /// Stays in a party until it is left or over.
+    async fn attend(&mut self, mut evening: Evening, inbox: &mut mpsc::Receiver<Request>) -> Next {
+        let mut reason = None;
+        self.show(&evening);
+        let next = loop {
+            tokio::select! {
+                happening = evening.party.next() => match happening {
+                    None => break Next::Serve,
+                    Some(Happening::News(News::Over(why), _)) => {
+                        reason = Some(why);
+                        break Next::Serve;
+                    }
+                    Some(Happening::News(News::Welcomed(welcome), _)) => {
+                        if let Some(ticket) = &evening.ticket {
+                            ticket.save(&welcome);
+                        }
+                    }
+                    Some(_) => {}
+                },
+                request = inbox.recv() => match request {
+                    None | Some(Request::Quit) => break Next::Close,
+                    Some(Request::Wish(Wish::Leave)) => break Next::Serve,
+                    Some(Request::Wish(Wish::Ask(intent, via))) => evening.party.ask(via, intent).await,
+                    Some(Request::OpenPlayer) => evening.party.open_player(),
+                    Some(Request::ClosePlayer) => evening.party.close_player().await,
+                    Some(Request::Theme(theme)) => self.remember_theme(theme),
+                    Some(Request::Host { .. } | Request::Join { .. } | Request::Reopen { .. } | Request::RefreshSessions) => {}
+                },
+            }
+            self.show(&evening);
+        };
+        if next == Next::Serve {
+            self.lobby(Some("Leaving the party…"), None);
+        }
+        evening.party.leave().await;
+        if let Some(hosting) = evening.hosting {
+            hosting.stop().await;
+        }
+        self.read_sessions();
+        self.lobby(None, reason);
+        next
+    }
+
+    fn show(&self, evening: &Evening) {
+        self.screen.send_replace(Screen::Room(Room {
+            view: evening.party.view().clone(),
+            hosting: evening.hosting.is_some(),
+            player: match evening.party.player() {
+                party::PlayerState::Waiting | party::PlayerState::Dismissed => {
+                    gui::PlayerState::Closed
+                }
+                party::PlayerState::Opening => gui::PlayerState::Opening,
+                party::PlayerState::Open => gui::PlayerState::Open,
+            },
+        }));
+    }
+
+    fn lobby(&self, busy: Option<&str>, error: Option<String>) {
+        self.screen.send_replace(Screen::Start(Start {
+            busy: busy.map(str::to_owned),
+            error,
+            sessions: Arc::clone(&self.sessions),
+        }));
+    }
+
+    fn read_sessions(&mut self) {
+        match library::rows(&self.home).context("the past sessions could not be listed") {
+            Ok(rows) => self.sessions = Arc::new(rows),
+            Err(error) => tracing::warn!(%error, "the list of sessions is the old one"),
+        }
+    }
+
+    fn player(&self) -> PlayerChoice {
+        if cfg!(feature = "browser") {
+            PlayerChoice::Browser {
+                headless: false,
+                profile: Some(self.home.root().join(CHROME_PROFILE)),
+            }
+        } else {
+            PlayerChoice::None
+        }
+    }
+
+    fn remember_name(&mut self, name: &str) {
+        if self.settings.name != name {
+            self.settings.name = name.to_owned();
+            self.settings.save(&self.home);
+        }
+    }
+
+    fn remember_theme(&mut self, theme: Theme) {
+        self.settings.light = theme == Theme::Light;
+        self.settings.save(&self.home);
+    }
+}

@@ -1,0 +1,67 @@
+//! A token bucket: so many at once, so many a second in the long run.
+
+use crate::engine::unit::{LocalTime, Micros};
+
+/// Counts what may still be done, in microseconds of patience.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bucket {
+    micros_left: i64,
+    micros_max: i64,
+    micros_each: i64,
+    filled: LocalTime,
+}
+
+impl Bucket {
+    /// A full bucket of `burst`, refilled by `per_sec`.
+    pub fn new(burst: u32, per_sec: u32, now: LocalTime) -> Self {
+        let micros_each = 1_000_000 / i64::from(per_sec);
+        let micros_max = micros_each * i64::from(burst);
+        Self {
+            micros_left: micros_max,
+            micros_max,
+            micros_each,
+            filled: now,
+        }
+    }
+
+    /// Takes one, if there is one.
+    pub fn take(&mut self, now: LocalTime) -> bool {
+        let since = (now - self.filled).get().max(0);
+        self.filled = self.filled.max(now);
+        self.micros_left = self.micros_left.saturating_add(since).min(self.micros_max);
+        if self.micros_left < self.micros_each {
+            return false;
+        }
+        self.micros_left -= self.micros_each;
+        true
+    }
+
+    /// When there is one to take again; a past time when there is one already.
+    pub fn next_at(&self) -> LocalTime {
+        self.filled + Micros::new((self.micros_each - self.micros_left).max(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_passes_at_once_and_then_the_rate_holds() {
+        let mut now = LocalTime::from_secs(5);
+        let mut bucket = Bucket::new(3, 2, now);
+        assert_eq!((0..9).filter(|_| bucket.take(now)).count(), 3);
+        for _ in 0..4 {
+            let next = bucket.next_at();
+            assert_eq!(next - now, Micros::from_millis(500));
+            now = next;
+            assert!(bucket.take(now) && !bucket.take(now));
+        }
+        now = now + Micros::from_secs(3_600);
+        assert_eq!(
+            (0..9).filter(|_| bucket.take(now)).count(),
+            3,
+            "patience is not saved up"
+        );
+    }
+}

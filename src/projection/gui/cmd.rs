@@ -1,0 +1,56 @@
+//! The commands that travel inside the window, and the ids by which tests and focus find widgets.
+//!
+//! Panes never write the screen: they submit [`REQUEST`], and the desk at the
+//! root hands it to the caller.
+
+use std::sync::Arc;
+
+use druid::{Selector, WidgetId};
+
+use super::{Request, Screen};
+
+/// From the bridge: show this. The same `Arc` may come again; that is no change.
+pub const SHOW: Selector<Arc<Screen>> = Selector::new("seance.show");
+/// From a pane: ask the caller for this.
+pub const REQUEST: Selector<Request> = Selector::new("seance.request");
+/// From a pane: host a party with what the draft says.
+pub const HOST: Selector = Selector::new("seance.host");
+/// From a pane: join the party whose link the draft holds.
+pub const JOIN: Selector = Selector::new("seance.join");
+/// From a row: reopen the session of this id.
+pub const REOPEN: Selector<String> = Selector::new("seance.reopen");
+/// From a pane: say what the draft says.
+pub const SEND: Selector = Selector::new("seance.send");
+/// From a pane: load the address in the draft.
+pub const LOAD: Selector = Selector::new("seance.load");
+/// From a pane: play if the film stands, pause if it runs.
+pub const TOGGLE: Selector = Selector::new("seance.toggle");
+/// From a pane: move the film by so many seconds.
+pub const SKIP: Selector<f64> = Selector::new("seance.skip");
+/// From a pane: put this on the clipboard and say so.
+pub const COPY: Selector<Arc<str>> = Selector::new("seance.copy");
+/// From a pane: wear the other face.
+pub const FLIP_THEME: Selector = Selector::new("seance.flip-theme");
+/// From a pane: go back to the start.
+pub const LEAVE: Selector = Selector::new("seance.leave");
+/// From a pane: hide the trouble that is shown.
+pub const DISMISS: Selector = Selector::new("seance.dismiss");
+
+/// Takes the keys when no control does.
+pub const DESK: WidgetId = WidgetId::reserved(1);
+/// The field for one's name.
+pub const NAME: WidgetId = WidgetId::reserved(2);
+/// The field for a party's link.
+pub const LINK: WidgetId = WidgetId::reserved(3);
+/// The field for a chat message.
+pub const MESSAGE: WidgetId = WidgetId::reserved(4);
+/// The field for a film's address.
+pub const ADDRESS: WidgetId = WidgetId::reserved(5);
+/// The play or pause button.
+pub const PLAY: WidgetId = WidgetId::reserved(6);
+/// The seek bar.
+pub const SEEK_BAR: WidgetId = WidgetId::reserved(7);
+/// The button that opens a party.
+pub const HOST_BUTTON: WidgetId = WidgetId::reserved(8);
+/// The chat's lines.
+pub const STORY: WidgetId = WidgetId::reserved(9);

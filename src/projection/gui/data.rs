@@ -1,0 +1,594 @@
+//! What the window holds, in two halves, and every sentence it makes of it.
+//!
+//! [`App::screen`] is a projection: only the bridge replaces it, whole.
+//! [`App::draft`] is what the person typed and chose and nobody else has seen;
+//! no new screen ever touches it. All wording and arithmetic of the panes is
+//! here, free of widgets, so that it can be tested as plain functions.
+
+use std::sync::Arc;
+
+use druid::{Data, Lens};
+
+use super::theme::{Theme, Tone};
+use super::{PlayerState, Remembered, Request, Room, Screen, Start};
+use crate::engine::event::{Role, Via};
+use crate::engine::fold::timeline::Anchor;
+use crate::engine::id::MemberId;
+use crate::engine::intent::Intent;
+use crate::engine::presence::{Activity, Report};
+use crate::engine::unit::{LocalTime, MediaTime, Micros, Rate};
+use crate::projection::view::{self, Link, SessionRow, View, Wish};
+
+/// Everything in the window.
+#[derive(Clone, Debug, Data, Lens)]
+pub struct App {
+    /// What is shown; only the bridge writes it.
+    pub screen: Arc<Screen>,
+    /// What is being typed and chosen; only the person writes it.
+    pub draft: Draft,
+    /// A passing word of the window itself.
+    pub note: Option<Note>,
+    /// The trouble that was read and put away, so that it is not shown again.
+    pub dismissed: Option<Arc<str>>,
+    /// Whether a text field took the key that is being handled: then it is no shortcut.
+    pub typing: bool,
+}
+
+/// What a person typed and chose and has not sent.
+#[derive(Clone, Debug, Default, Data, Lens)]
+pub struct Draft {
+    /// What they want to be called.
+    pub name: String,
+    /// The party's title.
+    pub title: String,
+    /// Whether people on this network can join.
+    pub lan: bool,
+    /// A film to begin with.
+    pub film: String,
+    /// A party's link.
+    pub link: String,
+    /// A chat message.
+    pub message: String,
+    /// A film's address, in the room.
+    pub address: String,
+    /// Which face the window wears.
+    pub theme: Theme,
+}
+
+/// A passing word of the window itself.
+#[derive(Clone, Debug, PartialEq, Eq, Data)]
+pub enum Note {
+    /// The invite is on the clipboard.
+    Copied,
+    /// Something is missing or did not work; the sentence says what to do.
+    Problem(&'static str),
+}
+
+/// The title of a party nobody named.
+pub const TITLE_DEFAULT: &str = "Film night";
+/// What an empty name is answered with.
+pub const NAME_MISSING: &str = "Type your name first, so that the others know who you are.";
+/// What an empty link is answered with.
+pub const LINK_MISSING: &str = "Paste the link the host sent you first.";
+/// What is said when nobody takes requests.
+pub const DEAF: &str = "The program does not answer. Close the window and start it again.";
+
+/// How fast a room can be set to play from the window, in thousandths: what players keep in tune.
+pub const RATES: [u16; 5] = [750, 1_000, 1_250, 1_500, 2_000];
+
+impl App {
+    /// A window that shows `screen` first.
+    pub fn new(screen: Screen, remembered: Remembered) -> Self {
+        Self {
+            screen: Arc::new(screen),
+            draft: Draft {
+                name: remembered.name,
+                theme: remembered.theme,
+                lan: true,
+                ..Draft::default()
+            },
+            note: None,
+            dismissed: None,
+            typing: false,
+        }
+    }
+
+    /// The start screen, if that is on.
+    pub fn start(&self) -> Option<&Start> {
+        match &*self.screen {
+            Screen::Start(start) => Some(start),
+            Screen::Room(_) => None,
+        }
+    }
+
+    /// The room, if one is entered.
+    pub fn room(&self) -> Option<&Room> {
+        match &*self.screen {
+            Screen::Start(_) => None,
+            Screen::Room(room) => Some(room),
+        }
+    }
+
+    /// What there is to draw of the room, if one is entered.
+    pub fn view(&self) -> Option<&View> {
+        self.room().map(|room| &room.view)
+    }
+
+    /// What the desktop's task bar shows.
+    pub fn window_title(&self) -> String {
+        match self.room_title() {
+            Some(title) => format!("{title} · Séance"),
+            None => "Séance".to_owned(),
+        }
+    }
+
+    /// What people call the party.
+    pub fn room_title(&self) -> Option<&str> {
+        Some(self.view()?.state.title.as_ref()?.as_str())
+    }
+
+    /// What is missing or did not work, until it is there.
+    pub fn problem(&self) -> Option<&'static str> {
+        let Some(Note::Problem(sentence)) = self.note else {
+            return None;
+        };
+        let filled = match sentence {
+            NAME_MISSING => !self.draft.name.trim().is_empty(),
+            LINK_MISSING => !self.draft.link.trim().is_empty(),
+            _ => false,
+        };
+        (!filled).then_some(sentence)
+    }
+
+    /// Whether the program is busy with something that must end before the next.
+    pub fn busy(&self) -> bool {
+        self.start().is_some_and(|start| start.busy.is_some())
+    }
+
+    /// Whether something is loaded.
+    pub fn loaded(&self) -> bool {
+        self.view()
+            .is_some_and(|view| view.state.timeline.current().is_some())
+    }
+
+    /// Whether the film runs, or is about to.
+    pub fn playing(&self) -> bool {
+        self.view()
+            .is_some_and(|view| view.state.timeline.anchor.playing)
+    }
+
+    /// Whether what this person does can reach the room.
+    pub fn connected(&self) -> bool {
+        self.view()
+            .is_some_and(|view| matches!(view.link, Link::Live | Link::CatchingUp))
+    }
+
+    /// Whether the transport's buttons do anything.
+    pub fn controllable(&self) -> bool {
+        self.loaded() && self.connected()
+    }
+
+    /// Where the film stands at `now`.
+    pub fn position(&self, now: LocalTime) -> MediaTime {
+        self.view()
+            .map_or(MediaTime::ZERO, |view| view.position(now))
+    }
+
+    /// How long the film is, where known.
+    pub fn duration(&self) -> Option<Micros> {
+        self.view()?.state.timeline.duration()
+    }
+
+    /// How fast the room plays.
+    pub fn rate(&self) -> Rate {
+        self.view()
+            .map_or(Rate::NORMAL, |view| view.state.timeline.anchor.rate)
+    }
+
+    /// The line the film is on.
+    pub fn anchor(&self) -> Anchor {
+        self.view()
+            .map_or_else(Anchor::default, |view| view.state.timeline.anchor)
+    }
+
+    /// `at`, held inside the film.
+    pub fn inside(&self, at: MediaTime) -> MediaTime {
+        self.duration()
+            .map_or(at, |length| at.min(MediaTime::ZERO + length))
+    }
+
+    /// What hosting with this draft asks, or what is missing.
+    ///
+    /// # Errors
+    /// The sentence to show when the draft is not complete.
+    pub fn host(&self) -> Result<Request, &'static str> {
+        let filled = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        Ok(Request::Host {
+            name: filled(&self.draft.name).ok_or(NAME_MISSING)?,
+            title: filled(&self.draft.title).unwrap_or_else(|| TITLE_DEFAULT.to_owned()),
+            lan: self.draft.lan,
+            media: filled(&self.draft.film),
+        })
+    }
+
+    /// What joining with this draft asks, or what is missing.
+    ///
+    /// # Errors
+    /// The sentence to show when the draft is not complete.
+    pub fn join(&self) -> Result<Request, &'static str> {
+        let name = self.draft.name.trim();
+        let link = self.draft.link.trim();
+        match (name, link) {
+            ("", _) => Err(NAME_MISSING),
+            (_, "") => Err(LINK_MISSING),
+            _ => Ok(Request::Join {
+                link: link.to_owned(),
+                name: name.to_owned(),
+            }),
+        }
+    }
+
+    /// What opening that session again asks, or what is missing.
+    ///
+    /// # Errors
+    /// The sentence to show when the draft is not complete.
+    pub fn reopen(&self, session: &str) -> Result<Request, &'static str> {
+        match self.draft.name.trim() {
+            "" => Err(NAME_MISSING),
+            name => Ok(Request::Reopen {
+                session: session.to_owned(),
+                name: name.to_owned(),
+            }),
+        }
+    }
+
+    /// Play when the film stands, pause at the frame on the screen when it runs.
+    pub fn toggle(&self, now: LocalTime) -> Option<Intent> {
+        self.controllable().then(|| {
+            if self.playing() {
+                Intent::Pause {
+                    at: Some(self.position(now)),
+                }
+            } else {
+                Intent::Play {}
+            }
+        })
+    }
+
+    /// A move by so many seconds from where the film stands, held inside it.
+    pub fn skip(&self, seconds: f64, now: LocalTime) -> Option<Intent> {
+        let by = Micros::new((seconds * 1e6) as i64);
+        self.controllable().then(|| Intent::Seek {
+            to: self.inside(self.position(now) + by),
+        })
+    }
+
+    /// The banner under the header: how the connection stands when it is not simply live.
+    pub fn banner(&self) -> Option<(Tone, String)> {
+        let view = self.view()?;
+        let with = |sentence: &str, reason: &str| match reason {
+            "" => format!("{sentence}."),
+            reason => format!("{sentence}. {reason}"),
+        };
+        match &view.link {
+            Link::Live => None,
+            Link::Connecting => Some((Tone::Info, "Connecting to the party…".to_owned())),
+            Link::CatchingUp => Some((Tone::Info, "Catching up with the party…".to_owned())),
+            Link::Lost(reason) if self.playing() => {
+                Some((Tone::Warn, with("Host offline, still playing", reason)))
+            }
+            Link::Lost(reason) => Some((Tone::Warn, with("Host offline, trying again", reason))),
+            Link::Over(reason) => Some((Tone::Bad, with("This party is over", reason))),
+        }
+    }
+
+    /// What went wrong for this member last and was not put away yet.
+    pub fn trouble(&self) -> Option<&Arc<str>> {
+        let trouble = self.view()?.trouble.as_ref()?;
+        let read = self
+            .dismissed
+            .as_ref()
+            .is_some_and(|read| Arc::ptr_eq(read, trouble));
+        (!read).then_some(trouble)
+    }
+
+    /// The name of what plays.
+    pub fn film(&self) -> Option<String> {
+        let view = self.view()?;
+        view.state.timeline.current().map(|(_, item)| item.label())
+    }
+
+    /// Where it is shown, or how to get it shown.
+    pub fn shown_where(&self) -> String {
+        let Some(room) = self.room() else {
+            return String::new();
+        };
+        match (&room.view.player, room.player) {
+            (Some(sentence), _) => sentence.to_string(),
+            (None, PlayerState::Opening) => "Opening the player…".to_owned(),
+            (None, PlayerState::Open) => "Playing in its own window.".to_owned(),
+            (None, PlayerState::Closed) => "No player is open on this computer.".to_owned(),
+        }
+    }
+
+    /// Whom the others wait for or miss, in one sentence; empty when nobody.
+    pub fn waiting(&self) -> String {
+        let Some(view) = self.view().filter(|_| self.loaded()) else {
+            return String::new();
+        };
+        let late: Vec<String> = view
+            .state
+            .roster
+            .present()
+            .filter(|(id, _)| Some(*id) != view.me)
+            .filter_map(|(id, member)| {
+                let activity = view.presence.get(&id)?.activity?;
+                let what = match activity {
+                    Activity::Loading => "is loading",
+                    Activity::Stalled => "waits for data",
+                    Activity::Advert => "is in an ad",
+                    Activity::NeedsClick => "must click to start",
+                    _ => return None,
+                };
+                Some(format!("{} {what}", member.name))
+            })
+            .collect();
+        match late.as_slice() {
+            [] => String::new(),
+            [one] => one.clone(),
+            [one, two] => format!("{one} · {two}"),
+            [one, rest @ ..] => format!("{one} · {} more are not ready", rest.len()),
+        }
+    }
+
+    /// Everybody who is here, as the list shows them: the viewer first, then by order of joining.
+    pub fn people(&self) -> Vec<Person> {
+        let Some(view) = self.view() else {
+            return Vec::new();
+        };
+        let mut people: Vec<Person> = view
+            .state
+            .roster
+            .present()
+            .map(|(id, member)| {
+                let (presence, tone) = match view.presence.get(&id) {
+                    Some(report) => presence(report),
+                    None => (String::new(), Tone::Muted),
+                };
+                Person {
+                    id,
+                    name: member.name.as_str().to_owned(),
+                    role: match (member.role, Some(id) == view.me) {
+                        (Role::Host, true) => "you, host",
+                        (Role::Host, false) => "host",
+                        (Role::CoHost, true) => "you, co-host",
+                        (Role::CoHost, false) => "co-host",
+                        (Role::Viewer, true) => "you, viewer",
+                        (Role::Viewer, false) => "viewer",
+                        (Role::Guest, true) => "you",
+                        (Role::Guest, false) => "",
+                    },
+                    presence,
+                    tone,
+                }
+            })
+            .collect();
+        people.sort_by_key(|person| (Some(person.id) != view.me, person.id));
+        people
+    }
+
+    /// The line at the foot of the room: `live · clock ±2 ms · 812 events, saved`.
+    pub fn status(&self) -> (Tone, String) {
+        let Some(view) = self.view() else {
+            return (Tone::Muted, String::new());
+        };
+        let (tone, link) = match &view.link {
+            Link::Live => (Tone::Good, "live"),
+            Link::Connecting => (Tone::Info, "connecting"),
+            Link::CatchingUp => (Tone::Info, "catching up"),
+            Link::Lost(_) => (Tone::Warn, "offline"),
+            Link::Over(_) => (Tone::Bad, "over"),
+        };
+        let clock = match view.clock {
+            // Rounded up: a bound that reads smaller than it is would be no bound.
+            Some((_, bound)) => format!("clock ±{} ms", (bound.get() + 999) / 1_000),
+            None => "clock not measured yet".to_owned(),
+        };
+        let events = view.events().get();
+        let plural = if events == 1 { "" } else { "s" };
+        let kept = if self.room().is_some_and(|room| room.hosting) {
+            ", saved"
+        } else {
+            ""
+        };
+        (
+            tone,
+            format!("{link} · {clock} · {} event{plural}{kept}", grouped(events)),
+        )
+    }
+
+    /// A control intent from the window's own buttons.
+    pub fn ask(intent: Intent, via: Via) -> Request {
+        Request::Wish(Wish::Ask(intent, via))
+    }
+}
+
+/// One row of the people list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// Who; chooses the colour.
+    pub id: MemberId,
+    /// What they are called.
+    pub name: String,
+    /// What they are here, and whether they are the viewer.
+    pub role: &'static str,
+    /// What their player does.
+    pub presence: String,
+    /// How that is coloured.
+    pub tone: Tone,
+}
+
+/// Beyond this drift eyes and ears notice that two people talk about different frames: a guess
+/// between the 40 ms at which lips look wrong and the second at which players are stepped.
+const DRIFT_SEEN: Micros = Micros::from_millis(80);
+
+/// What a player does, in a word, and how that is coloured.
+pub fn presence(report: &Report) -> (String, Tone) {
+    let word = |word: &str, tone| (word.to_owned(), tone);
+    match (report.activity, report.drift) {
+        (None, _) => word("no player", Tone::Muted),
+        (Some(Activity::Loading), _) => word("loading", Tone::Warn),
+        (Some(Activity::Seeking), _) => word("seeking", Tone::Warn),
+        (Some(Activity::Stalled), _) => word("waiting for data", Tone::Warn),
+        (Some(Activity::Advert), _) => word("in an ad", Tone::Warn),
+        (Some(Activity::NeedsClick), _) => word("needs a click", Tone::Warn),
+        (Some(Activity::Ended), _) => word("at the end", Tone::Muted),
+        (Some(Activity::Paused), _) => word("paused", Tone::Muted),
+        (Some(Activity::Playing), None) => word("playing", Tone::Muted),
+        (Some(Activity::Playing), Some(drift)) if drift.abs() <= DRIFT_SEEN => {
+            (view::drift(drift), Tone::Muted)
+        }
+        (Some(Activity::Playing), Some(drift)) => (view::drift(drift), Tone::Warn),
+    }
+}
+
+/// A place in a film with as many digits as its end has, so that the width stays: `0:07:10`.
+pub fn clock_face(at: MediaTime, end: Option<MediaTime>) -> String {
+    let secs = at.get() / 1_000_000;
+    let hours = end.unwrap_or(at).max(at) >= MediaTime::from_secs(3_600);
+    if hours {
+        format!("{}:{:02}:{:02}", secs / 3_600, secs / 60 % 60, secs % 60)
+    } else {
+        format!("{}:{:02}", secs / 60, secs % 60)
+    }
+}
+
+/// `12,345`: digits in threes.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// The day of a moment, as people write it: `Sat 21 Nov`, with the year when it is not this one.
+///
+/// `zone` is the reader's; both moments are in milliseconds since 1970.
+pub fn day(wall: u64, now: u64, zone: &jiff::tz::TimeZone) -> String {
+    let at = |millis: u64| {
+        let stamp = jiff::Timestamp::from_millisecond(i64::try_from(millis).ok()?).ok()?;
+        Some(stamp.to_zoned(zone.clone()))
+    };
+    let (Some(wall), Some(now)) = (at(wall), at(now)) else {
+        return "unknown day".to_owned();
+    };
+    let pattern = if wall.date() == now.date() {
+        "Today %H:%M"
+    } else if wall.year() == now.year() {
+        "%a %-d %b"
+    } else {
+        "%a %-d %b %Y"
+    };
+    wall.strftime(pattern).to_string()
+}
+
+/// What a session was, in one line: `Sat 21 Nov · 2 h 41 min · 5 people`.
+pub fn session_line(row: &SessionRow, now: u64, zone: &jiff::tz::TimeZone) -> String {
+    let people = match row.people {
+        1 => "1 person".to_owned(),
+        people => format!("{people} people"),
+    };
+    format!(
+        "{} · {} · {people}",
+        day(row.opened_wall, now, zone),
+        view::span(row.length)
+    )
+}
+
+/// What was watched in a session, or why it cannot be read.
+pub fn session_films(row: &SessionRow) -> String {
+    if let Some(trouble) = &row.trouble {
+        return trouble.clone();
+    }
+    match row.watched.as_slice() {
+        [] => "Nothing was watched".to_owned(),
+        [only] => only.label(),
+        [first, second] => format!("{}, {}", first.label(), second.label()),
+        [first, second, rest @ ..] => format!(
+            "{}, {} and {} more",
+            first.label(),
+            second.label(),
+            rest.len()
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_face_has_the_width_of_its_end() {
+        let end = Some(MediaTime::from_secs(9_663));
+        assert_eq!(clock_face(MediaTime::from_secs(430), end), "0:07:10");
+        assert_eq!(clock_face(MediaTime::from_secs(9_663), end), "2:41:03");
+        assert_eq!(clock_face(MediaTime::from_secs(430), None), "7:10");
+        assert_eq!(clock_face(MediaTime::from_secs(3_600), None), "1:00:00");
+    }
+
+    #[test]
+    fn a_late_evening_belongs_to_the_reader_s_own_day() {
+        // 2026-11-22 03:30 UTC is still Saturday evening in New York.
+        let wall = 1_795_318_200_000;
+        let new_york = jiff::tz::TimeZone::fixed(jiff::tz::offset(-5));
+        let day_later = wall + 86_400_000;
+        assert_eq!(day(wall, day_later, &new_york), "Sat 21 Nov");
+        assert_eq!(day(wall, day_later, &jiff::tz::TimeZone::UTC), "Sun 22 Nov");
+        assert_eq!(day(wall, wall + 1, &new_york), "Today 22:30");
+        assert_eq!(
+            day(wall, wall + 400 * 86_400_000, &new_york),
+            "Sat 21 Nov 2026"
+        );
+        assert_eq!(day(u64::MAX, 0, &new_york), "unknown day");
+    }
+
+    #[test]
+    fn a_drift_nobody_sees_is_not_a_warning() {
+        let report = |drift| Report {
+            activity: Some(Activity::Playing),
+            drift: Some(Micros::from_millis(drift)),
+            round_trip: None,
+        };
+        assert_eq!(presence(&report(3)), ("+3 ms".to_owned(), Tone::Muted));
+        assert_eq!(presence(&report(-400)), ("-400 ms".to_owned(), Tone::Warn));
+    }
+
+    #[test]
+    fn large_numbers_are_grouped() {
+        assert_eq!(grouped(812), "812");
+        assert_eq!(grouped(1_000), "1,000");
+        assert_eq!(grouped(1_234_567), "1,234,567");
+    }
+
+    #[test]
+    fn hosting_needs_a_name_and_nothing_else() {
+        let mut app = App::new(Screen::default(), Remembered::default());
+        assert_eq!(app.host(), Err(NAME_MISSING));
+        app.draft.name = "  Ana ".to_owned();
+        assert_eq!(
+            app.host(),
+            Ok(Request::Host {
+                title: TITLE_DEFAULT.to_owned(),
+                name: "Ana".to_owned(),
+                lan: true,
+                media: None,
+            })
+        );
+        assert_eq!(app.join(), Err(LINK_MISSING));
+    }
+}

@@ -1,0 +1,300 @@
+//! The window's life and its desk: where requests leave and keys without a taker end up.
+//!
+//! [`Life`] starts the bridge when there is a window to wake and stops it with
+//! the window. [`root`] wraps all panes in the [`Desk`], the one place that
+//! turns commands into [`Request`]s and the one that writes [`App::screen`]:
+//! being a widget, it can be tested without a display.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use druid::widget::{Controller, EnvScope, ViewSwitcher};
+use druid::{
+    AppDelegate, Application, Command, DelegateCtx, Env, Event, EventCtx, Handled, KbKey, KeyEvent,
+    Target, TimerToken, Widget, WidgetExt, WindowHandle, WindowId,
+};
+use tokio::sync::{mpsc, watch};
+
+use super::bridge::Bridge;
+use super::data::{App, DEAF, Note};
+use super::{Request, Root, Screen, cmd, pane, theme};
+use crate::engine::event::Via;
+use crate::engine::intent::Intent;
+use crate::os::local_now;
+use crate::projection::view::Wish;
+
+/// How long "Link copied" stands.
+const COPIED_FOR: Duration = Duration::from_secs(2);
+/// How long a sentence of trouble stands: time to read its longest twice.
+const TROUBLE_FOR: Duration = Duration::from_secs(8);
+/// What the arrow keys move by, in seconds.
+const ARROW_SECS: f64 = 5.0;
+/// What `j`, `l` and the two buttons move by, in seconds.
+pub(super) const LEAP_SECS: f64 = 10.0;
+
+/// Everything in the window, from the desk inwards; what it asks for goes to `requests`.
+pub fn root(requests: mpsc::Sender<Request>) -> Root {
+    let panes = ViewSwitcher::new(
+        |app: &App, _: &Env| app.room().is_some(),
+        |in_room, _, _| {
+            if *in_room {
+                pane::room::room().boxed()
+            } else {
+                pane::start::start().boxed()
+            }
+        },
+    );
+    let desk = panes
+        .background(druid::widget::Painter::new(|ctx, _: &App, env| {
+            use druid::RenderContext;
+            let bounds = ctx.size().to_rect();
+            ctx.fill(bounds, &theme::palette(env).room.color());
+        }))
+        .controller(Desk {
+            requests,
+            note_timer: TimerToken::INVALID,
+            trouble_timer: TimerToken::INVALID,
+        })
+        .with_id(cmd::DESK);
+    EnvScope::new(|env, app: &App| theme::dress(env, app.draft.theme), desk).boxed()
+}
+
+/// See the module.
+struct Desk {
+    requests: mpsc::Sender<Request>,
+    note_timer: TimerToken,
+    trouble_timer: TimerToken,
+}
+
+impl Desk {
+    fn send(&mut self, ctx: &mut EventCtx, app: &mut App, request: Request) {
+        if self.requests.try_send(request).is_err() {
+            self.problem(ctx, app, DEAF);
+        } else if let Some(Note::Problem(_)) = app.note {
+            app.note = None;
+        }
+    }
+
+    fn problem(&mut self, ctx: &mut EventCtx, app: &mut App, sentence: &'static str) {
+        app.note = Some(Note::Problem(sentence));
+        self.note_timer = ctx.request_timer(TROUBLE_FOR);
+    }
+
+    fn attempt(
+        &mut self,
+        ctx: &mut EventCtx,
+        app: &mut App,
+        request: Result<Request, &'static str>,
+    ) {
+        match request {
+            _ if app.busy() => {}
+            Ok(request) => self.send(ctx, app, request),
+            Err(missing) => {
+                ctx.set_focus(if app.draft.name.trim().is_empty() {
+                    cmd::NAME
+                } else {
+                    cmd::LINK
+                });
+                self.problem(ctx, app, missing);
+            }
+        }
+    }
+
+    fn ask(&mut self, ctx: &mut EventCtx, app: &mut App, intent: Option<Intent>, via: Via) {
+        if let Some(intent) = intent {
+            self.send(ctx, app, App::ask(intent, via));
+        }
+    }
+
+    /// Sends what `text` holds as `intent` and clears it; leaves it where it is while nobody would hear.
+    fn ask_typed(
+        &mut self,
+        ctx: &mut EventCtx,
+        app: &mut App,
+        text: impl Fn(&mut App) -> &mut String,
+        intent: impl Fn(String) -> Intent,
+    ) {
+        let typed = text(app).trim().to_owned();
+        if typed.is_empty() || !app.connected() {
+            return;
+        }
+        self.send(ctx, app, App::ask(intent(typed), Via::Gui));
+        if app.note != Some(Note::Problem(DEAF)) {
+            text(app).clear();
+        }
+    }
+
+    fn show(&mut self, ctx: &mut EventCtx, app: &mut App, screen: &Arc<Screen>) {
+        if Arc::ptr_eq(screen, &app.screen) {
+            return;
+        }
+        let was_in_room = app.room().is_some();
+        let had = app.trouble().cloned();
+        app.screen = Arc::clone(screen);
+        if was_in_room != app.room().is_some() {
+            // The focused control is gone with its pane, and keys would go nowhere.
+            ctx.set_focus(cmd::DESK);
+            app.note = None;
+        }
+        let is_new = match (&had, app.trouble()) {
+            (Some(had), Some(has)) => !Arc::ptr_eq(had, has),
+            (None, Some(_)) => true,
+            (_, None) => false,
+        };
+        if is_new {
+            self.trouble_timer = ctx.request_timer(TROUBLE_FOR);
+        }
+    }
+
+    fn command(&mut self, ctx: &mut EventCtx, app: &mut App, command: &Command) {
+        let now = local_now();
+        if let Some(screen) = command.get(cmd::SHOW) {
+            self.show(ctx, app, screen);
+        } else if let Some(request) = command.get(cmd::REQUEST) {
+            self.send(ctx, app, request.clone());
+        } else if command.is(cmd::HOST) {
+            self.attempt(ctx, app, app.host());
+        } else if command.is(cmd::JOIN) {
+            self.attempt(ctx, app, app.join());
+        } else if let Some(session) = command.get(cmd::REOPEN) {
+            self.attempt(ctx, app, app.reopen(session));
+        } else if command.is(cmd::SEND) {
+            let say = |text| Intent::Say { text };
+            self.ask_typed(ctx, app, |app| &mut app.draft.message, say);
+            ctx.set_focus(cmd::MESSAGE);
+        } else if command.is(cmd::LOAD) {
+            let load = |url| Intent::Load { url };
+            self.ask_typed(ctx, app, |app| &mut app.draft.address, load);
+            ctx.set_focus(cmd::DESK);
+        } else if command.is(cmd::TOGGLE) {
+            self.ask(ctx, app, app.toggle(now), Via::Gui);
+        } else if let Some(seconds) = command.get(cmd::SKIP) {
+            self.ask(ctx, app, app.skip(*seconds, now), Via::Gui);
+        } else if command.is(cmd::COPY) {
+            app.note = Some(Note::Copied);
+            self.note_timer = ctx.request_timer(COPIED_FOR);
+        } else if command.is(cmd::FLIP_THEME) {
+            app.draft.theme = app.draft.theme.other();
+            self.send(ctx, app, Request::Theme(app.draft.theme));
+        } else if command.is(cmd::LEAVE) {
+            app.draft.message.clear();
+            app.draft.address.clear();
+            self.send(ctx, app, Request::Wish(Wish::Leave));
+        } else if command.is(cmd::DISMISS) {
+            app.note = None;
+            app.dismissed = app.trouble().cloned();
+        } else {
+            return;
+        }
+        ctx.set_handled();
+    }
+
+    /// The keys of every video site, when no field is being typed in.
+    fn shortcut(&mut self, ctx: &mut EventCtx, app: &mut App, key: &KeyEvent) {
+        let now = local_now();
+        if key.mods.ctrl() || key.mods.alt() || key.mods.meta() {
+            return;
+        }
+        match &key.key {
+            KbKey::Tab if key.mods.shift() => ctx.focus_prev(),
+            KbKey::Tab => ctx.focus_next(),
+            _ if app.room().is_none() => return,
+            KbKey::Character(c) if (c == " " || c == "k") && !key.repeat => {
+                self.ask(ctx, app, app.toggle(now), Via::Key);
+            }
+            KbKey::MediaPlayPause => self.ask(ctx, app, app.toggle(now), Via::MediaKey),
+            KbKey::ArrowLeft => self.ask(ctx, app, app.skip(-ARROW_SECS, now), Via::Key),
+            KbKey::ArrowRight => self.ask(ctx, app, app.skip(ARROW_SECS, now), Via::Key),
+            KbKey::Character(c) if c == "j" => {
+                self.ask(ctx, app, app.skip(-LEAP_SECS, now), Via::Key);
+            }
+            KbKey::Character(c) if c == "l" => {
+                self.ask(ctx, app, app.skip(LEAP_SECS, now), Via::Key);
+            }
+            _ => return,
+        }
+        ctx.set_handled();
+    }
+}
+
+impl<W: Widget<App>> Controller<App, W> for Desk {
+    fn event(
+        &mut self,
+        child: &mut W,
+        ctx: &mut EventCtx,
+        event: &Event,
+        app: &mut App,
+        env: &Env,
+    ) {
+        match event {
+            Event::WindowConnected => ctx.request_focus(),
+            Event::Command(command) => self.command(ctx, app, command),
+            Event::Timer(token) if *token == self.note_timer => app.note = None,
+            Event::Timer(token) if *token == self.trouble_timer => {
+                app.dismissed = app.trouble().cloned();
+            }
+            _ => {}
+        }
+        child.event(ctx, event, app, env);
+        match event {
+            Event::KeyDown(key) => {
+                if !app.typing && !ctx.is_handled() {
+                    self.shortcut(ctx, app, key);
+                }
+                app.typing = false;
+            }
+            // A click on nothing ends typing, as everywhere.
+            Event::MouseDown(_) if !ctx.is_handled() => ctx.request_focus(),
+            _ => {}
+        }
+    }
+}
+
+/// Starts and stops the bridge with the window, and owns the clipboard.
+pub(super) struct Life {
+    screen: watch::Receiver<Screen>,
+    bridge: Option<Bridge>,
+}
+
+impl Life {
+    /// Will carry `screen` once there is a window.
+    pub(super) fn new(screen: watch::Receiver<Screen>) -> Self {
+        Self {
+            screen,
+            bridge: None,
+        }
+    }
+}
+
+impl AppDelegate<App> for Life {
+    fn command(
+        &mut self,
+        _: &mut DelegateCtx,
+        _: Target,
+        command: &Command,
+        _: &mut App,
+        _: &Env,
+    ) -> Handled {
+        if let Some(text) = command.get(cmd::COPY) {
+            Application::global().clipboard().put_string(text);
+        }
+        // The desk says that it was copied.
+        Handled::No
+    }
+
+    fn window_added(
+        &mut self,
+        _: WindowId,
+        _: WindowHandle,
+        _: &mut App,
+        _: &Env,
+        ctx: &mut DelegateCtx,
+    ) {
+        let sink = ctx.get_external_handle();
+        self.bridge = Some(Bridge::start(sink, self.screen.clone()));
+    }
+
+    fn window_removed(&mut self, _: WindowId, _: &mut App, _: &Env, _: &mut DelegateCtx) {
+        self.bridge = None;
+    }
+}

@@ -1,0 +1,305 @@
+//! In the party: the stage and the transport, people and chat, and how it all stands.
+//!
+//! Wide windows put people and chat beside the stage, narrow ones below it.
+//! The parts are the same widgets in both, so that resizing loses nothing that
+//! was typed, scrolled or focused.
+
+use std::sync::Arc;
+
+use druid::widget::{Flex, Painter};
+use druid::{
+    BoxConstraints, Env, Event, EventCtx, LayoutCtx, LifeCycle, LifeCycleCtx, PaintCtx, Point,
+    Rect, RenderContext, Size, UpdateCtx, Widget, WidgetExt, WidgetPod,
+};
+
+use super::chat::{chat, people};
+use super::stage::stage;
+use super::theme_button;
+use super::transport::{load, transport};
+use crate::projection::gui::cmd;
+use crate::projection::gui::data::{App, Note};
+use crate::projection::gui::theme::{Tone, palette, size, space};
+use crate::projection::gui::widget::button::{Button, Kind};
+use crate::projection::gui::widget::card::{banner, banner_with};
+use crate::projection::gui::widget::icon::Icon;
+use crate::projection::gui::widget::words::Words;
+use crate::projection::view::Link;
+
+/// From this width on, people and chat stand beside the stage: below it the transport's buttons
+/// would not fit beside them.
+const WIDE_FROM: f64 = 1_000.0;
+/// How wide people and chat are then.
+const SIDE: f64 = 320.0;
+/// How tall one row of the people list and its heading are, to give a short list no more than it needs.
+const PEOPLE_ROW: f64 = 44.0;
+const PEOPLE_HEAD: f64 = 44.0;
+/// The least that the stage shrinks to in a narrow window.
+const STAGE_MIN: f64 = 72.0;
+/// How wide the invite's text gets.
+const INVITE_MAX: f64 = 250.0;
+
+type Pod = WidgetPod<App, Box<dyn Widget<App>>>;
+
+/// See the module.
+pub(in super::super) struct Room {
+    header: Pod,
+    banners: Pod,
+    stage: Pod,
+    load: Pod,
+    transport: Pod,
+    people: Pod,
+    chat: Pod,
+    status: Pod,
+}
+
+fn pod(widget: impl Widget<App> + 'static) -> Pod {
+    WidgetPod::new(Box::new(widget))
+}
+
+/// The whole screen.
+pub(in super::super) fn room() -> Room {
+    Room {
+        header: pod(header()),
+        banners: pod(banners()),
+        stage: pod(stage()),
+        load: pod(load()),
+        transport: pod(transport()),
+        people: pod(people()),
+        chat: pod(chat()),
+        status: pod(status()),
+    }
+}
+
+fn header() -> impl Widget<App> {
+    Flex::row()
+        .with_child(
+            Words::fixed("Séance")
+                .size(size::HEAD)
+                .bold()
+                .tone(Tone::Accent),
+        )
+        .with_spacer(space::M)
+        .with_flex_child(
+            Words::new(|app: &App| app.room_title().unwrap_or("A party").to_owned())
+                .size(size::HEAD)
+                .bold()
+                .expand_width(),
+            1.0,
+        )
+        .with_spacer(space::M)
+        .with_child(theme_button())
+        .with_spacer(space::XS)
+        .with_child(
+            Button::new(
+                Kind::Quiet,
+                |_| "Leave".to_owned(),
+                |ctx: &mut EventCtx, _: &App| ctx.submit_command(cmd::LEAVE),
+            )
+            .icon(|_| Some(Icon::Leave)),
+        )
+}
+
+fn banners() -> impl Widget<App> {
+    let trouble = |app: &App| match app.problem() {
+        Some(sentence) => Some((Tone::Bad, sentence.to_owned())),
+        None => Some((Tone::Warn, app.trouble()?.to_string())),
+    };
+    let put_away = Button::new(
+        Kind::Quiet,
+        |_| String::new(),
+        |ctx: &mut EventCtx, _: &App| ctx.submit_command(cmd::DISMISS),
+    )
+    .icon(|_| Some(Icon::Close));
+    Flex::column()
+        .with_child(banner(App::banner))
+        .with_child(banner_with(trouble, put_away))
+}
+
+fn status() -> impl Widget<App> {
+    let dot = Painter::new(|ctx, app: &App, env| {
+        let color = palette(env).tone(app.status().0).color();
+        let center = ctx.size().to_rect().center();
+        ctx.fill(druid::kurbo::Circle::new(center, 4.0), &color);
+    })
+    .fix_size(8.0, 20.0);
+    // A link to a party that is over would only disappoint.
+    let invite = |app: &App| {
+        let view = app
+            .view()
+            .filter(|view| !matches!(view.link, Link::Over(_)))?;
+        view.invite.clone()
+    };
+    let copy = Button::new(
+        Kind::Plain,
+        |app: &App| {
+            if app.note == Some(Note::Copied) {
+                "Link copied"
+            } else {
+                "Copy link"
+            }
+            .to_owned()
+        },
+        move |ctx: &mut EventCtx, app| {
+            if let Some(link) = invite(app) {
+                ctx.submit_command(cmd::COPY.with(Arc::clone(&link)));
+            }
+        },
+    )
+    .icon(|app| {
+        Some(if app.note == Some(Note::Copied) {
+            Icon::Check
+        } else {
+            Icon::Copy
+        })
+    })
+    .width_min(136.0);
+    let share = Flex::row()
+        .with_child(Words::fixed("Invite").size(size::SMALL).tone(Tone::Muted))
+        .with_spacer(space::S)
+        .with_flex_child(
+            Words::new(move |app| invite(app).map_or_else(String::new, |link| link.to_string()))
+                .size(size::SMALL)
+                .expand_width(),
+            1.0,
+        )
+        .with_spacer(space::M)
+        .with_child(copy)
+        .fix_width(INVITE_MAX + 136.0);
+    Flex::row()
+        .with_child(dot)
+        .with_spacer(space::S)
+        .with_flex_child(
+            Words::new(|app: &App| app.status().1)
+                .size(size::SMALL)
+                .tone(Tone::Muted)
+                .expand_width(),
+            1.0,
+        )
+        .with_spacer(space::M)
+        .with_child(druid::widget::Either::new(
+            move |app: &App, _| invite(app).is_some(),
+            share,
+            druid::widget::SizedBox::empty().height(36.0),
+        ))
+}
+
+impl Room {
+    fn pods(&mut self) -> [&mut Pod; 8] {
+        [
+            &mut self.header,
+            &mut self.banners,
+            &mut self.stage,
+            &mut self.load,
+            &mut self.transport,
+            &mut self.people,
+            &mut self.chat,
+            &mut self.status,
+        ]
+    }
+
+    fn place(pod: &mut Pod, ctx: &mut LayoutCtx, area: Rect, app: &App, env: &Env) {
+        let size = Size::new(area.width().max(0.0), area.height().max(0.0));
+        pod.layout(ctx, &BoxConstraints::tight(size), app, env);
+        pod.set_origin(ctx, area.origin());
+    }
+
+    /// Lays `pod` out as tall as it likes at this width, and says how tall that is.
+    fn height(pod: &mut Pod, ctx: &mut LayoutCtx, width: f64, app: &App, env: &Env) -> f64 {
+        let bounds = BoxConstraints::new(Size::new(width, 0.0), Size::new(width, f64::INFINITY));
+        pod.layout(ctx, &bounds, app, env).height
+    }
+}
+
+impl Widget<App> for Room {
+    fn event(&mut self, ctx: &mut EventCtx, event: &Event, app: &mut App, env: &Env) {
+        for pod in self.pods() {
+            pod.event(ctx, event, app, env);
+        }
+    }
+
+    fn lifecycle(&mut self, ctx: &mut LifeCycleCtx, event: &LifeCycle, app: &App, env: &Env) {
+        for pod in self.pods() {
+            pod.lifecycle(ctx, event, app, env);
+        }
+    }
+
+    fn update(&mut self, ctx: &mut UpdateCtx, was: &App, app: &App, env: &Env) {
+        let count = |app: &App| {
+            app.view()
+                .map_or(0, |view| view.state.roster.present().count())
+        };
+        if count(was) != count(app) {
+            ctx.request_layout();
+        }
+        for pod in self.pods() {
+            pod.update(ctx, app, env);
+        }
+    }
+
+    fn layout(&mut self, ctx: &mut LayoutCtx, bc: &BoxConstraints, app: &App, env: &Env) -> Size {
+        let whole = bc.max();
+        let (left, right) = (space::L, whole.width - space::L);
+        let gap = space::M;
+        let width = right - left;
+
+        let header = Self::height(&mut self.header, ctx, width, app, env);
+        let mut top = space::S;
+        self.header.set_origin(ctx, Point::new(left, top));
+        top += header + space::S;
+        let banners = Self::height(&mut self.banners, ctx, width, app, env);
+        self.banners.set_origin(ctx, Point::new(left, top));
+        top += banners;
+        let status = Self::height(&mut self.status, ctx, width, app, env);
+        let foot = whole.height - space::S - status;
+        self.status.set_origin(ctx, Point::new(left, foot));
+        let bottom = foot - space::S;
+
+        let wide = whole.width >= WIDE_FROM;
+        let main = if wide { width - SIDE - gap } else { width };
+        let load = Self::height(&mut self.load, ctx, main, app, env);
+        let transport = Self::height(&mut self.transport, ctx, main, app, env);
+        let fixed = load + gap + transport + gap;
+        let count = app
+            .view()
+            .map_or(0, |view| view.state.roster.present().count());
+        let people_wanted = PEOPLE_HEAD + PEOPLE_ROW * count.max(1) as f64;
+        let stage = if wide {
+            bottom - top - fixed
+        } else {
+            // A third of what is left: below stand people and chat, who need more lines.
+            ((bottom - top - fixed) * 0.34).max(STAGE_MIN)
+        };
+        let main_right = left + main;
+        let stage_area = Rect::new(left, top, main_right, top + stage);
+        Self::place(&mut self.stage, ctx, stage_area, app, env);
+        let mut y = top + stage + gap;
+        self.load.set_origin(ctx, Point::new(left, y));
+        y += load + gap;
+        self.transport.set_origin(ctx, Point::new(left, y));
+        y += transport + gap;
+
+        let (people, chat) = if wide {
+            let side = main_right + gap;
+            let split = top + people_wanted.min((bottom - top) * 0.4);
+            (
+                Rect::new(side, top, right, split),
+                Rect::new(side, split + gap, right, bottom),
+            )
+        } else {
+            let split = left + (width * 0.36).round();
+            (
+                Rect::new(left, y, split, bottom),
+                Rect::new(split + gap, y, right, bottom),
+            )
+        };
+        Self::place(&mut self.people, ctx, people, app, env);
+        Self::place(&mut self.chat, ctx, chat, app, env);
+        whole
+    }
+
+    fn paint(&mut self, ctx: &mut PaintCtx, app: &App, env: &Env) {
+        for pod in self.pods() {
+            pod.paint(ctx, app, env);
+        }
+    }
+}

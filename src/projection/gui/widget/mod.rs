@@ -1,0 +1,16 @@
+//! The window's own controls: what druid's do not do, or not well enough.
+
+pub(super) mod avatar;
+pub(super) mod button;
+pub(super) mod card;
+pub(super) mod check;
+pub(super) mod clock;
+pub(super) mod field;
+pub(super) mod follow;
+pub(super) mod icon;
+pub(super) mod measure;
+pub(super) mod people;
+pub(super) mod rates;
+pub(super) mod seekbar;
+pub(super) mod story;
+pub(super) mod words;

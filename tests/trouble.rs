@@ -1,0 +1,546 @@
+//! Everything that goes wrong in a real evening: one clear sentence each, and the party goes on.
+
+mod doubles;
+mod support;
+
+use std::fs;
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use doubles::{Film, Server};
+use support::{Home, Program, close_chrome_of, no_chrome};
+
+/// A host without a player, and its link.
+fn host(home: &Home, more: &[&str]) -> (Program, String, String) {
+    let mut args = vec![
+        "host",
+        "--json",
+        "--name",
+        "Ana",
+        "--bind",
+        "127.0.0.1:0",
+        "--player",
+        "none",
+    ];
+    args.extend(more);
+    let host = home.start("Ana (host)", &args);
+    let (session, link) = host.wait("its link", |line| {
+        Some((
+            line["session"].as_str()?.to_owned(),
+            line["link"].as_str()?.to_owned(),
+        ))
+    });
+    host.wait("that it is live", |line| {
+        (line["connection"]["state"] == "live").then_some(())
+    });
+    (host, session, link)
+}
+
+/// Types a line and returns the sentence it is refused with.
+fn refused(program: &mut Program, line: &str) -> String {
+    let mark = program.mark();
+    program.say(line);
+    program.wait_from(mark, "a refusal", |line| {
+        line["refused"]["sentence"].as_str().map(str::to_owned)
+    })
+}
+
+/// The party still works: something said comes out.
+fn goes_on(program: &mut Program) {
+    let mark = program.mark();
+    program.say("say still here");
+    program.wait_event(mark, "said");
+}
+
+fn quit(mut program: Program) {
+    program.say("quit");
+    assert!(program.wait_end(), "it ends cleanly: {}", program.errors());
+}
+
+/// One sentence for people: no debug output, no backtrace.
+fn is_a_sentence(text: &str) {
+    assert!(
+        text.len() < 400 && text.lines().count() == 1,
+        "not one sentence: {text}"
+    );
+    assert!(
+        !text.contains("Error") && !text.contains("panicked") && !text.contains("::"),
+        "not for people: {text}"
+    );
+}
+
+#[test]
+fn a_wrong_link_says_what_is_wrong_with_it() {
+    let home = Home::new();
+    for (link, hint) in [
+        ("film night", "not a link"),
+        ("http://127.0.0.1:7878/", "names no party"),
+        ("http://127.0.0.1:7878/#abc.def", "names no party"),
+        ("ftp://127.0.0.1/#abc", "not a link"),
+    ] {
+        let said = home.run(&["join", link, "--player", "none"]).refusal();
+        assert!(said.contains(hint), "{link}: {said}");
+        is_a_sentence(&said);
+    }
+}
+
+#[test]
+fn a_dead_host_a_closed_party_and_a_wrong_secret_are_told_apart() {
+    let (home, guests) = (Home::new(), Home::new());
+    let (ana, session, link) = host(&home, &[]);
+    let join = |link: &str| {
+        guests
+            .run(&["join", link, "--name", "Bo", "--player", "none"])
+            .refusal()
+    };
+
+    let secret = link
+        .split_once('.')
+        .map(|_| link.rsplit('.').next().unwrap())
+        .unwrap();
+    let other_secret = link.replace(secret, "00000000000000000000000000");
+    let said = join(&other_secret);
+    assert!(said.contains("does not open the party"), "{said}");
+    let other_session = link.replace(&session, "00000000000000000000000000");
+    let said = join(&other_session);
+    assert!(said.contains("No such party"), "{said}");
+    quit(ana);
+    let said = join(&link);
+    assert!(said.contains("is the host running"), "{said}");
+    is_a_sentence(&said);
+}
+
+#[test]
+fn a_port_in_use_and_a_foreign_address_say_what_to_choose() {
+    let home = Home::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let said = home
+        .run(&["host", "--bind", &address, "--player", "none"])
+        .refusal();
+    assert!(said.contains("in use") && said.contains("--bind"), "{said}");
+    is_a_sentence(&said);
+    let said = home
+        .run(&["host", "--bind", "203.0.113.7:7878", "--player", "none"])
+        .refusal();
+    assert!(said.contains("no address of this machine"), "{said}");
+    is_a_sentence(&said);
+}
+
+#[test]
+fn addresses_that_are_no_videos_and_words_that_mean_nothing_are_refused_and_the_party_goes_on() {
+    let home = Home::new();
+    let (mut ana, _, _) = host(&home, &[]);
+    for line in [
+        "load file:///etc/passwd",
+        "load javascript:alert(1)",
+        "load data:text/html,x",
+        "load https://www.youtube.com/playlist?list=PLBB231211A4F62143",
+        "load https://youtube.com.evil.example/watch?v=YE7VzlLtp-4",
+        "load just some words",
+        "play",
+        "seek 1:00",
+        "rate 9",
+        "dance",
+        r#"{"seek":{"to":-1}}"#,
+        r#"{"seek":{"to":1e300}}"#,
+        r#"{"fly":{}}"#,
+        r#"{"say":{"text":""}}"#,
+        "{",
+    ] {
+        is_a_sentence(&refused(&mut ana, line));
+    }
+    let long = "x".repeat(20_000);
+    is_a_sentence(&refused(&mut ana, &format!("say {}", &long[..3_000])));
+    is_a_sentence(&refused(&mut ana, &format!("name {}", &long[..3_000])));
+    goes_on(&mut ana);
+    let kinds: Vec<_> = ana
+        .events()
+        .iter()
+        .map(|event| {
+            event["body"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .next()
+                .unwrap()
+                .clone()
+        })
+        .collect();
+    assert_eq!(
+        kinds,
+        ["opened", "epoch_started", "joined", "said"],
+        "nothing refused left a trace in the log"
+    );
+    quit(ana);
+}
+
+#[test]
+fn a_guest_may_not_open_addresses_on_new_hosts_and_names_are_taken_once() {
+    let (home, guests) = (Home::new(), Home::new());
+    let (mut ana, _, link) = host(&home, &[]);
+    let mut bo = guests.start(
+        "Bo",
+        &["join", "--json", &link, "--name", "Bo", "--player", "none"],
+    );
+    bo.wait("that he is in", |line| {
+        (line["connection"]["state"] == "live").then_some(())
+    });
+    let said = refused(&mut bo, "load http://127.0.0.1:9/film.mp4");
+    assert!(said.contains("Ask the host"), "{said}");
+    let others = Home::new();
+    let said = others
+        .run(&["join", &link, "--name", "b0", "--player", "none"])
+        .refusal();
+    assert!(said.contains("already called Bo"), "{said}");
+    ana.say("load http://127.0.0.1:9/film.mp4");
+    bo.wait_event(0, "media_set");
+    let mark = bo.mark();
+    bo.say("load http://127.0.0.1:9/other.mp4");
+    bo.wait_event(mark, "media_set");
+    quit(bo);
+    quit(ana);
+}
+
+#[test]
+fn the_end_of_input_does_not_end_the_party_but_a_signal_does() {
+    let home = Home::new();
+    let (mut ana, session, _) = host(&home, &[]);
+    ana.say("say before the end");
+    ana.wait_event(0, "said");
+    ana.end_input();
+    let (guests, link) = (
+        Home::new(),
+        ana.wait("its link", |line| line["link"].as_str().map(str::to_owned)),
+    );
+    let bo = guests.start(
+        "Bo",
+        &["join", "--json", &link, "--name", "Bo", "--player", "none"],
+    );
+    ana.wait("Bo", |line| {
+        (line["event"]["body"]["joined"]["name"] == "Bo").then_some(())
+    });
+    ana.terminate();
+    assert!(ana.wait_end(), "a signal is a clean end: {}", ana.errors());
+    bo.wait("that the host closed", |line| {
+        line["connection"]["reason"]
+            .as_str()
+            .filter(|reason| reason.contains("closed the party"))
+            .map(drop)
+    });
+    let lines = home.run(&["replay", "--json", &session]).json();
+    let last = lines
+        .iter()
+        .rev()
+        .find_map(|line| line.get("event"))
+        .unwrap();
+    assert!(
+        !last["body"]["left"].is_null(),
+        "the log says who was there until the end: {last}"
+    );
+}
+
+#[test]
+fn without_chrome_the_party_goes_on_and_says_what_to_install() {
+    let Ok(film) = Film::made() else {
+        return eprintln!("skipped: no ffmpeg");
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let films = runtime.block_on(Server::films(film));
+    let home = Home::new();
+    let mut command = home.command(&[
+        "host",
+        "--json",
+        "--name",
+        "Ana",
+        "--bind",
+        "127.0.0.1:0",
+        "--player",
+        "browser",
+        "--headless",
+        "--media",
+        &films.url("/film.mp4"),
+    ]);
+    command
+        .env("SEANCE_CHROME", "/nowhere/chrome")
+        .env("PATH", "/nowhere");
+    let mut ana = Program::start("Ana (host)", command);
+    let said = ana.wait("a word about Chrome", |line| {
+        line["player"].as_str().map(str::to_owned)
+    });
+    assert!(
+        said.contains("Chrome was not found") && said.contains("Install"),
+        "{said}"
+    );
+    goes_on(&mut ana);
+    quit(ana);
+}
+
+#[test]
+fn chrome_closed_by_its_user_is_said_once_and_opens_again() {
+    if let Some(reason) = no_chrome() {
+        return eprintln!("skipped: {reason}");
+    }
+    let Ok(film) = Film::made() else {
+        return eprintln!("skipped: no ffmpeg");
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let films = runtime.block_on(Server::films(film));
+    let home = Home::new();
+    let mut ana = home.start(
+        "Ana (host)",
+        &[
+            "host",
+            "--json",
+            "--name",
+            "Ana",
+            "--bind",
+            "127.0.0.1:0",
+            "--player",
+            "browser",
+            "--headless",
+            "--media",
+            &films.url("/film.mp4"),
+        ],
+    );
+    let paused = |line: &Value| {
+        line["presence"]
+            .as_array()?
+            .iter()
+            .find(|one| one["report"]["activity"] == "paused")
+            .map(drop)
+    };
+    ana.wait("a film that stands ready", paused);
+    assert_eq!(
+        close_chrome_of(&home),
+        1,
+        "Chrome is running and can be closed"
+    );
+    let mark = ana.mark();
+    let said = ana.wait("a word about Chrome", |line| {
+        line["player"].as_str().map(str::to_owned)
+    });
+    assert!(said.contains("closed"), "{said}");
+    goes_on(&mut ana);
+    ana.say("player");
+    ana.wait_from(mark, "the film again", paused);
+    let words = ana
+        .lines()
+        .iter()
+        .filter(|line| !line["player"].is_null())
+        .count();
+    assert_eq!(words, 1, "said once");
+    quit(ana);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_says_which_and_what_to_do() {
+    let home = Home::new();
+    let file = home.path().join("a-file");
+    fs::write(&file, "not a folder").unwrap();
+    for place in [file.as_path(), Path::new("/proc/seance")] {
+        let output = home
+            .command(&["host", "--player", "none"])
+            .env("SEANCE_HOME", place)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        assert!(!output.status.success());
+        assert!(said.contains(&*place.to_string_lossy()), "{said}");
+        is_a_sentence(&said);
+    }
+}
+
+/// A past session with something in it.
+fn past_session(home: &Home) -> (String, PathBuf) {
+    let (mut ana, session, _) = host(home, &[]);
+    for number in 0..50 {
+        ana.say(&format!("say line {number}, which is remembered"));
+    }
+    ana.wait("the last line", |line| {
+        line["event"]["body"]["said"]["text"]
+            .as_str()?
+            .starts_with("line 49")
+            .then_some(())
+    });
+    quit(ana);
+    let folder = home.path().join("sessions").join(&session);
+    (session, folder)
+}
+
+#[test]
+fn a_session_of_a_newer_seance_asks_for_an_update() {
+    let home = Home::new();
+    let (session, folder) = past_session(&home);
+    let info = folder.join("session.json");
+    let mut json: Value = serde_json::from_slice(&fs::read(&info).unwrap()).unwrap();
+    json["schema"] = 99.into();
+    fs::write(&info, json.to_string()).unwrap();
+    for command in ["replay", "verify"] {
+        let said = home.run(&[command, &session]).refusal();
+        assert!(said.contains("newer") && said.contains("update"), "{said}");
+        is_a_sentence(&said);
+    }
+}
+
+#[test]
+fn a_cut_or_flipped_log_names_the_event_and_what_is_whole_can_be_saved() {
+    let home = Home::new();
+    let (session, folder) = past_session(&home);
+    let db = folder.join("db").join("db");
+    let whole = fs::read(&db).unwrap();
+    let needle = b"line 30, which";
+    let place = whole
+        .windows(needle.len())
+        .rposition(|window| window == needle)
+        .expect("the line lies in the file");
+
+    // One bit.
+    let file = fs::OpenOptions::new().write(true).open(&db).unwrap();
+    file.write_all_at(&[whole[place] ^ 1], place as u64)
+        .unwrap();
+    let said = home.run(&["verify", &session]).refusal();
+    assert!(
+        said.contains("event") && said.contains("seance export"),
+        "{said}"
+    );
+    is_a_sentence(&said);
+    let said = home
+        .run(&["host", "--session", &session, "--player", "none"])
+        .refusal();
+    assert!(said.contains("seance export"), "{said}");
+
+    // Everything before it is saved, and comes back.
+    let capsule = home.path().join("saved.seance");
+    let exported = home
+        .run(&["export", "--json", &session, capsule.to_str().unwrap()])
+        .json();
+    let saved = exported[0]["exported"]["events"].as_u64().unwrap();
+    assert!(saved >= 30, "only {saved} events saved: {exported:?}");
+    let other = Home::new();
+    other
+        .run(&["import", "--json", capsule.to_str().unwrap()])
+        .json();
+    let verified = other.run(&["verify", "--json", &session]).json();
+    assert_eq!(verified[0]["verified"]["events"], saved);
+
+    // A file cut off in the middle.
+    fs::write(&db, &whole[..place]).unwrap();
+    let said = home.run(&["verify", &session]).refusal();
+    is_a_sentence(&said);
+
+    // A capsule that was tampered with.
+    let mut bytes = fs::read(&capsule).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&capsule, bytes).unwrap();
+    let said = Home::new()
+        .run(&["import", capsule.to_str().unwrap()])
+        .refusal();
+    assert!(said.contains("damaged"), "{said}");
+    is_a_sentence(&said);
+}
+
+/// A small disk of its own, unmounted with its value.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(at: PathBuf, mebibytes: u32) -> Option<Self> {
+        fs::create_dir_all(&at).unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={mebibytes}m"), "tmpfs"])
+            .arg(&at)
+            .output()
+            .is_ok_and(|output| output.status.success());
+        mounted.then_some(Self(at))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_makes_the_party_read_only_and_nothing_acknowledged_is_lost() {
+    let home = Home::new();
+    let Some(disk) = SmallDisk::mount(home.path().join("small"), 48) else {
+        return eprintln!("skipped: mounting a small disk needs root");
+    };
+    let mut command = home.command(&[
+        "host",
+        "--json",
+        "--name",
+        "Ana",
+        "--bind",
+        "127.0.0.1:0",
+        "--player",
+        "none",
+    ]);
+    command.env("SEANCE_HOME", &disk.0);
+    let mut ana = Program::start("Ana (host)", command);
+    let session = ana.wait("its session", |line| {
+        line["session"].as_str().map(str::to_owned)
+    });
+    ana.say("say saved");
+    ana.wait_event(0, "said");
+    // Somebody else fills the disk to the brim.
+    let mut filler = fs::File::create(disk.0.join("filler")).unwrap();
+    filler.seek(SeekFrom::Start(0)).unwrap();
+    while filler.write_all(&[7; 64 * 1024]).is_ok() {}
+    drop(filler);
+    let mut number = 0;
+    let said = loop {
+        number += 1;
+        assert!(number < 20_000, "the disk never filled up");
+        let mark = ana.mark();
+        ana.say(&format!("say line {number} {}", "x".repeat(400)));
+        let answer = ana.wait_from(mark, "an answer", |line| {
+            let refused = line["refused"]["sentence"].as_str().map(str::to_owned);
+            refused
+                .map(Err)
+                .or_else(|| (!line["accepted"].is_null()).then_some(Ok(())))
+        });
+        match answer {
+            Ok(()) => {}
+            // Typing faster than a person is refused for another reason; wait for the next.
+            Err(sentence) if sentence.contains("wait a moment") => {}
+            Err(sentence) => break sentence,
+        }
+    };
+    assert!(said.contains("cannot save"), "{said}");
+    is_a_sentence(&said);
+    let acknowledged = ana.events().len();
+    let mark = ana.mark();
+    ana.say(r#"{"state":{}}"#);
+    ana.wait_from(mark, "that it can still be watched", |line| {
+        line.get("state").map(drop)
+    });
+    ana.say("quit");
+    ana.wait_end();
+    fs::remove_file(disk.0.join("filler")).unwrap();
+    let output = home
+        .command(&["replay", "--json", &session])
+        .env("SEANCE_HOME", &disk.0)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let kept = text
+        .lines()
+        .filter(|line| line.contains("\"event\""))
+        .count();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        kept >= acknowledged,
+        "{acknowledged} events were acknowledged, {kept} are there"
+    );
+}
