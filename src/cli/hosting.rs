@@ -166,6 +166,7 @@ impl Hosting {
         let watched: Vec<_> = state
             .timeline
             .items()
+            .filter(|(_, item)| item.seen)
             .map(|(_, item)| item.media.clone())
             .collect();
         let info = &mut self.store.info;
