@@ -17,7 +17,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::broadcast::door::Door;
 use crate::broadcast::feed::{Feed, Subscription};
-use crate::engine::event::{Departure, Event, Role};
+use crate::engine::event::{Body, Departure, Event, Role};
 use crate::engine::fold::RoomState;
 use crate::engine::frame::{Closing, Hello, VERSION, Welcome};
 use crate::engine::id::{MemberId, Seq, SessionId};
@@ -25,6 +25,7 @@ use crate::engine::intent::{Ask, Refusal};
 use crate::engine::presence::{Presence, Report};
 use crate::engine::sequencer::{Answer, Entrant, Moment, Sequencer};
 use crate::engine::text::{Name, Title};
+use crate::engine::trace::Trace;
 use crate::engine::unit::{LocalTime, Micros, SessionTime};
 use crate::log::{AppendError, EventLog};
 use crate::os;
@@ -37,8 +38,9 @@ const BATCH_MAX: usize = 256;
 const PRESENCE_EVERY: Duration = Duration::from_millis(250);
 /// How often the alive mark is written (DESIGN §3: at most a second old).
 const ALIVE_EVERY: Duration = Duration::from_millis(500);
-/// The session's clock may stand still for this long without being a gap worth telling.
-const ALIVE_LATE_WARN: Micros = Micros::from_secs(5);
+/// The room may be late by this much; more is a gap: the machine slept or was stopped, and
+/// everybody else's film ran on without its host's.
+const GAP_MIN: Micros = Micros::from_secs(5);
 
 /// One connection of one member: a member has at most one that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,6 +97,9 @@ enum Request {
         connection: ConnectionId,
         member: MemberId,
         reason: Departure,
+    },
+    Trace {
+        answer: oneshot::Sender<Trace>,
     },
     Close {
         why: Closing,
@@ -233,6 +238,7 @@ pub async fn open(
         next_connection: 0,
         reports: BTreeMap::new(),
         reports_changed: false,
+        trace: Trace::default(),
         presence: presence_out,
         read_only: None,
         alive_at: local,
@@ -316,6 +322,13 @@ impl RoomHandle {
         let _ = finished.await;
     }
 
+    /// What the room observed beside its log; empty once it has ended.
+    pub async fn trace(&self) -> Trace {
+        let (answer, answered) = oneshot::channel();
+        self.tell(Request::Trace { answer }).await;
+        answered.await.unwrap_or_default()
+    }
+
     /// Follows the room's events from `from` on.
     pub fn subscribe(&self, from: Seq) -> Subscription {
         self.feed.subscribe(from)
@@ -364,6 +377,8 @@ struct Room {
     next_connection: u64,
     reports: BTreeMap<MemberId, Report>,
     reports_changed: bool,
+    /// What was observed beside the log.
+    trace: Trace,
     presence: watch::Sender<Arc<Vec<Presence>>>,
     /// Why nothing more can be written, once that is so.
     read_only: Option<String>,
@@ -382,6 +397,7 @@ impl Room {
         alive_tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut batch = Vec::with_capacity(BATCH_MAX);
         loop {
+            let due = self.until_due();
             tokio::select! {
                 count = inbox.recv_many(&mut batch, BATCH_MAX) => {
                     if count == 0 {
@@ -396,7 +412,15 @@ impl Room {
                     }
                 }
                 _ = presence_tick.tick() => self.send_presence(),
-                _ = alive_tick.tick() => self.mark(),
+                _ = alive_tick.tick() => {
+                    let events = self.notice_gap();
+                    self.mark();
+                    self.write_down(events).await;
+                }
+                () = tokio::time::sleep(due), if self.read_only.is_none() => {
+                    let events = self.time_passed();
+                    self.write_down(events).await;
+                }
             }
         }
         self.mark();
@@ -405,7 +429,7 @@ impl Room {
 
     /// Decides a batch, makes it durable, publishes it, answers. Returns whoever asked for the end.
     async fn serve(&mut self, batch: &mut Vec<Request>) -> Option<(Closing, oneshot::Sender<()>)> {
-        let (mut events, mut due, mut closing) = (Vec::new(), Vec::new(), None);
+        let (mut events, mut due, mut closing) = (self.time_passed(), Vec::new(), None);
         for request in batch.drain(..) {
             match request {
                 Request::Admit {
@@ -434,6 +458,11 @@ impl Room {
                     if self.speaks_for(connection, member) {
                         self.reports.insert(member, report);
                         self.reports_changed = true;
+                        let now = self.now();
+                        self.trace.observe(now.at, member, &report);
+                        if self.read_only.is_none() {
+                            events.extend(self.sequencer.observe(member, &report, now));
+                        }
                     }
                 }
                 Request::Leave {
@@ -445,17 +474,65 @@ impl Room {
                         self.goes(member, reason, &mut events);
                     }
                 }
+                Request::Trace { answer } => {
+                    // An error means they hung up meanwhile.
+                    let _ = answer.send(self.trace.clone());
+                }
                 Request::Close { why, done } => {
                     self.everybody_goes(&mut events);
                     closing = Some((why, done));
                 }
             }
         }
+        let sent_out = sent_out(&events);
         match self.commit(events).await {
             Ok(()) => self.answer(due),
             Err(reason) => self.go_read_only(due, &reason),
         }
+        for member in sent_out {
+            self.reply(member, Reply::Close(Closing::Kicked));
+        }
         closing
+    }
+
+    /// What time alone brings: a machine that stood still, a wait that expired, a grant that ended.
+    fn time_passed(&mut self) -> Vec<Event> {
+        if self.read_only.is_some() {
+            return Vec::new();
+        }
+        let mut events = self.notice_gap();
+        events.extend(self.sequencer.tick(self.now()));
+        events
+    }
+
+    /// Finds out whether this machine slept or was stopped since the last look.
+    fn notice_gap(&mut self) -> Vec<Event> {
+        let alive = self.alive_at;
+        let local = os::local_now();
+        let late = local - alive;
+        if late <= GAP_MIN {
+            return Vec::new();
+        }
+        tracing::warn!(
+            late_micros = late.get(),
+            "this machine stood still for a while"
+        );
+        self.alive_at = local;
+        self.sequencer.gap(self.clock.at(alive), self.now())
+    }
+
+    /// How long until time brings something; a while, when it does not.
+    fn until_due(&mut self) -> Duration {
+        let due = self.sequencer.deadline();
+        let wait = due.map_or(Micros::from_secs(3_600), |due| due - self.clock.now());
+        Duration::from_micros(wait.get().max(0).unsigned_abs())
+    }
+
+    /// Commits what time brought.
+    async fn write_down(&mut self, events: Vec<Event>) {
+        if let Err(reason) = self.commit(events).await {
+            self.go_read_only(Vec::new(), &reason);
+        }
     }
 
     /// Law 1: append, then publish.
@@ -471,6 +548,8 @@ impl Room {
             .await
             .map_err(|error| error.to_string())?;
         self.feed.publish(&events);
+        // The time a disk took is no gap: the room was awake all along.
+        self.alive_at = os::local_now();
         Ok(())
     }
 
@@ -561,15 +640,9 @@ impl Room {
         let name = Name::new(&hello.name).map_err(|bad| Refusal::BadText {
             sentence: bad.to_string(),
         })?;
-        let host = self
-            .sequencer
-            .state()
-            .roster
-            .iter()
-            .find(|(_, member)| member.role == Role::Host)
-            .map(|(id, _)| id);
         let member = match role {
-            Role::Host => host,
+            // Whatever they are by now: the party may have another host.
+            Role::Host => self.sequencer.state().opener,
             _ => resume
                 .map(|resume| resume.member)
                 .filter(|id| self.sequencer.state().roster.get(*id).is_some()),
@@ -617,20 +690,16 @@ impl Room {
                 },
             };
         }
-        match self
+        let outcome = self
             .sequencer
-            .ask(member, ask, self.now(), self.worst_round_trip())
-        {
-            Answer::Accepted(accepted) => {
-                let seq = accepted
-                    .first()
-                    .map_or(self.sequencer.state().seq, |event| event.header.seq);
-                events.extend(accepted);
-                Reply::Accepted { counter, seq }
-            }
-            Answer::Repeated(seq) => Reply::Accepted { counter, seq },
+            .ask(member, ask, self.now(), self.worst_round_trip());
+        events.extend(outcome.events);
+        match outcome.answer {
+            Answer::Accepted(seq) => Reply::Accepted { counter, seq },
             Answer::Refused(refusal) => {
                 tracing::debug!(%member, counter, %refusal, "refused");
+                let at = self.clock.now();
+                self.trace.refused(at, member, counter, &refusal);
                 Reply::Refused { counter, refusal }
             }
         }
@@ -690,13 +759,6 @@ impl Room {
 
     fn mark(&mut self) {
         let local = os::local_now();
-        let late = local - self.alive_at;
-        if late > ALIVE_LATE_WARN {
-            tracing::warn!(
-                late_micros = late.get(),
-                "this machine stood still for a while"
-            );
-        }
         self.alive_at = local;
         if self.read_only.is_none() {
             (self.mark_alive)(AliveMark {
@@ -705,4 +767,17 @@ impl Room {
             });
         }
     }
+}
+
+/// Whom these events send out of the room.
+fn sent_out(events: &[Event]) -> Vec<MemberId> {
+    let gone = events.iter().filter_map(|event| match event.body {
+        Body::Kicked { member }
+        | Body::Banned {
+            member,
+            banned: true,
+        } => Some(member),
+        _ => None,
+    });
+    gone.collect()
 }

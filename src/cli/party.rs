@@ -75,6 +75,8 @@ pub enum Happening {
     News(News, Option<Entry>),
     /// With this member's own player; one sentence.
     Player(String),
+    /// With the member's knowledge of the room's clock.
+    Clock,
 }
 
 /// A member's evening.
@@ -130,6 +132,7 @@ impl Party {
                     let now = os::local_now();
                     self.view.clock = self.member.clock.borrow_and_update().map(|best| (best.offset(), best.bound(now)));
                     self.aim_player();
+                    return Some(Happening::Clock);
                 }
                 Some(news) = self.driver_news.recv() => {
                     if let Some(sentence) = self.hear_player(news).await {

@@ -183,6 +183,9 @@ pub enum Closing {
     /// The host cannot go on; its log failed.
     #[error("The host's disk failed; the party cannot go on there.")]
     LogFailed,
+    /// A moderator sent the member out.
+    #[error("A moderator sent you out of the party.")]
+    Kicked,
 }
 
 impl Closing {
@@ -190,7 +193,7 @@ impl Closing {
     pub const fn may_return(self) -> bool {
         match self {
             Self::HostLeft | Self::Slow | Self::LogFailed => true,
-            Self::Replaced | Self::Unruly | Self::NotAdmitted => false,
+            Self::Replaced | Self::Unruly | Self::NotAdmitted | Self::Kicked => false,
         }
     }
 }

@@ -6,8 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::event::{Role, Via};
-use crate::engine::id::{Generation, ItemId, Seq, Stamp};
+use crate::engine::event::{Action, HoldReason, QueueMode, Repeat, Role, Suspension, Via};
+use crate::engine::id::{Generation, ItemId, MemberId, Seq, Stamp};
 use crate::engine::unit::{MediaTime, Micros, Rate};
 
 /// What a member wants. The order of variants is the wire: append only.
@@ -54,6 +54,213 @@ pub enum Intent {
         /// Its length.
         duration: Micros,
     },
+    /// Go on to what comes next.
+    Next {
+        /// What was on for the asker; when it is not any more, the room went on already.
+        item: ItemId,
+    },
+    /// Tell that the item ended: each player does, the room goes on once.
+    Ended {
+        /// Which item.
+        item: ItemId,
+    },
+    /// Take something back, by doing the opposite.
+    Undo {
+        /// The event; `None` for the last one that can be.
+        #[serde(default)]
+        seq: Option<Seq>,
+    },
+    /// Tell that the player stands where the room does. Whoever tells it once is waited for from
+    /// then on; a player with nothing to show yet tells it of item 0.
+    Ready {
+        /// The item shown.
+        item: ItemId,
+        /// Its generation.
+        generation: Generation,
+    },
+    /// Ask everybody whether they are ready, then start with a 3-2-1.
+    ReadyCheck {},
+    /// Answer that with yes.
+    SayReady {},
+    /// Not follow the room for now.
+    Suspend {
+        /// Why.
+        reason: Suspension,
+    },
+    /// Follow the room again.
+    Return {},
+    /// Put something into the queue.
+    QueueAdd {
+        /// As pasted.
+        url: String,
+        /// In front of everything else.
+        #[serde(default)]
+        front: bool,
+    },
+    /// Take an item out of the queue.
+    QueueRemove {
+        /// Which.
+        item: ItemId,
+    },
+    /// Move an item within the queue.
+    QueueMove {
+        /// Which.
+        item: ItemId,
+        /// Its new place, from 0.
+        place: u32,
+    },
+    /// Play an item of the queue, or one that was on before, at once.
+    PlayNow {
+        /// Which.
+        item: ItemId,
+    },
+    /// Give the queue a random order.
+    Shuffle {},
+    /// Choose how the queue goes on.
+    SetMode {
+        /// How.
+        mode: QueueMode,
+    },
+    /// Choose what happens when an item has ended.
+    SetRepeat {
+        /// What.
+        repeat: Repeat,
+    },
+    /// Want an item soon.
+    Vote {
+        /// Which.
+        item: ItemId,
+    },
+    /// Take a vote back.
+    Unvote {
+        /// From which.
+        item: ItemId,
+    },
+    /// Want what is on to be skipped.
+    Skip {
+        /// What is on for the asker.
+        item: ItemId,
+    },
+    /// Take that back.
+    Unskip {
+        /// What is on for the asker.
+        item: ItemId,
+    },
+    /// Choose how many skip votes are enough: more than this share of those present.
+    SetSkipShare {
+        /// In percent.
+        percent: u8,
+    },
+    /// Ask everybody.
+    OpenPoll {
+        /// What.
+        question: String,
+        /// What there is to choose: words, or addresses of what to watch.
+        choices: Vec<String>,
+    },
+    /// Choose.
+    AnswerPoll {
+        /// In which poll.
+        poll: Seq,
+        /// Which, from 0; `None` takes it back.
+        #[serde(default)]
+        choice: Option<u8>,
+    },
+    /// End a poll.
+    ClosePoll {
+        /// Which.
+        poll: Seq,
+    },
+    /// Answer a line.
+    Reply {
+        /// The event that carried it.
+        to: Seq,
+        /// The answer.
+        text: String,
+    },
+    /// Show a feeling.
+    React {
+        /// One emoji.
+        reaction: String,
+    },
+    /// Have a line no longer shown.
+    Redact {
+        /// The event that carried it.
+        seq: Seq,
+    },
+    /// Ask to be allowed something.
+    Request {
+        /// What.
+        action: Action,
+    },
+    /// Allow a member something.
+    Grant {
+        /// Whom.
+        member: MemberId,
+        /// What.
+        action: Action,
+        /// For how long; `None` for good.
+        #[serde(default)]
+        lasts: Option<Micros>,
+    },
+    /// Forbid a member something: of `chat`, a mute.
+    Revoke {
+        /// Whom.
+        member: MemberId,
+        /// What.
+        action: Action,
+        /// For how long; `None` for good.
+        #[serde(default)]
+        lasts: Option<Micros>,
+    },
+    /// Give a member another role.
+    SetRole {
+        /// Whom.
+        member: MemberId,
+        /// Which; not host.
+        role: Role,
+    },
+    /// Make another member the host.
+    HandOver {
+        /// Whom.
+        member: MemberId,
+    },
+    /// Send a member out.
+    Kick {
+        /// Whom.
+        member: MemberId,
+    },
+    /// Shut a member out.
+    Ban {
+        /// Whom.
+        member: MemberId,
+    },
+    /// Forgive a member.
+    Unban {
+        /// Whom.
+        member: MemberId,
+    },
+    /// Choose what a role may do.
+    Permit {
+        /// Which role.
+        role: Role,
+        /// What.
+        action: Action,
+        /// Yes or no.
+        allow: bool,
+    },
+    /// Choose how long guests wait between two lines.
+    SetSlow {
+        /// How long; zero for no wait.
+        every: Micros,
+    },
+    /// Choose whether the room waits for stalls, or for advertisements.
+    SetWait {
+        /// `Stall` or `Ad`.
+        reason: HoldReason,
+        /// Whether it waits.
+        wait: bool,
+    },
 }
 
 impl Intent {
@@ -61,7 +268,11 @@ impl Intent {
     pub const fn is_control(&self) -> bool {
         matches!(
             self,
-            Self::Play {} | Self::Pause { .. } | Self::Seek { .. } | Self::Rate { .. }
+            Self::Play {}
+                | Self::Pause { .. }
+                | Self::Seek { .. }
+                | Self::Rate { .. }
+                | Self::ReadyCheck {}
         )
     }
 }
@@ -200,4 +411,70 @@ pub enum Refusal {
         /// Why.
         reason: String,
     },
+    /// Nobody of that number was ever here.
+    #[error("There is no member {member}.")]
+    UnknownMember {
+        /// Which number.
+        member: MemberId,
+    },
+    /// The member is not here now.
+    #[error("{name} is not here now.")]
+    Absent {
+        /// Who.
+        name: String,
+    },
+    /// The host, or another co-host: not the asker's to moderate.
+    #[error("Only the host may do that to {name}.")]
+    Protected {
+        /// Who.
+        name: String,
+    },
+    /// Only the host may do it at all.
+    #[error("Only the host may do that.")]
+    HostOnly,
+    /// Shut out by a moderator.
+    #[error("You were shut out of this party. Ask the host.")]
+    Banned,
+    /// Slow mode.
+    #[error("Slow mode is on; say it again in {} s.", .wait.get() / 1_000_000 + 1)]
+    Slow {
+        /// How long to wait.
+        wait: Micros,
+    },
+    /// Nothing was done that could be taken back.
+    #[error("There is nothing to undo.")]
+    NothingToUndo,
+    /// Too much happened since.
+    #[error("Too much has happened since; that can no longer be undone.")]
+    UndoTooLate,
+    /// The queue holds as much as it can.
+    #[error("The queue is full ({max} items). Remove one first.")]
+    QueueFull {
+        /// How many it holds.
+        max: u32,
+    },
+    /// Nothing comes next.
+    #[error("Nothing is queued to go on with. Add something first.")]
+    QueueEmpty,
+    /// No line of that number, or too long ago.
+    #[error("There is no line {seq} to do that with.")]
+    UnknownLine {
+        /// Which.
+        seq: Seq,
+    },
+    /// No such poll is open.
+    #[error("No such poll is open.")]
+    NoPoll,
+    /// One poll at a time.
+    #[error("A poll is open already. Close it first.")]
+    PollOpen,
+    /// A poll nobody could answer.
+    #[error("{sentence}")]
+    BadPoll {
+        /// What is wrong with it and what to do.
+        sentence: String,
+    },
+    /// Nobody asked whether people are ready.
+    #[error("No ready check is on.")]
+    NoReadyCheck,
 }

@@ -25,4 +25,5 @@ pub mod session;
 pub mod snapshot;
 pub mod sync;
 pub mod text;
+pub mod trace;
 pub mod unit;

@@ -44,6 +44,8 @@ pub enum Purpose {
     Line,
     /// What a session or an item is called.
     Title,
+    /// A reaction to a moment of the film.
+    Reaction,
 }
 
 impl fmt::Display for Purpose {
@@ -52,6 +54,7 @@ impl fmt::Display for Purpose {
             Self::Name => "A name",
             Self::Line => "A message",
             Self::Title => "A title",
+            Self::Reaction => "A reaction",
         })
     }
 }
@@ -307,6 +310,10 @@ text! {
 text! {
     /// What a session, or an item in the queue, is called.
     Title, 80, 320
+}
+text! {
+    /// One emoji, or one letter: what a viewer feels right now.
+    Reaction, 1, 32
 }
 
 impl Name {

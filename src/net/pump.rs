@@ -330,9 +330,9 @@ fn departure(going: Going) -> Departure {
         Going::Left => Departure::Quit,
         Going::Lost | Going::Closing(Closing::Slow) => Departure::Lost,
         Going::Closing(Closing::HostLeft | Closing::LogFailed) => Departure::Quit,
-        Going::Closing(Closing::Replaced | Closing::Unruly | Closing::NotAdmitted) => {
-            Departure::Dropped
-        }
+        Going::Closing(
+            Closing::Replaced | Closing::Unruly | Closing::NotAdmitted | Closing::Kicked,
+        ) => Departure::Dropped,
     }
 }
 
@@ -340,7 +340,9 @@ fn close_code(why: Closing) -> CloseCode {
     match why {
         Closing::HostLeft => CloseCode::Away,
         Closing::Slow | Closing::LogFailed => CloseCode::Again,
-        Closing::Replaced | Closing::Unruly | Closing::NotAdmitted => CloseCode::Policy,
+        Closing::Replaced | Closing::Unruly | Closing::NotAdmitted | Closing::Kicked => {
+            CloseCode::Policy
+        }
     }
 }
 

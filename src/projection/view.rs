@@ -8,9 +8,11 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::engine::clock::offset::Estimate;
-use crate::engine::event::{Body, Departure, Event};
+use crate::engine::event::{
+    Action, Body, Departure, Event, HoldEnd, HoldReason, QueueMode, Repeat, Role, Suspension,
+};
 use crate::engine::fold::RoomState;
-use crate::engine::id::{MemberId, Seq};
+use crate::engine::id::{ItemId, MemberId, Seq};
 use crate::engine::media::Media;
 use crate::engine::presence::Report;
 use crate::engine::unit::{LocalTime, MediaTime, Micros, SessionTime};
@@ -112,6 +114,9 @@ impl View {
             News::Applied(event) => {
                 let entry = line(&self.state, event);
                 Arc::make_mut(&mut self.state).apply(event);
+                if let Body::Redacted { seq } = event.body {
+                    self.hide(seq);
+                }
                 if let Some(entry) = &entry {
                     Arc::make_mut(&mut self.story).push(entry.clone());
                 }
@@ -135,6 +140,16 @@ impl View {
                 self.link = Link::Over(why.clone());
                 None
             }
+        }
+    }
+
+    /// A line that was taken back is no longer shown.
+    fn hide(&mut self, seq: Seq) {
+        let story = Arc::make_mut(&mut self.story);
+        if let Ok(place) = story.binary_search_by_key(&seq, |entry| entry.seq)
+            && story[place].kind == Kind::Talk
+        {
+            story[place].text = "…".to_owned();
         }
     }
 
@@ -250,11 +265,15 @@ pub fn line(before: &RoomState, event: &Event) -> Option<Entry> {
         }
         Body::Seeked { position, .. } => format!("{name} went from {moment} to {position}"),
         Body::RateSet { rate, .. } => format!("{name} set the speed to {rate}"),
-        Body::Said { text, moment: then } => {
+        Body::Said { text, moment: then }
+        | Body::Replied {
+            text, moment: then, ..
+        } => {
             moment = *then;
             kind = Kind::Talk;
             text.as_str().to_owned()
         }
+        other => told(before, event, &name, other)?,
     };
     Some(Entry {
         seq: header.seq,
@@ -266,6 +285,213 @@ pub fn line(before: &RoomState, event: &Event) -> Option<Entry> {
         kind,
         text,
     })
+}
+
+/// The sentence of what is neither talk nor a plain move of the film.
+fn told(before: &RoomState, event: &Event, name: &str, body: &Body) -> Option<String> {
+    let called = |member: &MemberId| before.roster.name(*member).to_owned();
+    let item = |item: &ItemId| {
+        before
+            .timeline
+            .item(*item)
+            .map_or_else(|| format!("item {item}"), |known| known.label())
+    };
+    Some(match body {
+        Body::HoldStarted {
+            reason, waiting, ..
+        } => {
+            let whom = people(before, waiting);
+            let pressed = event.header.by.is_some() && event.header.cause.is_none();
+            let play = if pressed {
+                format!("{name} pressed play; waiting for")
+            } else {
+                "Waiting for".to_owned()
+            };
+            match reason {
+                HoldReason::Load => format!("{play} {whom} to load"),
+                HoldReason::Seek => format!("{play} {whom} to get there"),
+                HoldReason::Stall => format!("{play} {whom}, who ran out of data"),
+                HoldReason::Ad => format!("{play} {whom}, who sees an advertisement"),
+                HoldReason::ReadyCheck => format!("{name} asks: is everybody ready?"),
+            }
+        }
+        Body::HoldEnded { how, missing, .. } => match how {
+            HoldEnd::Ready => match before.hold.as_ref().map(|hold| hold.reason) {
+                Some(HoldReason::ReadyCheck) => "Everybody is ready: 3, 2, 1".to_owned(),
+                _ => "Going on".to_owned(),
+            },
+            HoldEnd::Expired => {
+                format!("Not waiting any longer for {}", people(before, missing))
+            }
+            HoldEnd::Forced if missing.is_empty() => format!("{name} started"),
+            HoldEnd::Forced => format!("{name} started without {}", people(before, missing)),
+            HoldEnd::Restarted => return None,
+        },
+        Body::SaidReady {} => format!("{name} is ready"),
+        Body::Suspended { member, reason } => {
+            let who = called(member);
+            match reason {
+                Suspension::Ad => format!("{who} sees an advertisement"),
+                Suspension::Stall => format!("{who} ran out of data"),
+                Suspension::NeedsClick => format!("{who} has to click before the film plays"),
+                Suspension::Detached => format!("{who} watches on their own for a while"),
+                Suspension::CannotPlay => format!("{who} cannot play this"),
+            }
+        }
+        Body::Returned { member } => format!("{} is back in step", called(member)),
+        Body::Awaited {
+            member,
+            awaited: false,
+        } => format!("Not waiting for {} for now", called(member)),
+        Body::Awaited { member, .. } => format!("Waiting for {} again", called(member)),
+        Body::HostGap { gap } => format!("The host's computer stood still for {}", span(*gap)),
+        Body::Ruled {
+            member,
+            action,
+            allow,
+            until,
+        } => {
+            let who = called(member);
+            let what = action.words();
+            let lasts = until.map_or(String::new(), |until| {
+                format!(" for {}", span(until - event.header.at))
+            });
+            match allow {
+                Some(true) => format!("{name} let {who} {what}{lasts}"),
+                Some(false) if *action == Action::Chat => format!("{name} muted {who}{lasts}"),
+                Some(false) => format!("{name} no longer lets {who} {what}{lasts}"),
+                None => format!("What was ruled for {who} is over: {what}"),
+            }
+        }
+        Body::Requested { action } => format!("{name} asks to {}", action.words()),
+        Body::RoleSet { member, role } => {
+            format!("{name} made {} a {}", called(member), role_word(*role))
+        }
+        Body::HostChanged { member } if event.header.by.is_none() => {
+            format!("{} is the host now", called(member))
+        }
+        Body::HostChanged { member } => format!("{name} made {} the host", called(member)),
+        Body::Kicked { member } => format!("{name} sent {} out", called(member)),
+        Body::Banned {
+            member,
+            banned: true,
+        } => format!("{name} shut {} out", called(member)),
+        Body::Banned { member, .. } => format!("{name} lets {} in again", called(member)),
+        Body::Permitted {
+            role,
+            action,
+            allow,
+        } => {
+            let may = if *allow { "may" } else { "may not" };
+            format!("Every {} {may} {} now", role_word(*role), action.words())
+        }
+        Body::SlowSet { every } if *every == Micros::ZERO => "Slow mode is off".to_owned(),
+        Body::SlowSet { every } => format!("Slow mode: one line every {}", span(*every)),
+        Body::WaitSet { reason, wait } => {
+            let what = match reason {
+                HoldReason::Ad => "advertisements",
+                _ => "stalls",
+            };
+            let not = if *wait { "" } else { "not " };
+            format!("The room does {not}wait for {what}")
+        }
+        Body::Queued { media, title, .. } => {
+            let what = title
+                .as_ref()
+                .map_or_else(|| media.label(), ToString::to_string);
+            format!("{name} queued {what}")
+        }
+        Body::Unqueued { item: which } => format!("{name} took {} off the queue", item(which)),
+        Body::Requeued { item: which, .. } => format!("{name} put {} back", item(which)),
+        Body::QueueMoved { item: which, place } => {
+            format!(
+                "{name} moved {} to place {}",
+                item(which),
+                u64::from(*place) + 1
+            )
+        }
+        Body::Cued { item: which, .. } => format!("Now on: {}", item(which)),
+        Body::Shuffled { .. } => format!("{name} shuffled the queue"),
+        Body::Reordered { .. } => format!("{name} put the queue back in order"),
+        Body::ModeSet { mode } => match mode {
+            QueueMode::Manual => "The queue plays as it stands".to_owned(),
+            QueueMode::Vote => "The queue plays what has most votes".to_owned(),
+            QueueMode::RoundRobin => "Everybody's films take turns".to_owned(),
+        },
+        Body::RepeatSet { repeat } => match repeat {
+            Repeat::Off => "Nothing repeats".to_owned(),
+            Repeat::One => "The film repeats".to_owned(),
+            Repeat::All => "The queue repeats".to_owned(),
+        },
+        Body::VoteCast { item: which } => format!("{name} votes for {}", item(which)),
+        Body::VoteWithdrawn { item: which } => {
+            format!("{name} no longer votes for {}", item(which))
+        }
+        Body::SkipVoted { .. } => format!("{name} votes to skip"),
+        Body::SkipWithdrawn { .. } => format!("{name} no longer votes to skip"),
+        Body::SkipShareSet { percent } => {
+            format!("More than {percent} % of those present skip a film")
+        }
+        Body::PollOpened { question, choices } => {
+            let labels: Vec<_> = choices.iter().map(|choice| choice.label.as_str()).collect();
+            format!("{name} asks: {question} ({})", labels.join(" · "))
+        }
+        Body::PollAnswered { choice, .. } => {
+            let chosen = choice.and_then(|choice| {
+                let poll = before.poll.as_ref()?;
+                poll.choices.get(usize::from(choice))
+            });
+            match chosen {
+                Some(choice) => format!("{name} chose {}", choice.label),
+                None => format!("{name} takes their answer back"),
+            }
+        }
+        Body::PollClosed { winner, .. } => {
+            let won = winner.and_then(|winner| {
+                let poll = before.poll.as_ref()?;
+                poll.choices.get(usize::from(winner))
+            });
+            match won {
+                Some(choice) => format!("The poll is over: {}", choice.label),
+                None => "The poll is over; nobody answered".to_owned(),
+            }
+        }
+        Body::Reacted { tallies, .. } => {
+            let each: Vec<_> = tallies
+                .iter()
+                .map(|tally| match tally.count {
+                    1 => format!("{} {}", tally.reaction, people(before, &tally.by)),
+                    count => format!("{} ×{count}", tally.reaction),
+                })
+                .collect();
+            each.join("  ")
+        }
+        Body::Redacted { seq } => format!("{name} took line {seq} back"),
+        // Told above, or of no interest to readers.
+        _ => return None,
+    })
+}
+
+/// `Ana`, `Ana and Bob`, `Ana, Bob and 3 others`.
+fn people(state: &RoomState, members: &[MemberId]) -> String {
+    let name = |place: usize| members.get(place).map_or("", |it| state.roster.name(*it));
+    match members.len() {
+        0 => "nobody".to_owned(),
+        1 => name(0).to_owned(),
+        2 => format!("{} and {}", name(0), name(1)),
+        3 => format!("{}, {} and {}", name(0), name(1), name(2)),
+        more => format!("{}, {} and {} others", name(0), name(1), more - 2),
+    }
+}
+
+/// What people call a role.
+pub const fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Host => "host",
+        Role::CoHost => "co-host",
+        Role::Guest => "guest",
+        Role::Viewer => "viewer",
+    }
 }
 
 /// A length of time as people say it: `4 s`, `12 min`, `3 h 5 min`.

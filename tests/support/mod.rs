@@ -135,10 +135,21 @@ impl Program {
             for line in stdout.lines() {
                 let Ok(line) = line else { break };
                 let value = serde_json::from_str(&line).unwrap_or(Value::String(line));
-                shared.0.lock().unwrap().lines.push(value);
+                let lock = || {
+                    shared
+                        .0
+                        .lock()
+                        .unwrap_or_else(std::sync::PoisonError::into_inner)
+                };
+                lock().lines.push(value);
                 shared.1.notify_all();
             }
-            shared.0.lock().unwrap().ended = true;
+            let mut heard = shared
+                .0
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            heard.ended = true;
+            drop(heard);
             shared.1.notify_all();
         });
         let errors = Arc::new(Mutex::new(String::new()));
@@ -327,7 +338,11 @@ pub fn close_chrome_of(home: &Home) -> usize {
         let Ok(words) = std::fs::read_to_string(process.path().join("cmdline")) else {
             continue;
         };
-        if words.contains(&profile) && !words.contains("--type=") {
+        let program = words.split('\0').next().unwrap_or_default();
+        let is_chrome = program.contains("chrom")
+            && !program.contains("crashpad")
+            && !words.contains("--type=");
+        if is_chrome && words.contains(&profile) {
             let pid = rustix::process::Pid::from_raw(pid).expect("a process has a number");
             closed += usize::from(
                 rustix::process::kill_process(pid, rustix::process::Signal::TERM).is_ok(),

@@ -7,6 +7,9 @@
 
 pub mod chain;
 pub mod codec;
+mod terms;
+
+pub use terms::{Action, Choice, HoldEnd, HoldReason, QueueMode, Repeat, Suspension, Tally};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -205,10 +208,245 @@ pub enum Body {
         /// Where the film stood.
         moment: MediaTime,
     },
+    /// The room waits: the film stands at `position`, and runs on when the wait ends.
+    HoldStarted {
+        /// Why.
+        reason: HoldReason,
+        /// Where it stands meanwhile.
+        position: MediaTime,
+        /// When the room stops waiting at the latest.
+        deadline: SessionTime,
+        /// For whom, by rising number.
+        waiting: Vec<MemberId>,
+    },
+    /// The wait is over.
+    HoldEnded {
+        /// How.
+        how: HoldEnd,
+        /// When the film runs on; `None` if it stays where it stands.
+        start: Option<SessionTime>,
+        /// Who was still not ready.
+        missing: Vec<MemberId>,
+    },
+    /// A member answered the ready check with yes.
+    SaidReady {},
+    /// A member's player does not follow for now.
+    Suspended {
+        /// Who.
+        member: MemberId,
+        /// Why.
+        reason: Suspension,
+    },
+    /// A member's player follows again.
+    Returned {
+        /// Who.
+        member: MemberId,
+    },
+    /// Whether the room waits for a member changed: their budget is used up, or they were stable for a while.
+    Awaited {
+        /// Who.
+        member: MemberId,
+        /// Whether it waits for them from now on.
+        awaited: bool,
+    },
+    /// The host's machine stood still for a while, without a restart.
+    HostGap {
+        /// For how long.
+        gap: Micros,
+    },
+    /// Somebody ruled what one member may do, whatever their role says.
+    Ruled {
+        /// Who.
+        member: MemberId,
+        /// What.
+        action: Action,
+        /// Yes or no; `None` is what their role says again.
+        allow: Option<bool>,
+        /// Until when; `None` is for good.
+        until: Option<SessionTime>,
+    },
+    /// A member asks to be allowed something.
+    Requested {
+        /// What.
+        action: Action,
+    },
+    /// A member has another role. Never host: see `HostChanged`.
+    RoleSet {
+        /// Who.
+        member: MemberId,
+        /// Which.
+        role: Role,
+    },
+    /// The party has another host; the one before is a co-host.
+    HostChanged {
+        /// Who.
+        member: MemberId,
+    },
+    /// A member was sent out; they may come back.
+    Kicked {
+        /// Who.
+        member: MemberId,
+    },
+    /// A member was shut out, or forgiven.
+    Banned {
+        /// Who.
+        member: MemberId,
+        /// Shut out or forgiven.
+        banned: bool,
+    },
+    /// Somebody ruled what a role may do.
+    Permitted {
+        /// Which role.
+        role: Role,
+        /// What.
+        action: Action,
+        /// Yes or no.
+        allow: bool,
+    },
+    /// How long a member waits between two lines changed; zero is no wait.
+    SlowSet {
+        /// How long.
+        every: Micros,
+    },
+    /// Whether the room waits for stalls, or for advertisements, changed.
+    WaitSet {
+        /// `Stall` or `Ad`.
+        reason: HoldReason,
+        /// Whether it waits.
+        wait: bool,
+    },
+    /// Something to watch was put into the queue.
+    Queued {
+        /// Its number in this session.
+        item: ItemId,
+        /// What it is.
+        media: Media,
+        /// What people call it, where known.
+        title: Option<Title>,
+        /// Where it begins.
+        start: MediaTime,
+        /// Its place from 0; `None` is the end.
+        place: Option<u32>,
+    },
+    /// An item was taken out of the queue.
+    Unqueued {
+        /// Which.
+        item: ItemId,
+    },
+    /// An item has another place in the queue.
+    QueueMoved {
+        /// Which.
+        item: ItemId,
+        /// Its place from 0, once it is taken out.
+        place: u32,
+    },
+    /// An item that was there before is in the queue again.
+    Requeued {
+        /// Which.
+        item: ItemId,
+        /// Its place from 0; `None` is the end.
+        place: Option<u32>,
+        /// Whose it is.
+        by: Option<MemberId>,
+    },
+    /// A known item is on; it stands at `position`, in a new generation.
+    Cued {
+        /// Which.
+        item: ItemId,
+        /// Where it stands.
+        position: MediaTime,
+    },
+    /// The queue has a random order; the seed gives it, the same everywhere.
+    Shuffled {
+        /// The seed.
+        seed: u32,
+    },
+    /// The queue has this order.
+    Reordered {
+        /// The items, first first.
+        items: Vec<ItemId>,
+    },
+    /// How the queue goes on changed.
+    ModeSet {
+        /// How.
+        mode: QueueMode,
+    },
+    /// What happens when an item has ended changed.
+    RepeatSet {
+        /// What.
+        repeat: Repeat,
+    },
+    /// A member wants an item soon.
+    VoteCast {
+        /// Which.
+        item: ItemId,
+    },
+    /// A member took their vote back.
+    VoteWithdrawn {
+        /// From which.
+        item: ItemId,
+    },
+    /// A member wants what is on to be skipped.
+    SkipVoted {
+        /// What is on.
+        item: ItemId,
+    },
+    /// A member took that back.
+    SkipWithdrawn {
+        /// What is on.
+        item: ItemId,
+    },
+    /// More than this share of those present skips an item.
+    SkipShareSet {
+        /// In percent.
+        percent: u8,
+    },
+    /// A member asks everybody; the event's seq is the poll's number.
+    PollOpened {
+        /// What.
+        question: Line,
+        /// What there is to choose.
+        choices: Vec<Choice>,
+    },
+    /// A member chose, chose anew, or took their choice back.
+    PollAnswered {
+        /// In which poll.
+        poll: Seq,
+        /// Which, from 0; `None` takes it back.
+        choice: Option<u8>,
+    },
+    /// A poll is over.
+    PollClosed {
+        /// Which.
+        poll: Seq,
+        /// What won, from 0, if anything was chosen.
+        winner: Option<u8>,
+    },
+    /// A member answered a line.
+    Replied {
+        /// The event that carried it.
+        to: Seq,
+        /// What.
+        text: Line,
+        /// Where the film stood.
+        moment: MediaTime,
+    },
+    /// What viewers felt within one second.
+    Reacted {
+        /// Where the film stood.
+        moment: MediaTime,
+        /// How often what was sent, in order of first sending.
+        tallies: Vec<Tally>,
+    },
+    /// A line is no longer to be shown. What carried it stays in its place in the chain.
+    Redacted {
+        /// The event that carried it.
+        seq: Seq,
+    },
 }
 
 /// How many kinds of [`Body`] this version knows; a larger tag on the wire is from the future.
-pub const BODY_KINDS: u32 = 12;
+pub const BODY_KINDS: u32 = 48;
 
 /// One fact of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]

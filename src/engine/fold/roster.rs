@@ -1,12 +1,13 @@
 //! Who is and was here, what they may do, and which of their intents were done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::event::{Client, Role};
+use crate::engine::event::{Action, Client, Role, Suspension};
 use crate::engine::id::{IntentId, MemberId, Seq};
 use crate::engine::text::Name;
+use crate::engine::unit::SessionTime;
 
 /// How many accepted intents of a member keep their answer: more than a client has in flight.
 pub const ANSWERS_KEPT: usize = 32;
@@ -22,8 +23,31 @@ pub struct Member {
     pub client: Client,
     /// Whether they are here.
     pub present: bool,
+    /// Since when they are here, or away.
+    pub since: SessionTime,
+    /// What was ruled for them, whatever their role says.
+    pub rulings: BTreeMap<Action, Ruling>,
+    /// What they ask to be allowed.
+    pub requests: BTreeSet<Action>,
+    /// Why their player does not follow the room, if it does not.
+    pub suspended: Option<Suspension>,
+    /// Whether the room waits for them at all.
+    pub awaited: bool,
+    /// Whether they are shut out.
+    pub banned: bool,
+    /// When they said something last.
+    pub spoke: Option<SessionTime>,
     /// Their last accepted intents with the seq of the first event each became, by rising counter.
     pub answers: Vec<(u64, Seq)>,
+}
+
+/// What was ruled about one action of one member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ruling {
+    /// Yes or no.
+    pub allow: bool,
+    /// Until when; `None` is for good.
+    pub until: Option<SessionTime>,
 }
 
 /// All members there ever were in this session.
@@ -105,46 +129,115 @@ impl Roster {
         let Some(member) = self.members.get_mut(&id.member) else {
             return;
         };
-        if let Err(index) = member
-            .answers
-            .binary_search_by_key(&id.counter, |(counter, _)| *counter)
-        {
-            member.answers.insert(index, (id.counter, seq));
-            if member.answers.len() > ANSWERS_KEPT {
-                member.answers.remove(0);
-            }
-        }
+        member.remember(id.counter, seq);
     }
 
-    pub(super) fn joined(&mut self, id: MemberId, name: &Name, role: Role, client: Client) {
+    /// Whoever of those present was told so longest ago, and is of that role.
+    pub fn longest_here(&self, role: Role) -> Option<MemberId> {
+        self.present()
+            .filter(|(_, member)| member.role == role)
+            .min_by_key(|(id, member)| (member.since, *id))
+            .map(|(id, _)| id)
+    }
+
+    /// The host, whether here or not.
+    pub fn host(&self) -> Option<(MemberId, &Member)> {
+        self.iter().find(|(_, member)| member.role == Role::Host)
+    }
+
+    pub(super) fn joined(
+        &mut self,
+        id: MemberId,
+        name: &Name,
+        role: Role,
+        client: Client,
+        at: SessionTime,
+    ) {
         let member = self.members.entry(id).or_insert_with(|| Member {
             name: name.clone(),
             role,
             client,
             present: true,
+            since: at,
+            rulings: BTreeMap::new(),
+            requests: BTreeSet::new(),
+            suspended: None,
+            awaited: true,
+            banned: false,
+            spoke: None,
             answers: Vec::new(),
         });
         member.name = name.clone();
         member.role = role;
         member.client = client;
         member.present = true;
+        member.since = at;
+        // A new connection, maybe a new player: what was known of the old one says nothing about it.
+        member.suspended = None;
+        member.awaited = true;
     }
 
-    pub(super) fn left(&mut self, id: MemberId) {
+    pub(super) fn left(&mut self, id: MemberId, at: SessionTime) {
         if let Some(member) = self.members.get_mut(&id) {
-            member.present = false;
+            member.leave(at);
         }
     }
 
-    pub(super) fn renamed(&mut self, id: MemberId, name: &Name) {
-        if let Some(member) = self.members.get_mut(&id) {
-            member.name = name.clone();
+    pub(super) fn everybody_away(&mut self, at: SessionTime) {
+        for member in self.members.values_mut().filter(|member| member.present) {
+            member.leave(at);
         }
     }
 
-    pub(super) fn everybody_away(&mut self) {
+    /// Changes a member, if there is one of that number.
+    pub(super) fn change(&mut self, id: MemberId, change: impl FnOnce(&mut Member)) {
+        if let Some(member) = self.members.get_mut(&id) {
+            change(member);
+        }
+    }
+
+    /// One host at a time: whoever was it before is a co-host.
+    pub(super) fn host_changed(&mut self, id: MemberId) {
+        if !self.members.contains_key(&id) {
+            return;
+        }
+        for (other, member) in &mut self.members {
+            if *other == id {
+                member.role = Role::Host;
+            } else if member.role == Role::Host {
+                member.role = Role::CoHost;
+            }
+        }
+    }
+
+    /// Another item is on: what could not be shown says nothing about it.
+    pub(super) fn item_changed(&mut self) {
         for member in self.members.values_mut() {
-            member.present = false;
+            if member.suspended == Some(Suspension::CannotPlay) {
+                member.suspended = None;
+            }
         }
+    }
+}
+
+impl Member {
+    fn remember(&mut self, counter: u64, seq: Seq) {
+        let Err(index) = self
+            .answers
+            .binary_search_by_key(&counter, |(counter, _)| *counter)
+        else {
+            return;
+        };
+        self.answers.insert(index, (counter, seq));
+        if self.answers.len() > ANSWERS_KEPT {
+            self.answers.remove(0);
+        }
+    }
+
+    fn leave(&mut self, at: SessionTime) {
+        self.present = false;
+        self.since = at;
+        self.requests.clear();
+        self.suspended = None;
     }
 }

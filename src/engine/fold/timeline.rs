@@ -69,7 +69,12 @@ pub struct Item {
     pub start: MediaTime,
     /// How long it is, once a player told.
     pub duration: Option<Micros>,
+    /// Whether it was on at any time, rather than only queued.
+    pub seen: bool,
 }
+
+/// How many items a session remembers: more than anybody watches, fewer than fill a memory.
+pub const ITEMS_KEPT: usize = 1_000;
 
 impl Item {
     /// What people call it: its title, or the shortest name its address gives.
@@ -135,13 +140,13 @@ impl Timeline {
             .map_or(ItemId::new(1), |(last, _)| last.next())
     }
 
-    pub(super) fn set(
+    /// Whether this item may be forgotten is the caller's to know: the queue's items may not.
+    pub(super) fn add(
         &mut self,
         item: ItemId,
         media: &Media,
         title: Option<&Title>,
         start: MediaTime,
-        at: SessionTime,
         by_host: bool,
     ) {
         if by_host && let Some(host) = media.host() {
@@ -154,13 +159,36 @@ impl Timeline {
                 title: title.cloned(),
                 start,
                 duration: None,
+                seen: false,
             },
         );
+    }
+
+    /// Forgets the oldest items past [`ITEMS_KEPT`], except what is on and what `kept` names.
+    pub(super) fn forget(&mut self, kept: impl Fn(ItemId) -> bool) {
+        while self.items.len() > ITEMS_KEPT {
+            let on = self.anchor.item;
+            let Some(oldest) = self
+                .items
+                .keys()
+                .copied()
+                .find(|item| *item != on && !kept(*item))
+            else {
+                return;
+            };
+            self.items.remove(&oldest);
+        }
+    }
+
+    pub(super) fn cued(&mut self, item: ItemId, position: MediaTime, at: SessionTime) {
+        if let Some(known) = self.items.get_mut(&item) {
+            known.seen = true;
+        }
         self.anchor = Anchor {
             item,
             generation: self.anchor.generation.next(),
             at,
-            position: start,
+            position,
             rate: self.anchor.rate,
             playing: false,
         };

@@ -26,8 +26,10 @@ pub struct Spoken {
     pub moment: MediaTime,
     /// Who; `None` is the room itself.
     pub by: Option<MemberId>,
-    /// What.
-    pub text: Line,
+    /// What; `None` once it was redacted.
+    pub text: Option<Line>,
+    /// The line it answers.
+    pub reply_to: Option<Seq>,
 }
 
 /// The last lines of talk, oldest first.
@@ -43,7 +45,28 @@ impl Transcript {
         self.lines.iter()
     }
 
-    pub(super) fn said(&mut self, header: &Header, text: &Line, moment: MediaTime) {
+    /// The line that event carried, if it is kept still.
+    pub fn get(&self, seq: Seq) -> Option<&Spoken> {
+        let place = self
+            .lines
+            .binary_search_by_key(&seq, |line| line.seq)
+            .ok()?;
+        self.lines.get(place)
+    }
+
+    pub(super) fn redacted(&mut self, seq: Seq) {
+        if let Some(line) = self.lines.iter_mut().find(|line| line.seq == seq) {
+            line.text = None;
+        }
+    }
+
+    pub(super) fn said(
+        &mut self,
+        header: &Header,
+        text: &Line,
+        moment: MediaTime,
+        reply_to: Option<Seq>,
+    ) {
         if self.lines.len() == LINES_KEPT {
             self.lines.pop_front();
         }
@@ -52,7 +75,8 @@ impl Transcript {
             at: header.at,
             moment,
             by: header.by,
-            text: text.clone(),
+            text: Some(text.clone()),
+            reply_to,
         });
     }
 }

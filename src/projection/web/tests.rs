@@ -294,16 +294,21 @@ mod contrast {
 
 /// The page's own fold against the program's, by the JavaScript engine at hand.
 mod parity {
-    use crate::engine::event::{Body, Client, Departure, Event, Role};
+    use crate::engine::event::{
+        Action, BODY_KINDS, Body, Client, Departure, Event, HoldReason, QueueMode, Repeat, Role,
+        Suspension,
+    };
     use crate::engine::fold::RoomState;
-    use crate::engine::id::{ItemId, MemberId, SessionId};
-    use crate::engine::intent::{Ask, Intent};
+    use crate::engine::id::{Generation, ItemId, MemberId, Seq, SessionId};
+    use crate::engine::intent::{Aim, Ask, Intent};
     use crate::engine::media::Provider;
-    use crate::engine::sequencer::{Answer, Entrant, Moment, Sequencer};
+    use crate::engine::presence::{Activity, Report};
+    use crate::engine::sequencer::{Entrant, Moment, Sequencer};
     use crate::engine::text::{Name, Title};
     use crate::engine::unit::{MediaTime, Micros, Rate, SessionTime};
     use crate::projection::view::{self, Kind};
     use serde_json::{Value, json};
+    use std::collections::BTreeSet;
     use std::io::Write as _;
     use std::process::{Command, Stdio};
 
@@ -336,7 +341,7 @@ mod parity {
 
     fn intent(dice: &mut Dice) -> Intent {
         let time = |dice: &mut Dice| MediaTime::new(dice.roll(7_200_000_000));
-        match dice.roll(14) {
+        match dice.roll(24) {
             0 => Intent::Load {
                 url: LINKS[dice.roll(LINKS.len() as u64) as usize].to_owned(),
             },
@@ -356,9 +361,157 @@ mod parity {
                 item: ItemId::new(dice.roll(6) as u32),
                 duration: Micros::new(1 + dice.roll(9_000_000_000) as i64),
             },
-            _ => Intent::Say {
+            12 | 13 => Intent::Say {
                 text: format!("“{}” ✓ <b>&amp;</b>", dice.roll(1_000)),
             },
+            14..=17 => of_the_queue(dice),
+            _ => of_people(dice),
+        }
+    }
+
+    fn of_the_queue(dice: &mut Dice) -> Intent {
+        let item = ItemId::new(dice.roll(60) as u32);
+        match dice.roll(17) {
+            0..=3 => Intent::QueueAdd {
+                url: LINKS[dice.roll(LINKS.len() as u64) as usize].to_owned(),
+                front: dice.roll(3) == 0,
+            },
+            4 => Intent::QueueRemove { item },
+            5 | 6 => Intent::QueueMove {
+                item,
+                place: dice.roll(9) as u32,
+            },
+            7 => Intent::PlayNow { item },
+            8 => Intent::Shuffle {},
+            9 => Intent::SetMode {
+                mode: [QueueMode::Manual, QueueMode::Vote, QueueMode::RoundRobin]
+                    [dice.roll(3) as usize],
+            },
+            10 => Intent::SetRepeat {
+                repeat: [Repeat::Off, Repeat::One, Repeat::All][dice.roll(3) as usize],
+            },
+            11 | 12 => Intent::Vote { item },
+            13 => Intent::Unvote { item },
+            14 => Intent::Skip { item },
+            15 => Intent::Unskip { item },
+            _ => Intent::Next { item },
+        }
+    }
+
+    fn of_people(dice: &mut Dice) -> Intent {
+        let member = MemberId::new(1 + dice.roll(7) as u32);
+        let action = Action::ALL[dice.roll(8) as usize];
+        let role = [Role::CoHost, Role::Guest, Role::Viewer][dice.roll(3) as usize];
+        let lasts = (dice.roll(2) == 0).then(|| Micros::from_secs(1 + dice.roll(900) as i64));
+        let seq = Seq::new(dice.roll(1_500));
+        let allow = dice.roll(2) == 0;
+        match dice.roll(32) {
+            0..=2 => Intent::Grant {
+                member,
+                action,
+                lasts,
+            },
+            3 => Intent::Revoke {
+                member,
+                action,
+                lasts,
+            },
+            4 => Intent::SetRole { member, role },
+            5 => Intent::Kick { member },
+            6 => Intent::Ban { member },
+            7 => Intent::Unban { member },
+            8 => Intent::HandOver { member },
+            9 => Intent::Permit {
+                role,
+                action,
+                allow,
+            },
+            10 => Intent::Request { action },
+            11 => Intent::SetSlow {
+                every: Micros::from_secs(dice.roll(4) as i64),
+            },
+            12 => Intent::SetWait {
+                reason: [HoldReason::Stall, HoldReason::Ad][dice.roll(2) as usize],
+                wait: allow,
+            },
+            13 => Intent::SetSkipShare {
+                percent: dice.roll(101) as u8,
+            },
+            14 => Intent::OpenPoll {
+                question: "What next?".to_owned(),
+                choices: vec!["a walk".to_owned(), LINKS[0].to_owned()],
+            },
+            15..=17 => Intent::AnswerPoll {
+                poll: seq,
+                choice: Some(dice.roll(2) as u8).filter(|_| allow),
+            },
+            18 => Intent::ClosePoll { poll: seq },
+            19 | 20 => Intent::React {
+                reaction: ["🎉", "😂", "é"][dice.roll(3) as usize].to_owned(),
+            },
+            21 => Intent::Reply {
+                to: seq,
+                text: "indeed".to_owned(),
+            },
+            22 => Intent::Redact { seq },
+            23 | 24 => Intent::Undo { seq: None },
+            25 => Intent::ReadyCheck {},
+            26 | 27 => Intent::SayReady {},
+            28 => Intent::Suspend {
+                reason: [Suspension::Ad, Suspension::Detached, Suspension::CannotPlay]
+                    [dice.roll(3) as usize],
+            },
+            29 => Intent::Return {},
+            _ => Intent::Ready {
+                item: ItemId::new(dice.roll(40) as u32),
+                generation: Generation::new(dice.roll(90) as u32),
+            },
+        }
+    }
+
+    /// Numbers that a member would have read off their screen.
+    fn sensible(intent: Intent, state: &RoomState, dice: &mut Dice) -> Intent {
+        let waiting = &state.queue.entries;
+        let pick = |dice: &mut Dice| match waiting.len() as u64 {
+            0 => ItemId::new(1),
+            some => waiting[dice.roll(some) as usize].item,
+        };
+        let spoken: Vec<_> = state.transcript.iter().map(|line| line.seq).collect();
+        let asked = state.hold.as_ref().map(|hold| hold.reason) == Some(HoldReason::ReadyCheck);
+        let item = state.timeline.anchor.item;
+        match intent {
+            _ if asked && dice.roll(2) == 0 => Intent::SayReady {},
+            _ if !state.queue.skips.is_empty() && dice.roll(4) == 0 => Intent::Unskip { item },
+            Intent::QueueRemove { .. } => Intent::QueueRemove { item: pick(dice) },
+            Intent::QueueMove { place, .. } => Intent::QueueMove {
+                item: pick(dice),
+                place,
+            },
+            Intent::Vote { .. } => Intent::Vote { item: pick(dice) },
+            Intent::Unvote { .. } => Intent::Unvote { item: pick(dice) },
+            Intent::PlayNow { .. } => Intent::PlayNow { item: pick(dice) },
+            Intent::Skip { .. } => Intent::Skip { item },
+            Intent::Unskip { .. } => Intent::Unskip { item },
+            Intent::Next { .. } => Intent::Next { item },
+            Intent::Ready { .. } if dice.roll(4) > 0 => {
+                let Aim { item, generation } = state.timeline.aim();
+                Intent::Ready { item, generation }
+            }
+            Intent::AnswerPoll { choice, .. } => Intent::AnswerPoll {
+                poll: state.poll.as_ref().map_or(Seq::new(0), |poll| poll.id),
+                choice,
+            },
+            Intent::ClosePoll { .. } => Intent::ClosePoll {
+                poll: state.poll.as_ref().map_or(Seq::new(0), |poll| poll.id),
+            },
+            Intent::Reply { text, .. } if !spoken.is_empty() => Intent::Reply {
+                to: spoken[dice.roll(spoken.len() as u64) as usize],
+                text,
+            },
+            Intent::Redact { .. } if !spoken.is_empty() => Intent::Redact {
+                seq: spoken[dice.roll(spoken.len() as u64) as usize],
+            },
+            other => other,
         }
     }
 
@@ -367,7 +520,8 @@ mod parity {
         let mut dice = Dice(seed);
         let mut micros = 0;
         let mut now = |dice: &mut Dice| {
-            micros += dice.roll(90_000_000);
+            let longest = [800_000, 5_000_000, 90_000_000][dice.roll(3) as usize];
+            micros += dice.roll(longest);
             Moment {
                 at: SessionTime::new(micros),
                 wall: 1_795_000_000_000 + micros / 1_000,
@@ -384,8 +538,8 @@ mod parity {
         let (mut room, mut events) = Sequencer::open(SessionId::new(7), title, start);
         let at = now(&mut dice);
         events.extend(room.join(entrant(None, 0, Role::Host), at).unwrap().1);
-        for counter in 1..1_500 {
-            let member = MemberId::new(1 + dice.roll(6) as u32);
+        for counter in 1..2_500 {
+            let member = MemberId::new([1, 1 + dice.roll(6) as u32][dice.roll(2) as usize]);
             let at = now(&mut dice);
             match dice.roll(20) {
                 0 => {
@@ -412,7 +566,22 @@ mod parity {
                     room = next;
                     events.extend(new);
                     let host = entrant(Some(MemberId::new(1)), 0, Role::Host);
-                    events.extend(room.join(host, at).unwrap().1);
+                    if let Ok((_, new)) = room.join(host, at) {
+                        events.extend(new);
+                    }
+                }
+                3 => {
+                    let activities = [Activity::Stalled, Activity::Advert, Activity::Playing];
+                    let report = Report {
+                        activity: Some(activities[dice.roll(3) as usize]),
+                        drift: None,
+                        round_trip: None,
+                    };
+                    events.extend(room.observe(member, &report, at));
+                }
+                4 if dice.roll(9) == 0 => {
+                    let alive = room.state().at;
+                    events.extend(room.gap(alive, at));
                 }
                 _ => {
                     let ask = Ask {
@@ -421,11 +590,9 @@ mod parity {
                         stamp: Default::default(),
                         via: Default::default(),
                         aim: None,
-                        intent: intent(&mut dice),
+                        intent: sensible(intent(&mut dice), room.state(), &mut dice),
                     };
-                    if let Answer::Accepted(new) = room.ask(member, &ask, at, Micros::ZERO) {
-                        events.extend(new);
-                    }
+                    events.extend(room.ask(member, &ask, at, Micros::ZERO).events);
                 }
             }
         }
@@ -506,6 +673,19 @@ mod parity {
         drop(input);
         let output = node.wait_with_output().unwrap();
         assert!(output.status.success(), "the page's fold failed");
+        let kinds: BTreeSet<String> = evenings
+            .iter()
+            .flatten()
+            .filter_map(|event| match serde_json::to_value(&event.body) {
+                Ok(Value::Object(body)) => body.keys().next().cloned(),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(
+            kinds.len(),
+            BODY_KINDS as usize,
+            "every kind of event takes part: {kinds:?}"
+        );
         let answers = String::from_utf8(output.stdout).unwrap();
         assert_eq!(answers.lines().count(), evenings.len());
         for (seed, (answer, events)) in answers.lines().zip(&evenings).enumerate() {

@@ -14,6 +14,14 @@ export const MICROS_MAX = Number.MAX_SAFE_INTEGER;
 const ANSWERS_KEPT = 32;
 /** How many lines of talk a state keeps; `LINES_KEPT` of the program. */
 const LINES_KEPT = 100;
+/** How many deeds can be taken back; `DEEDS_KEPT` of the program. */
+const DEEDS_KEPT = 20;
+/** How many items a session remembers; `ITEMS_KEPT` of the program. */
+const ITEMS_KEPT = 1000;
+/** What can be granted, in the program's order: its sets and maps are written in it. */
+export const ACTIONS = ["play", "seek", "rate", "queue", "vote", "chat", "invite", "moderate"];
+/** Roles, most trusted first. */
+export const ROLES = ["host", "co_host", "guest", "viewer"];
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
@@ -44,12 +52,18 @@ export function emptyState() {
     at: 0,
     session: null,
     title: null,
+    opener: null,
     roster: Object.create(null),
+    rules: { slow: 0, wait_stalls: true, wait_ads: false, skip_percent: 50, permits: {} },
     timeline: {
       anchor: { item: 0, generation: 0, at: 0, position: 0, rate: 1000, playing: false },
       items: Object.create(null),
       hosts: [],
     },
+    hold: null,
+    queue: { entries: [], mode: "manual", repeat: "off", turn: null, skips: [] },
+    poll: null,
+    history: [],
     transcript: [],
   };
 }
@@ -77,6 +91,157 @@ export function apply(state, event) {
   const kind = Object.keys(event.body)[0];
   // A kind from a newer program changes nothing here but the header's numbers.
   if (Object.hasOwn(FOLDS, kind)) FOLDS[kind](state, event.body[kind], event);
+  if (Object.hasOwn(DEEDS, kind)) {
+    const remedy = DEEDS[kind](state, event.body[kind], event);
+    if (remedy !== null) note(state, event, remedy);
+  }
+}
+
+/** Whether a role may do that while nobody ruled otherwise; `Role::may` of the program. */
+const roleMay = (role, action) =>
+  role === "host" || role === "co_host"
+  || (role === "guest" ? action !== "moderate" : action === "vote" || action === "chat");
+
+/** Whether that member may do that, here and now; `RoomState::may` of the program. */
+export function may(state, id, action) {
+  const member = state.roster[id];
+  if (!member) return false;
+  if (member.role === "host") return true;
+  return member.rulings[action]?.allow
+    ?? state.rules.permits[member.role]?.[action]
+    ?? roleMay(member.role, action);
+}
+
+/** What comes next by the queue's mode, or null; `Queue::upcoming` of the program. */
+export function upcoming({ entries, mode, turn }) {
+  if (entries.length === 0) return null;
+  if (mode === "vote") {
+    return entries.reduce((best, entry) => (entry.votes.length > best.votes.length ? entry : best));
+  }
+  if (mode === "round_robin") {
+    // The room itself (null) comes in front of everybody.
+    const rank = (by) => by ?? -1;
+    const ranks = entries.map((entry) => rank(entry.by));
+    const after = ranks.filter((one) => one > rank(turn));
+    const least = Math.min(...(after.length > 0 ? after : ranks));
+    return entries.find((entry) => rank(entry.by) === least);
+  }
+  return entries[0];
+}
+
+const insert = (list, place, value) => list.splice(Math.min(place, list.length), 0, value);
+const without = (list, value) => list.filter((one) => one !== value);
+const withNumber = (list, value) =>
+  (list.includes(value) ? list : [...list, value].sort((a, b) => a - b));
+/** The same entries, in the order of `names`, with one more. */
+function ordered(map, names, name, value) {
+  const all = { ...map, [name]: value };
+  const sorted = {};
+  for (const key of names) if (Object.hasOwn(all, key)) sorted[key] = all[key];
+  return sorted;
+}
+const placeOf = (queue, item) => queue.entries.findIndex((entry) => entry.item === item);
+const running = ({ timeline, hold }) => timeline.anchor.playing || hold !== null;
+
+function gone(state, id) {
+  away(state.roster[id], state.at);
+  state.queue.skips = without(state.queue.skips, id);
+}
+
+function away(member, at) {
+  if (!member) return;
+  Object.assign(member, { present: false, since: at, requests: [], suspended: null });
+}
+
+function change(state, id, fields) {
+  if (id !== null && state.roster[id]) Object.assign(state.roster[id], fields);
+}
+
+/** Keeps what takes a deed back; `History::note` of the program. */
+function note(state, header, remedy) {
+  const deeds = state.history;
+  if (header.cause !== null) {
+    const place = deeds.findIndex((deed) => deed.seq === header.cause);
+    const undone = place >= 0
+      && (deeds[place].by !== header.by || deeds[place].intent !== header.intent);
+    // What one intent calls for besides its first event is taken back with that.
+    if (!undone) return;
+    deeds.splice(place, 1);
+  }
+  if (deeds.length === DEEDS_KEPT) deeds.shift();
+  const { seq, by, intent } = header;
+  deeds.push({ seq, by, intent, item: state.timeline.anchor.item, remedy });
+}
+
+/** What brings back the item that is about to be replaced, if one is on. */
+function cueBack(state, place) {
+  if (currentItem(state) === null) return null;
+  const { item } = state.timeline.anchor;
+  return {
+    cue: { item, position: statePosition(state, state.at), playing: running(state), place },
+  };
+}
+
+function addItem(state, { item, media, title, start }, { by }) {
+  const { roster, timeline } = state;
+  const host = hostOf(media);
+  const byHost = by === null || roster[by]?.role === "host";
+  if (byHost && host !== null && !timeline.hosts.includes(host)) {
+    timeline.hosts.push(host);
+    timeline.hosts.sort(); // by code unit, as the program's set of ASCII host names
+  }
+  timeline.items[item] = { media: { ...media }, title, start, duration: null, seen: false };
+}
+
+function forget({ timeline, queue }) {
+  const ids = Object.keys(timeline.items);
+  let over = ids.length - ITEMS_KEPT;
+  for (const id of ids) {
+    if (over <= 0) return;
+    const item = Number(id);
+    if (item === timeline.anchor.item || placeOf(queue, item) >= 0) continue;
+    delete timeline.items[id];
+    over -= 1;
+  }
+}
+
+function cue(state, item, position, at) {
+  const { timeline, queue } = state;
+  state.hold = null;
+  if (timeline.items[item]) timeline.items[item].seen = true;
+  const { generation, rate } = timeline.anchor;
+  timeline.anchor = { item, generation: generation + 1, at, position, rate, playing: false };
+  queue.skips = [];
+  const place = placeOf(queue, item);
+  if (place >= 0) queue.turn = queue.entries.splice(place, 1)[0].by;
+  for (const member of Object.values(state.roster)) {
+    if (member.suspended === "cannot_play") member.suspended = null;
+  }
+  forget(state);
+}
+
+function putInQueue(queue, item, by, place) {
+  const known = placeOf(queue, item);
+  if (known >= 0) queue.entries.splice(known, 1);
+  insert(queue.entries, place ?? queue.entries.length, { item, by, votes: [] });
+}
+
+function vote({ queue }, item, by, wants) {
+  const entry = queue.entries[placeOf(queue, item)];
+  if (!entry || by === null) return;
+  entry.votes = wants ? withNumber(entry.votes, by) : without(entry.votes, by);
+}
+
+/** The program's generator: 32 bits, its upper half in front. */
+function nextRandom(random) {
+  const next = (Math.imul(random, 1664525) + 1013904223) >>> 0;
+  return ((next << 16) | (next >>> 16)) >>> 0;
+}
+
+function speak(state, { text, moment }, { seq, at, by }, replyTo) {
+  if (state.transcript.length === LINES_KEPT) state.transcript.shift();
+  state.transcript.push({ seq, at, moment, by, text, reply_to: replyTo });
+  change(state, by, { spoke: at });
 }
 
 const FOLDS = {
@@ -85,50 +250,216 @@ const FOLDS = {
     state.title = title;
   },
   epoch_started(state) {
-    for (const member of Object.values(state.roster)) member.present = false;
+    for (const member of Object.values(state.roster)) if (member.present) away(member, state.at);
   },
   joined(state, { member, name, role, client }) {
-    const answers = state.roster[member]?.answers ?? [];
-    state.roster[member] = { name, role, client, present: true, answers };
+    if (role === "host") state.opener ??= member;
+    const known = state.roster[member];
+    state.roster[member] = {
+      name, role, client,
+      present: true,
+      since: state.at,
+      rulings: known?.rulings ?? {},
+      requests: known?.requests ?? [],
+      suspended: null,
+      awaited: true,
+      banned: known?.banned ?? false,
+      spoke: known?.spoke ?? null,
+      answers: known?.answers ?? [],
+    };
   },
   left(state, { member }) {
-    if (state.roster[member]) state.roster[member].present = false;
+    gone(state, member);
+  },
+  kicked(state, { member }) {
+    gone(state, member);
+  },
+  banned(state, { member, banned }) {
+    change(state, member, { banned });
+    if (banned) gone(state, member);
   },
   renamed(state, { member, name }) {
-    if (state.roster[member]) state.roster[member].name = name;
+    change(state, member, { name });
   },
-  media_set({ roster, timeline }, { item, media, title, start }, { by, at }) {
-    const host = hostOf(media);
-    const byHost = by === null || roster[by]?.role === "host";
-    if (byHost && host !== null && !timeline.hosts.includes(host)) {
-      timeline.hosts.push(host);
-      timeline.hosts.sort(); // by code unit, as the program's set of ASCII host names
-    }
-    timeline.items[item] = { media: { ...media }, title, start, duration: null };
-    const { generation, rate } = timeline.anchor;
-    timeline.anchor = {
-      item, generation: generation + 1, at, position: start, rate, playing: false,
-    };
+  role_set(state, { member, role }) {
+    change(state, member, { role });
+  },
+  host_changed({ roster }, { member }) {
+    if (!roster[member]) return;
+    for (const known of Object.values(roster)) if (known.role === "host") known.role = "co_host";
+    roster[member].role = "host";
+  },
+  ruled({ roster }, { member, action, allow, until }) {
+    const known = roster[member];
+    if (!known) return;
+    known.requests = without(known.requests, action);
+    if (allow === null) delete known.rulings[action];
+    else known.rulings = ordered(known.rulings, ACTIONS, action, { allow, until });
+  },
+  requested({ roster }, { action }, { by }) {
+    const known = by === null ? null : roster[by];
+    if (!known) return;
+    known.requests = ACTIONS.filter((one) => one === action || known.requests.includes(one));
+  },
+  suspended(state, { member, reason }) {
+    change(state, member, { suspended: reason });
+  },
+  returned(state, { member }) {
+    change(state, member, { suspended: null });
+  },
+  awaited(state, { member, awaited }) {
+    change(state, member, { awaited });
+  },
+  permitted({ rules }, { role, action, allow }) {
+    const ofRole = ordered(rules.permits[role] ?? {}, ACTIONS, action, allow);
+    rules.permits = ordered(rules.permits, ROLES, role, ofRole);
+  },
+  slow_set({ rules }, { every }) {
+    rules.slow = every;
+  },
+  wait_set({ rules }, { reason, wait }) {
+    if (reason === "stall") rules.wait_stalls = wait;
+    if (reason === "ad") rules.wait_ads = wait;
+  },
+  skip_share_set({ rules }, { percent }) {
+    rules.skip_percent = percent;
+  },
+  said(state, body, header) {
+    speak(state, body, header, null);
+  },
+  replied(state, body, header) {
+    speak(state, body, header, body.to);
+  },
+  redacted({ transcript }, { seq }) {
+    const line = transcript.find((one) => one.seq === seq);
+    if (line) line.text = null;
+  },
+  poll_opened(state, { question, choices }, { seq, by }) {
+    state.poll = { id: seq, by, question, choices, answers: Object.create(null), open: true, winner: null };
+  },
+  poll_answered({ poll: known }, { poll, choice }, { by }) {
+    if (by === null || known === null || known.id !== poll || !known.open) return;
+    if (choice !== null && choice < known.choices.length) known.answers[by] = choice;
+    else delete known.answers[by];
+  },
+  poll_closed({ poll: known }, { poll, winner }) {
+    if (known?.id === poll) Object.assign(known, { open: false, winner });
+  },
+  vote_cast(state, { item }, { by }) {
+    vote(state, item, by, true);
+  },
+  vote_withdrawn(state, { item }, { by }) {
+    vote(state, item, by, false);
+  },
+  skip_voted({ queue, timeline }, { item }, { by }) {
+    if (by !== null && item === timeline.anchor.item) queue.skips = withNumber(queue.skips, by);
+  },
+  skip_withdrawn({ queue }, _body, { by }) {
+    queue.skips = without(queue.skips, by);
+  },
+  mode_set({ queue }, { mode }) {
+    queue.mode = mode;
+  },
+  repeat_set({ queue }, { repeat }) {
+    queue.repeat = repeat;
   },
   measured({ timeline }, { item, duration }) {
     if (timeline.items[item]) timeline.items[item].duration = duration;
   },
-  played({ timeline }, { position, start }) {
-    Object.assign(timeline.anchor, { at: start, position, playing: true });
+  said_ready({ hold }, _body, { by }) {
+    if (hold?.reason === "ready_check") hold.waiting = without(hold.waiting, by);
   },
-  paused({ timeline }, { position }, { at }) {
-    Object.assign(timeline.anchor, { at, position, playing: false });
+  hold_ended(state, { start }) {
+    if (state.hold === null) return;
+    state.hold = null;
+    if (start !== null) Object.assign(state.timeline.anchor, { at: start, playing: true });
   },
-  seeked({ timeline: { anchor } }, { position, start }) {
+};
+
+/** What moves the film or the queue; each answers with what takes it back, or null. */
+const DEEDS = {
+  media_set(state, body, header) {
+    const remedy = cueBack(state, null);
+    addItem(state, body, header);
+    cue(state, body.item, body.start, header.at);
+    return remedy;
+  },
+  cued(state, { item, position }, { at }) {
+    const place = placeOf(state.queue, item);
+    const remedy = cueBack(state, place < 0 ? null : place);
+    cue(state, item, position, at);
+    return remedy;
+  },
+  played(state, { position, start }) {
+    const { anchor } = state.timeline;
+    const remedy = running(state) ? null : { pause: { position: anchor.position } };
+    state.hold = null;
+    Object.assign(anchor, { at: start, position, playing: true });
+    return remedy;
+  },
+  paused(state, { position }, { at }) {
+    const remedy = running(state) ? { play: {} } : null;
+    state.hold = null;
+    Object.assign(state.timeline.anchor, { at, position, playing: false });
+    return remedy;
+  },
+  seeked(state, { position, start }, { at }) {
+    const { anchor } = state.timeline;
+    const remedy = { seek: { to: statePosition(state, at) } };
+    // The film of a hold stands; what follows says whether it waits on or runs.
+    state.hold = null;
     Object.assign(anchor, { at: start, position, generation: anchor.generation + 1 });
+    return remedy;
   },
   rate_set({ timeline: { anchor } }, { rate, position }, { at }) {
+    const remedy = { rate: { rate: anchor.rate } };
     // A scheduled start that is still ahead stays where it was.
     Object.assign(anchor, { at: anchor.playing ? Math.max(anchor.at, at) : at, position, rate });
+    return remedy;
   },
-  said(state, { text, moment }, { seq, at, by }) {
-    if (state.transcript.length === LINES_KEPT) state.transcript.shift();
-    state.transcript.push({ seq, at, moment, by, text });
+  hold_started(state, { reason, position, deadline, waiting }, { seq, at }) {
+    const remedy = running(state) ? null : { pause: { position } };
+    Object.assign(state.timeline.anchor, { at, position, playing: false });
+    state.hold = { seq, reason, since: at, deadline, waiting: [...waiting] };
+    return remedy;
+  },
+  queued(state, body, header) {
+    addItem(state, body, header);
+    putInQueue(state.queue, body.item, header.by, body.place);
+    forget(state);
+    return { unqueue: { item: body.item } };
+  },
+  requeued({ queue }, { item, place, by }) {
+    putInQueue(queue, item, by, place);
+    return { unqueue: { item } };
+  },
+  unqueued({ queue }, { item }) {
+    const place = placeOf(queue, item);
+    if (place < 0) return null;
+    const [{ by }] = queue.entries.splice(place, 1);
+    return { requeue: { item, place, by } };
+  },
+  queue_moved({ queue }, { item, place: to }) {
+    const place = placeOf(queue, item);
+    if (place < 0) return null;
+    insert(queue.entries, to, queue.entries.splice(place, 1)[0]);
+    return { move: { item, place } };
+  },
+  shuffled({ queue }, { seed }) {
+    const items = queue.entries.map((entry) => entry.item);
+    const { entries } = queue;
+    for (let last = entries.length - 1, random = seed; last > 0; last -= 1) {
+      random = nextRandom(random);
+      const other = random % (last + 1);
+      [entries[last], entries[other]] = [entries[other], entries[last]];
+    }
+    return { reorder: { items } };
+  },
+  reordered({ queue }, { items: order }) {
+    const items = queue.entries.map((entry) => entry.item);
+    const rank = ({ item }) => (order.includes(item) ? order.indexOf(item) : order.length);
+    queue.entries.sort((a, b) => rank(a) - rank(b));
+    return { reorder: { items } };
   },
 };
 

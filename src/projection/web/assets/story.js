@@ -104,11 +104,140 @@ export function lineOf(before, event) {
       entry.text = `${entry.name} set the speed to ${rateFace(body.rate)}`;
       return entry;
     case "said":
+    case "replied":
       entry.kind = "talk";
       entry.moment = body.moment;
       entry.text = body.text;
       return entry;
-    default:
-      return null; // measured, and kinds from a newer program
+    default: {
+      const text = Object.hasOwn(TOLD, kind) ? TOLD[kind](before, body, entry.name, event) : null;
+      if (text === null) return null; // measured, and kinds from a newer program
+      entry.text = text;
+      return entry;
+    }
   }
 }
+
+/** `Ana`, `Ana and Bob`, `Ana, Bob and 3 others`. */
+function people(state, members) {
+  const [first, second, third] = members.map((member) => nameOf(state, member));
+  switch (members.length) {
+    case 0: return "nobody";
+    case 1: return first;
+    case 2: return `${first} and ${second}`;
+    case 3: return `${first}, ${second} and ${third}`;
+    default: return `${first}, ${second} and ${members.length - 2} others`;
+  }
+}
+
+/** What people call a role. */
+export const roleWord = (role) => (role === "co_host" ? "co-host" : role);
+
+/** What people say for an action: "you may not …". */
+export const ACTION_WORDS = {
+  play: "play or pause",
+  seek: "move the film",
+  rate: "change the speed",
+  queue: "choose what plays",
+  vote: "vote",
+  chat: "talk",
+  invite: "invite people",
+  moderate: "moderate",
+};
+
+const SUSPENDED = {
+  ad: "sees an advertisement",
+  stall: "ran out of data",
+  needs_click: "has to click before the film plays",
+  detached: "watches on their own for a while",
+  cannot_play: "cannot play this",
+};
+const MODES = {
+  manual: "The queue plays as it stands",
+  vote: "The queue plays what has most votes",
+  round_robin: "Everybody's films take turns",
+};
+const REPEATS = { off: "Nothing repeats", one: "The film repeats", all: "The queue repeats" };
+
+function itemLabel(state, item) {
+  const known = state.timeline.items[item];
+  return known ? known.title ?? labelOf(known.media) : `item ${item}`;
+}
+
+/** The sentences of what is neither talk nor a plain move of the film. */
+const TOLD = {
+  hold_started(before, { reason, waiting }, name, { by, cause }) {
+    if (reason === "ready_check") return `${name} asks: is everybody ready?`;
+    const pressed = by !== null && cause === null;
+    const play = pressed ? `${name} pressed play; waiting for` : "Waiting for";
+    const why = {
+      load: " to load", seek: " to get there", stall: ", who ran out of data", ad: ", who sees an advertisement",
+    };
+    return `${play} ${people(before, waiting)}${why[reason]}`;
+  },
+  hold_ended(before, { how, missing }, name) {
+    if (how === "ready") {
+      return before.hold?.reason === "ready_check" ? "Everybody is ready: 3, 2, 1" : "Going on";
+    }
+    if (how === "expired") return `Not waiting any longer for ${people(before, missing)}`;
+    if (how !== "forced") return null;
+    return missing.length === 0 ? `${name} started` : `${name} started without ${people(before, missing)}`;
+  },
+  said_ready: (_before, _body, name) => `${name} is ready`,
+  suspended: (before, { member, reason }) => `${nameOf(before, member)} ${SUSPENDED[reason]}`,
+  returned: (before, { member }) => `${nameOf(before, member)} is back in step`,
+  awaited: (before, { member, awaited }) => (awaited
+    ? `Waiting for ${nameOf(before, member)} again`
+    : `Not waiting for ${nameOf(before, member)} for now`),
+  host_gap: (_before, { gap }) => `The host's computer stood still for ${span(gap)}`,
+  ruled(before, { member, action, allow, until }, name, { at }) {
+    const who = nameOf(before, member);
+    const what = ACTION_WORDS[action];
+    const lasts = until === null ? "" : ` for ${span(until - at)}`;
+    if (allow === null) return `What was ruled for ${who} is over: ${what}`;
+    if (allow) return `${name} let ${who} ${what}${lasts}`;
+    return action === "chat" ? `${name} muted ${who}${lasts}` : `${name} no longer lets ${who} ${what}${lasts}`;
+  },
+  requested: (_before, { action }, name) => `${name} asks to ${ACTION_WORDS[action]}`,
+  role_set: (before, { member, role }, name) => `${name} made ${nameOf(before, member)} a ${roleWord(role)}`,
+  host_changed: (before, { member }, name, { by }) => (by === null
+    ? `${nameOf(before, member)} is the host now`
+    : `${name} made ${nameOf(before, member)} the host`),
+  kicked: (before, { member }, name) => `${name} sent ${nameOf(before, member)} out`,
+  banned: (before, { member, banned }, name) => (banned
+    ? `${name} shut ${nameOf(before, member)} out`
+    : `${name} lets ${nameOf(before, member)} in again`),
+  permitted: (_before, { role, action, allow }) =>
+    `Every ${roleWord(role)} ${allow ? "may" : "may not"} ${ACTION_WORDS[action]} now`,
+  slow_set: (_before, { every }) => (every === 0 ? "Slow mode is off" : `Slow mode: one line every ${span(every)}`),
+  wait_set: (_before, { reason, wait }) =>
+    `The room does ${wait ? "" : "not "}wait for ${reason === "ad" ? "advertisements" : "stalls"}`,
+  queued: (_before, { media, title }, name) => `${name} queued ${title ?? labelOf(media)}`,
+  unqueued: (before, { item }, name) => `${name} took ${itemLabel(before, item)} off the queue`,
+  requeued: (before, { item }, name) => `${name} put ${itemLabel(before, item)} back`,
+  queue_moved: (before, { item, place }, name) => `${name} moved ${itemLabel(before, item)} to place ${place + 1}`,
+  cued: (before, { item }) => `Now on: ${itemLabel(before, item)}`,
+  shuffled: (_before, _body, name) => `${name} shuffled the queue`,
+  reordered: (_before, _body, name) => `${name} put the queue back in order`,
+  mode_set: (_before, { mode }) => MODES[mode],
+  repeat_set: (_before, { repeat }) => REPEATS[repeat],
+  vote_cast: (before, { item }, name) => `${name} votes for ${itemLabel(before, item)}`,
+  vote_withdrawn: (before, { item }, name) => `${name} no longer votes for ${itemLabel(before, item)}`,
+  skip_voted: (_before, _body, name) => `${name} votes to skip`,
+  skip_withdrawn: (_before, _body, name) => `${name} no longer votes to skip`,
+  skip_share_set: (_before, { percent }) => `More than ${percent} % of those present skip a film`,
+  poll_opened: (_before, { question, choices }, name) =>
+    `${name} asks: ${question} (${choices.map((choice) => choice.label).join(" · ")})`,
+  poll_answered(before, { choice }, name) {
+    const chosen = choice === null ? null : before.poll?.choices[choice];
+    return chosen ? `${name} chose ${chosen.label}` : `${name} takes their answer back`;
+  },
+  poll_closed(before, { winner }) {
+    const won = winner === null ? null : before.poll?.choices[winner];
+    return won ? `The poll is over: ${won.label}` : "The poll is over; nobody answered";
+  },
+  reacted: (before, { tallies }) => tallies
+    .map(({ reaction, count, by }) => `${reaction} ${count === 1 ? people(before, by) : `×${count}`}`)
+    .join("  "),
+  redacted: (_before, { seq }, name) => `${name} took line ${seq} back`,
+};
