@@ -9,7 +9,7 @@
 pub mod proxy;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -354,14 +354,10 @@ pub fn close_chrome_of(home: &Home) -> usize {
 
 /// Why tests with a browser cannot run here; `None` when they can.
 pub fn no_chrome() -> Option<&'static str> {
-    let found = [
-        "/usr/bin/chromium",
-        "/usr/bin/google-chrome",
-        "/usr/bin/chromium-browser",
-    ]
-    .iter()
-    .map(PathBuf::from)
-    .any(|path| path.exists());
-    (!found && std::env::var_os("SEANCE_CHROME").is_none())
-        .then_some("no Chrome or Chromium on this machine")
+    // The program's own search, so that both agree.
+    #[cfg(feature = "browser")]
+    let found = seance::player::browser::find_chrome().is_some();
+    #[cfg(not(feature = "browser"))]
+    let found = false;
+    (!found).then_some("no Chrome or Chromium that this program would drive")
 }
