@@ -197,6 +197,12 @@ impl Party {
         self.view.state.seq
     }
 
+    /// Tells the room what this member's player knows; nobody pressed anything.
+    async fn tell(&self, intent: Intent) {
+        let (via, aim) = (Via::Player, None);
+        self.order(Order::Ask { via, aim, intent }).await;
+    }
+
     async fn order(&self, order: Order) {
         // An error means the party is over, which the news say.
         let _ = self.member.orders.send(order).await;
@@ -282,16 +288,8 @@ impl Party {
                     .item(item)
                     .is_some_and(|item| item.duration.is_some());
                 if !known {
-                    let intent = Intent::Measure {
-                        item,
-                        duration: length,
-                    };
-                    self.order(Order::Ask {
-                        via: Via::Player,
-                        aim: None,
-                        intent,
-                    })
-                    .await;
+                    let duration = length;
+                    self.tell(Intent::Measure { item, duration }).await;
                 }
                 None
             }
@@ -307,11 +305,15 @@ impl Party {
                 self.order(Order::Report(report)).await;
                 None
             }
-            DriverNews::Ready { .. } => {
+            DriverNews::Ready { item, generation } => {
                 self.view.player = None;
+                self.tell(Intent::Ready { item, generation }).await;
                 None
             }
-            DriverNews::Ended { .. } => None,
+            DriverNews::Ended { item } => {
+                self.tell(Intent::Ended { item }).await;
+                None
+            }
             DriverNews::Failed { why, .. } | DriverNews::Trouble(why) => Some(why),
             DriverNews::Lost(why) => {
                 self.player = PlayerState::Dismissed;
