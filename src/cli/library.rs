@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::json;
 
 use crate::engine::event::Event;
@@ -54,6 +56,7 @@ fn row(listed: Listed) -> SessionRow {
 
 pub(super) fn sessions(style: Style) -> Result<()> {
     let rows = rows(&Home::open()?)?;
+    let zone = TimeZone::system();
     let mut out = std::io::stdout().lock();
     if rows.is_empty() && style == Style::Words {
         writeln!(out, "No sessions yet. `seance host` opens the first one.")?;
@@ -72,7 +75,7 @@ pub(super) fn sessions(style: Style) -> Result<()> {
                 let mut line = format!(
                     "{}  {}  {}  {} events, {}",
                     &row.id[..8],
-                    date(row.opened_wall),
+                    date(row.opened_wall, &zone),
                     for_terminal(&row.title),
                     row.events,
                     span(row.length),
@@ -266,31 +269,14 @@ fn fold(
     }
 }
 
-/// A day and a time of day in UTC, from milliseconds since 1970: `2026-11-21 20:15`.
-///
-/// Days become dates by Howard Hinnant's `civil_from_days` (public domain).
-pub fn date(wall_millis: u64) -> String {
-    let minutes = wall_millis / 60_000;
-    let (days, minute_of_day) = ((minutes / 1_440) as i64, minutes % 1_440);
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!(
-        "{year:04}-{month:02}-{day:02} {:02}:{:02}",
-        minute_of_day / 60,
-        minute_of_day % 60
-    )
+/// A day and a time of day, where the reader is: `2026-11-21 20:15`.
+fn date(wall_millis: u64, zone: &TimeZone) -> String {
+    let stamp = i64::try_from(wall_millis)
+        .ok()
+        .and_then(|millis| Timestamp::from_millisecond(millis).ok())
+        .unwrap_or(Timestamp::UNIX_EPOCH);
+    let there = stamp.to_zoned(zone.clone());
+    there.strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 #[cfg(test)]
@@ -298,10 +284,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn days_become_dates() {
-        assert_eq!(date(0), "1970-01-01 00:00");
-        assert_eq!(date(951_782_400_000), "2000-02-29 00:00");
-        assert_eq!(date(1_795_349_700_000), "2026-11-22 12:15");
+    fn an_evening_is_dated_where_its_reader_is() {
+        let evening = 1_795_349_700_000;
+        assert_eq!(date(evening, &TimeZone::UTC), "2026-11-22 12:15");
+        let tokyo = TimeZone::fixed(jiff::tz::offset(9));
+        assert_eq!(date(evening, &tokyo), "2026-11-22 21:15");
+        assert!(
+            !date(u64::MAX, &tokyo).is_empty(),
+            "no date breaks the list"
+        );
     }
 
     #[test]

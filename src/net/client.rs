@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode, header};
@@ -24,7 +24,7 @@ use crate::engine::intent::{Aim, Intent};
 use crate::engine::presence::{Presence, Report};
 use crate::engine::session::member_end::{Effect, Identity, MemberEnd};
 use crate::net::link::JoinLink;
-use crate::net::pump;
+use crate::net::{self, pump};
 use crate::os;
 
 /// How long a TCP connection and the WebSocket handshake may take.
@@ -152,15 +152,12 @@ impl Shell {
             return;
         }
         loop {
-            let deadline = self.end.deadline().map(|due| {
-                let left = (due - os::local_now()).get().max(0);
-                Instant::now() + Duration::from_micros(left as u64)
-            });
+            let deadline = self.end.deadline();
             let woken = tokio::select! {
                 // A fast script waits here until earlier intents are answered.
                 order = inbox.recv(), if self.end.may_ask() => Woken::Order(order),
                 read = read(&mut self.socket) => Woken::Read(read),
-                () = sleep_until(deadline) => Woken::Deadline,
+                () = net::sleep_until(deadline) => Woken::Deadline,
             };
             let now = os::local_now();
             let effects = match woken {
@@ -366,13 +363,6 @@ fn plain(error: &std::io::Error) -> String {
 async fn read(socket: &mut Option<Socket>) -> Option<Result<Message, Error>> {
     match socket {
         Some(socket) => socket.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
     }
 }

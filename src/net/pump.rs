@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -29,6 +29,7 @@ use crate::engine::intent::Refusal;
 use crate::engine::presence::Presence;
 use crate::engine::session::room_end::{Action, RoomEnd};
 use crate::engine::unit::SessionTime;
+use crate::net;
 use crate::os;
 
 /// How long a member may take to read what is sent, before they count as too slow.
@@ -137,10 +138,7 @@ impl Pump {
 
     /// Waits for the next thing to do. Cancelling any of its branches loses nothing.
     async fn wait(&mut self, replies: &mut mpsc::Receiver<Reply>) -> Woken {
-        let deadline = self.end.deadline().map(|due| {
-            let left = (due - os::local_now()).get().max(0);
-            Instant::now() + Duration::from_micros(left as u64)
-        });
+        let deadline = self.end.deadline();
         let room_side = async {
             match &mut self.inside {
                 None => std::future::pending().await,
@@ -162,7 +160,7 @@ impl Pump {
             read = self.socket.next() => Woken::Read(read),
             Some(reply) = replies.recv() => Woken::Reply(reply),
             woken = room_side => woken,
-            () = sleep_until(deadline) => Woken::Deadline,
+            () = net::sleep_until(deadline) => Woken::Deadline,
         }
     }
 
@@ -351,12 +349,5 @@ fn written(outcome: Result<Result<(), Error>, tokio::time::error::Elapsed>) -> R
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err(Going::Lost),
         Err(_) => Err(Going::Closing(Closing::Slow)),
-    }
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
     }
 }
