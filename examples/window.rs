@@ -375,16 +375,12 @@ fn party(people: usize, title: &str) -> Room {
 }
 
 fn long_names() -> Room {
-    let mut tale = Tale::new(
-        "An evening with a title that somebody typed without ever thinking of the people who must read it in a window",
-    );
-    tale.join(
-        "Wolfeschlegelsteinhausenbergerdorff the Younger",
-        Role::CoHost,
-    );
+    let mut tale =
+        Tale::new("An evening with a title somebody typed without a thought for those who read it");
+    tale.join("Wolfeschlegelsteinhausenbergerdo", Role::CoHost);
     tale.join("إبراهيم عبد الرحمن الطويل", Role::Guest);
     tale.join("Ｗｉｄｅ Ｎａｍｅ ＷＷＷＷＷＷＷＷＷＷＷＷＷ", Role::Viewer);
-    tale.load("Donaudampfschiffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft: the whole story, in seven parts, with an overture and two intermissions");
+    tale.load("Donaudampfschiffahrtselektrizitätenhauptbetriebswerk, in seven parts, with music");
     tale.say(400, 2, "DonaudampfschiffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaftDonaudampfschiffahrt");
     tale.say(500, 3, "مساء الخير جميعا، الصورة واضحة جدا عندي هذه الليلة");
     tale.say(

@@ -359,16 +359,33 @@ fn keys_move_the_film_while_nobody_types() {
 
 #[test]
 fn keys_are_text_while_somebody_types_and_keys_again_after_escape() {
-    let party = Party::open("One").load("A film").pause(60);
-    with_window(app(party.screen()), |harness, asked| {
-        harness.submit_command(cmd::SEND); // focuses the message field
-        for key in [" ", "k", "j", "l"] {
-            strike(harness, key);
-        }
-        press(harness, KbKey::ArrowLeft);
-        assert_eq!(intents(asked), []);
-        press(harness, KbKey::Escape);
-        strike(harness, " ");
+    // druid routes by the numbers widgets get, and has lost the focus for some of them: so many windows.
+    for _ in 0..24 {
+        let party = Party::open("One").load("A film").pause(60);
+        with_window(app(party.screen()), |harness, asked| {
+            harness.submit_command(cmd::SEND); // focuses the message field
+            for key in [" ", "k", "j", "l"] {
+                strike(harness, key);
+            }
+            press(harness, KbKey::ArrowLeft);
+            assert_eq!(intents(asked), []);
+            press(harness, KbKey::Escape);
+            strike(harness, " ");
+            assert_eq!(intents(asked), [(Intent::Play {}, Via::Key)]);
+        });
+    }
+}
+
+#[test]
+fn keys_move_the_film_right_after_the_field_that_had_them_is_gone() {
+    let mut app = app(Screen::default());
+    app.draft.name.clear();
+    with_window(app, |harness, asked| {
+        harness.submit_command(cmd::HOST); // no name, so its field is focused
+        strike(harness, "k");
+        let party = Party::open("One").load("A film").pause(60);
+        harness.submit_command(cmd::SHOW.with(Arc::new(party.screen())));
+        strike(harness, "k");
         assert_eq!(intents(asked), [(Intent::Play {}, Via::Key)]);
     });
 }
@@ -491,7 +508,7 @@ fn text_of_any_length_fits_in_windows_of_any_size() {
     for index in 0..60 {
         party = party.join(&format!("Guest {index}"), Role::Viewer);
     }
-    for index in 0..300 {
+    for index in 0..60 {
         party = party.say(1 + index % 3, if index % 2 == 0 { &long } else { &mixed });
     }
     let mut view = party.view();

@@ -1,6 +1,7 @@
 //! A film night from beginning to end, with real processes, real Chromium and a real film.
 
 #![cfg(feature = "browser")]
+#![cfg(feature = "browser")]
 #![expect(
     clippy::disallowed_methods,
     reason = "other processes live in real time; every wait has a deadline"
@@ -144,6 +145,9 @@ async fn a_film_night_with_a_cut_cable_a_late_guest_and_a_killed_host_loses_noth
             "--headless",
         ],
     );
+    bo.wait("that he is in", |line| {
+        (line["connection"]["state"] == "live").then_some(())
+    });
     let cable = Cable::to(address.parse().unwrap()).await;
     let through_cable = link.replace(&address, &cable.address().to_string());
     let mut cy = guests.start(

@@ -1,5 +1,7 @@
 //! Everything that goes wrong in a real evening: one clear sentence each, and the party goes on.
 
+#![cfg(feature = "server")]
+
 mod doubles;
 mod support;
 

@@ -33,7 +33,7 @@ pub(super) async fn host(args: HostArgs) -> Result<()> {
     let style = args.output.style();
     let name = args.name.clone().unwrap_or_else(default_name);
     let choice = args.player.choice(home.root().join(CHROME_PROFILE));
-    let hosting = hosting::start(
+    let mut hosting = hosting::start(
         &home,
         HostOptions {
             title: args.title.clone(),
@@ -49,7 +49,7 @@ pub(super) async fn host(args: HostArgs) -> Result<()> {
     if let Some(url) = args.media {
         party.ask(Via::Cli, Intent::Load { url }).await;
     }
-    attend(party, style, None).await;
+    attend(party, style, None, Some(&mut hosting)).await;
     hosting.stop().await;
     Ok(())
 }
@@ -64,7 +64,7 @@ pub(super) async fn join(args: JoinArgs) -> Result<()> {
     let ticket = Ticket::new(home.root(), link.session, &name);
     let member = client::join(&link, name, Client::Terminal, ticket.load());
     let party = Party::new(member, choice, None);
-    let over = attend(party, style, Some(&ticket)).await;
+    let over = attend(party, style, Some(&ticket), None).await;
     match over {
         // Not our own wish: the reason goes where errors go, the exit code says so.
         Some(reason) => Err(anyhow::anyhow!(reason)),
@@ -114,7 +114,12 @@ fn greet(hosting: &Hosting, style: Style) {
 }
 
 /// Takes part until the end. Returns why it ended, when that was not this member's own wish.
-async fn attend(mut party: Party, style: Style, ticket: Option<&Ticket>) -> Option<String> {
+async fn attend(
+    mut party: Party,
+    style: Style,
+    ticket: Option<&Ticket>,
+    mut hosting: Option<&mut Hosting>,
+) -> Option<String> {
     let mut lines = read_lines();
     let mut stop = std::pin::pin!(told_to_stop());
     let mut over = None;
@@ -122,6 +127,7 @@ async fn attend(mut party: Party, style: Style, ticket: Option<&Ticket>) -> Opti
         tokio::select! {
             happening = party.next() => match happening {
                 None => break,
+                Some(Happening::Clock) => {}
                 Some(Happening::Player(sentence)) => match style {
                     Style::Json => println!("{}", json!({ "player": sentence })),
                     Style::Words => println!("! {}", for_terminal(&sentence)),
@@ -129,6 +135,9 @@ async fn attend(mut party: Party, style: Style, ticket: Option<&Ticket>) -> Opti
                 Some(Happening::News(news, entry)) => {
                     if let (News::Welcomed(welcome), Some(ticket)) = (&news, ticket) {
                         ticket.save(welcome);
+                    }
+                    if let Some(hosting) = &mut hosting {
+                        hosting.remember(&party.view().state);
                     }
                     let line = match style {
                         Style::Json => terminal::news_json(&news),
@@ -185,7 +194,7 @@ async fn obey(party: &mut Party, style: Style, line: &str) -> Next {
         Err(sentence) => match style {
             Style::Json => println!(
                 "{}",
-                json!({ "refused": { "counter": null, "refusal": "not_understood", "sentence": sentence } })
+                json!({ "refused": { "counter": null, "refusal": { "not_understood": { "reason": sentence } }, "sentence": sentence } })
             ),
             Style::Words => println!("! {}", for_terminal(&sentence)),
         },

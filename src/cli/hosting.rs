@@ -13,6 +13,7 @@ use crate::broadcast::hub::Hub;
 use crate::broadcast::room::{self, AliveMark, Beginning, RoomHandle};
 use crate::cli::addresses;
 use crate::engine::event::Role;
+use crate::engine::fold::RoomState;
 use crate::engine::frame::{self, Closing};
 use crate::engine::id::{Seq, SessionId};
 use crate::engine::replay::Replay;
@@ -155,23 +156,24 @@ impl Hosting {
         self.stop.send_replace(true);
         // A task that panicked has nothing left to close.
         let _ = (&mut self.server).await;
-        self.remember().await;
     }
 
-    /// Writes beside the session what a list of sessions shows of it.
-    async fn remember(&mut self) {
-        let log: Arc<dyn EventLog> = Arc::clone(&self.store.log) as _;
-        let Ok(replay) = fold_all(&log).await else {
-            return;
-        };
-        let state = replay.state();
-        self.store.info.people = state.roster.iter().count();
-        self.store.info.watched = state
+    /// Writes beside the session what a list of sessions shows of it, when that changed.
+    ///
+    /// Done as it changes and not at the end, because an end is not promised.
+    pub fn remember(&mut self, state: &RoomState) {
+        let people = state.roster.iter().count();
+        let watched: Vec<_> = state
             .timeline
             .items()
             .filter(|(_, item)| item.seen)
             .map(|(_, item)| item.media.clone())
             .collect();
+        let info = &mut self.store.info;
+        if (info.people, &info.watched) == (people, &watched) {
+            return;
+        }
+        (info.people, info.watched) = (people, watched);
         if let Err(error) = self.store.save_info() {
             tracing::warn!(%error, "the list of sessions will show less of this one");
         }

@@ -75,6 +75,8 @@ pub enum Happening {
     News(News, Option<Entry>),
     /// With this member's own player; one sentence.
     Player(String),
+    /// With the member's knowledge of the room's clock.
+    Clock,
 }
 
 /// A member's evening.
@@ -130,6 +132,7 @@ impl Party {
                     let now = os::local_now();
                     self.view.clock = self.member.clock.borrow_and_update().map(|best| (best.offset(), best.bound(now)));
                     self.aim_player();
+                    return Some(Happening::Clock);
                 }
                 Some(news) = self.driver_news.recv() => {
                     if let Some(sentence) = self.hear_player(news).await {
@@ -192,6 +195,12 @@ impl Party {
     /// What was applied so far.
     pub fn seq(&self) -> Seq {
         self.view.state.seq
+    }
+
+    /// Tells the room what this member's player knows; nobody pressed anything.
+    async fn tell(&self, intent: Intent) {
+        let (via, aim) = (Via::Player, None);
+        self.order(Order::Ask { via, aim, intent }).await;
     }
 
     async fn order(&self, order: Order) {
@@ -279,16 +288,8 @@ impl Party {
                     .item(item)
                     .is_some_and(|item| item.duration.is_some());
                 if !known {
-                    let intent = Intent::Measure {
-                        item,
-                        duration: length,
-                    };
-                    self.order(Order::Ask {
-                        via: Via::Player,
-                        aim: None,
-                        intent,
-                    })
-                    .await;
+                    let duration = length;
+                    self.tell(Intent::Measure { item, duration }).await;
                 }
                 None
             }
@@ -304,11 +305,15 @@ impl Party {
                 self.order(Order::Report(report)).await;
                 None
             }
-            DriverNews::Ready { .. } => {
+            DriverNews::Ready { item, generation } => {
                 self.view.player = None;
+                self.tell(Intent::Ready { item, generation }).await;
                 None
             }
-            DriverNews::Ended { .. } => None,
+            DriverNews::Ended { item } => {
+                self.tell(Intent::Ended { item }).await;
+                None
+            }
             DriverNews::Failed { why, .. } | DriverNews::Trouble(why) => Some(why),
             DriverNews::Lost(why) => {
                 self.player = PlayerState::Dismissed;

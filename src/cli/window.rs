@@ -223,7 +223,11 @@ impl Desk {
                             ticket.save(&welcome);
                         }
                     }
-                    Some(_) => {}
+                    Some(_) => {
+                        if let Some(hosting) = &mut evening.hosting {
+                            hosting.remember(&evening.party.view().state);
+                        }
+                    }
                 },
                 request = inbox.recv() => match request {
                     None | Some(Request::Quit) => break Next::Close,

@@ -264,6 +264,14 @@ pub enum Intent {
 }
 
 impl Intent {
+    /// Whether a player tells it by itself: nobody pressed anything, so nobody need hear of a "no".
+    pub const fn is_observation(&self) -> bool {
+        matches!(
+            self,
+            Self::Measure { .. } | Self::Ready { .. } | Self::Ended { .. }
+        )
+    }
+
     /// Whether the intent moves the film, and so must name what it was aimed at.
     pub const fn is_control(&self) -> bool {
         matches!(

@@ -9,7 +9,7 @@
 pub mod proxy;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -135,10 +135,21 @@ impl Program {
             for line in stdout.lines() {
                 let Ok(line) = line else { break };
                 let value = serde_json::from_str(&line).unwrap_or(Value::String(line));
-                shared.0.lock().unwrap().lines.push(value);
+                let lock = || {
+                    shared
+                        .0
+                        .lock()
+                        .unwrap_or_else(std::sync::PoisonError::into_inner)
+                };
+                lock().lines.push(value);
                 shared.1.notify_all();
             }
-            shared.0.lock().unwrap().ended = true;
+            let mut heard = shared
+                .0
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            heard.ended = true;
+            drop(heard);
             shared.1.notify_all();
         });
         let errors = Arc::new(Mutex::new(String::new()));
@@ -327,7 +338,11 @@ pub fn close_chrome_of(home: &Home) -> usize {
         let Ok(words) = std::fs::read_to_string(process.path().join("cmdline")) else {
             continue;
         };
-        if words.contains(&profile) && !words.contains("--type=") {
+        let program = words.split('\0').next().unwrap_or_default();
+        let is_chrome = program.contains("chrom")
+            && !program.contains("crashpad")
+            && !words.contains("--type=");
+        if is_chrome && words.contains(&profile) {
             let pid = rustix::process::Pid::from_raw(pid).expect("a process has a number");
             closed += usize::from(
                 rustix::process::kill_process(pid, rustix::process::Signal::TERM).is_ok(),
@@ -337,16 +352,17 @@ pub fn close_chrome_of(home: &Home) -> usize {
     closed
 }
 
+/// Lets another program work before it is asked again; conditions have deadlines, this is only their pace.
+pub fn pause(length: Duration) {
+    std::thread::sleep(length);
+}
+
 /// Why tests with a browser cannot run here; `None` when they can.
 pub fn no_chrome() -> Option<&'static str> {
-    let found = [
-        "/usr/bin/chromium",
-        "/usr/bin/google-chrome",
-        "/usr/bin/chromium-browser",
-    ]
-    .iter()
-    .map(PathBuf::from)
-    .any(|path| path.exists());
-    (!found && std::env::var_os("SEANCE_CHROME").is_none())
-        .then_some("no Chrome or Chromium on this machine")
+    // The program's own search, so that both agree.
+    #[cfg(feature = "browser")]
+    let found = seance::player::browser::find_chrome().is_some();
+    #[cfg(not(feature = "browser"))]
+    let found = false;
+    (!found).then_some("no Chrome or Chromium that this program would drive")
 }

@@ -449,15 +449,22 @@ impl MemberEnd {
         effects
     }
 
-    fn answered(&mut self, counter: u64) {
-        self.pending
-            .retain(|pending| pending.ask.counter != counter);
+    /// Takes what was answered off the waiting list.
+    fn answered(&mut self, counter: u64) -> Option<Ask> {
+        let place = self
+            .pending
+            .iter()
+            .position(|pending| pending.ask.counter == counter)?;
+        self.pending.remove(place).map(|pending| pending.ask)
     }
 
     fn refused(&mut self, refused: Refused) -> Vec<Effect> {
         if let Some(counter) = refused.counter {
-            self.answered(counter);
-            return vec![Effect::Refused(refused)];
+            let asked = self.answered(counter);
+            return match asked {
+                Some(ask) if ask.intent.is_observation() => Vec::new(),
+                _ => vec![Effect::Refused(refused)],
+            };
         }
         if matches!(self.phase, Phase::Live { .. }) {
             return vec![Effect::Refused(refused)];

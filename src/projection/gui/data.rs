@@ -330,7 +330,9 @@ impl App {
                     Activity::NeedsClick => "must click to start",
                     _ => return None,
                 };
-                Some(format!("{} {what}", member.name))
+                // Begun from the left (U+200E), so that a name from right to left does not turn the
+                // sentence; Pango takes its direction from the first letter, isolated or not.
+                Some(format!("\u{200E}{} {what}", member.name))
             })
             .collect();
         match late.as_slice() {

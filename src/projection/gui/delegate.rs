@@ -183,6 +183,8 @@ impl Desk {
         } else if command.is(cmd::DISMISS) {
             app.note = None;
             app.dismissed = app.trouble().cloned();
+            // The button that asked for it goes with the banner.
+            ctx.set_focus(cmd::DESK);
         } else {
             return;
         }
@@ -245,6 +247,8 @@ impl<W: Widget<App>> Controller<App, W> for Desk {
             }
             // A click on nothing ends typing, as everywhere.
             Event::MouseDown(_) if !ctx.is_handled() => ctx.request_focus(),
+            // A focused control went with its part of the screen; keys must not go nowhere.
+            _ if !ctx.has_focus() => ctx.request_focus(),
             _ => {}
         }
     }

@@ -519,7 +519,12 @@ pub fn parse_json(line: &str) -> Result<Command, String> {
     }
     serde_json::from_str(line)
         .map(Command::Ask)
-        .map_err(|error| format!("That JSON is no intent: {error}."))
+        .map_err(|error| {
+            // The parser lists every intent there is; the documentation does that better.
+            let error = error.to_string();
+            let reason = error.split(", expected one of").next().unwrap_or(&error);
+            format!("That JSON is no intent: {reason}.")
+        })
 }
 
 fn seek_target(text: &str, position: MediaTime) -> Option<MediaTime> {

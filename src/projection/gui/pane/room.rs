@@ -18,10 +18,11 @@ use super::theme_button;
 use super::transport::{load, transport};
 use crate::projection::gui::cmd;
 use crate::projection::gui::data::{App, Note};
-use crate::projection::gui::theme::{Tone, palette, size, space};
+use crate::projection::gui::theme::{CONTROL, Tone, palette, size, space};
 use crate::projection::gui::widget::button::{Button, Kind};
 use crate::projection::gui::widget::card::{banner, banner_with};
 use crate::projection::gui::widget::icon::Icon;
+use crate::projection::gui::widget::shown::shown;
 use crate::projection::gui::widget::words::Words;
 use crate::projection::view::Link;
 
@@ -35,8 +36,9 @@ const PEOPLE_ROW: f64 = 44.0;
 const PEOPLE_HEAD: f64 = 44.0;
 /// The least that the stage shrinks to in a narrow window.
 const STAGE_MIN: f64 = 72.0;
-/// How wide the invite's text gets.
+/// How wide the invite's text gets, and its button, whose words change.
 const INVITE_MAX: f64 = 250.0;
+const COPY_WIDTH: f64 = 136.0;
 
 type Pod = WidgetPod<App, Box<dyn Widget<App>>>;
 
@@ -104,12 +106,14 @@ fn banners() -> impl Widget<App> {
         Some(sentence) => Some((Tone::Bad, sentence.to_owned())),
         None => Some((Tone::Warn, app.trouble()?.to_string())),
     };
-    let put_away = Button::new(
-        Kind::Quiet,
-        |_| String::new(),
-        |ctx: &mut EventCtx, _: &App| ctx.submit_command(cmd::DISMISS),
-    )
-    .icon(|_| Some(Icon::Close));
+    let put_away = || {
+        Button::new(
+            Kind::Quiet,
+            |_| String::new(),
+            |ctx: &mut EventCtx, _: &App| ctx.submit_command(cmd::DISMISS),
+        )
+        .icon(|_| Some(Icon::Close))
+    };
     Flex::column()
         .with_child(banner(App::banner))
         .with_child(banner_with(trouble, put_away))
@@ -122,49 +126,6 @@ fn status() -> impl Widget<App> {
         ctx.fill(druid::kurbo::Circle::new(center, 4.0), &color);
     })
     .fix_size(8.0, 20.0);
-    // A link to a party that is over would only disappoint.
-    let invite = |app: &App| {
-        let view = app
-            .view()
-            .filter(|view| !matches!(view.link, Link::Over(_)))?;
-        view.invite.clone()
-    };
-    let copy = Button::new(
-        Kind::Plain,
-        |app: &App| {
-            if app.note == Some(Note::Copied) {
-                "Link copied"
-            } else {
-                "Copy link"
-            }
-            .to_owned()
-        },
-        move |ctx: &mut EventCtx, app| {
-            if let Some(link) = invite(app) {
-                ctx.submit_command(cmd::COPY.with(Arc::clone(&link)));
-            }
-        },
-    )
-    .icon(|app| {
-        Some(if app.note == Some(Note::Copied) {
-            Icon::Check
-        } else {
-            Icon::Copy
-        })
-    })
-    .width_min(136.0);
-    let share = Flex::row()
-        .with_child(Words::fixed("Invite").size(size::SMALL).tone(Tone::Muted))
-        .with_spacer(space::S)
-        .with_flex_child(
-            Words::new(move |app| invite(app).map_or_else(String::new, |link| link.to_string()))
-                .size(size::SMALL)
-                .expand_width(),
-            1.0,
-        )
-        .with_spacer(space::M)
-        .with_child(copy)
-        .fix_width(INVITE_MAX + 136.0);
     Flex::row()
         .with_child(dot)
         .with_spacer(space::S)
@@ -176,11 +137,49 @@ fn status() -> impl Widget<App> {
             1.0,
         )
         .with_spacer(space::M)
-        .with_child(druid::widget::Either::new(
-            move |app: &App, _| invite(app).is_some(),
-            share,
-            druid::widget::SizedBox::empty().height(36.0),
-        ))
+        .with_child(shown(|app| invite(app).is_some(), CONTROL, share))
+}
+
+/// The link to hand out. One to a party that is over would only disappoint.
+fn invite(app: &App) -> Option<Arc<str>> {
+    let view = app.view()?;
+    view.invite
+        .clone()
+        .filter(|_| !matches!(view.link, Link::Over(_)))
+}
+
+fn share() -> impl Widget<App> {
+    let copied = |app: &App| app.note == Some(Note::Copied);
+    let copy = Button::new(
+        Kind::Plain,
+        move |app| {
+            if copied(app) {
+                "Link copied"
+            } else {
+                "Copy link"
+            }
+            .to_owned()
+        },
+        |ctx: &mut EventCtx, app| {
+            if let Some(link) = invite(app) {
+                ctx.submit_command(cmd::COPY.with(link));
+            }
+        },
+    )
+    .icon(move |app| Some(if copied(app) { Icon::Check } else { Icon::Copy }))
+    .width_min(COPY_WIDTH);
+    Flex::row()
+        .with_child(Words::fixed("Invite").size(size::SMALL).tone(Tone::Muted))
+        .with_spacer(space::S)
+        .with_flex_child(
+            Words::new(|app: &App| invite(app).map_or_else(String::new, |link| link.to_string()))
+                .size(size::SMALL)
+                .expand_width(),
+            1.0,
+        )
+        .with_spacer(space::M)
+        .with_child(copy)
+        .fix_width(INVITE_MAX + COPY_WIDTH)
 }
 
 impl Room {

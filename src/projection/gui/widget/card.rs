@@ -1,6 +1,6 @@
 //! Surfaces: cards, banners and hairlines.
 
-use druid::widget::{Flex, Painter};
+use druid::widget::{Flex, Painter, SizedBox};
 use druid::{
     BoxConstraints, Data, Env, Event, EventCtx, LayoutCtx, LifeCycle, LifeCycleCtx, PaintCtx,
     Point, RenderContext, Size, UpdateCtx, Widget, WidgetExt, WidgetPod,
@@ -8,8 +8,9 @@ use druid::{
 
 use super::super::data::App;
 
-use super::super::theme::{self, RADIUS_CARD, Tone, palette, size, space};
+use super::super::theme::{RADIUS_CARD, RADIUS_FIELD, Tone, palette, size, space};
 use super::icon::Icon;
+use super::shown::shown;
 use super::words::Words;
 
 /// A panel with a hairline around `child`.
@@ -91,55 +92,55 @@ pub(in super::super) fn label<T: Data>(words: &'static str) -> impl Widget<T> {
 pub(in super::super) fn banner<T: Data>(
     what: impl Fn(&T) -> Option<(Tone, String)> + Clone + 'static,
 ) -> impl Widget<T> {
-    banner_with(what, druid::widget::SizedBox::empty())
+    banner_with(what, SizedBox::empty)
 }
 
 /// A [`banner`] with a control at its end.
-pub(in super::super) fn banner_with<T: Data>(
+pub(in super::super) fn banner_with<T: Data, W: Widget<T> + 'static>(
+    what: impl Fn(&T) -> Option<(Tone, String)> + Clone + 'static,
+    end: impl Fn() -> W + 'static,
+) -> impl Widget<T> {
+    let said = what.clone();
+    shown(
+        move |data: &T| said(data).is_some(),
+        0.0,
+        move || strip(what.clone(), end()).padding((0.0, 0.0, 0.0, space::M)),
+    )
+}
+
+fn strip<T: Data>(
     what: impl Fn(&T) -> Option<(Tone, String)> + Clone + 'static,
     end: impl Widget<T> + 'static,
 ) -> impl Widget<T> {
-    let toned = |what: &dyn Fn(&T) -> Option<(Tone, String)>, data: &T| {
-        what(data).map_or(Tone::Info, |(tone, _)| tone)
-    };
-    let (for_icon, for_words, for_tone, shown) = (what.clone(), what.clone(), what.clone(), what);
-    let mark = Painter::new(move |ctx, data: &T, env| {
-        let tone = toned(&for_icon, data);
+    let said = what.clone();
+    let words = Words::new(move |data: &T| said(data).map_or_else(String::new, |(_, words)| words));
+    let tone = move |data: &T| what(data).map_or(Tone::Info, |(tone, _)| tone);
+    let of_icon = tone.clone();
+    let icon = Painter::new(move |ctx, data: &T, env| {
+        let tone = of_icon(data);
         let icon = match tone {
             Tone::Bad | Tone::Warn => Icon::Alert,
             _ => Icon::Info,
         };
         let center = ctx.size().to_rect().center();
         icon.paint(ctx, center, &palette(env).tone(tone).color());
-    })
-    .fix_size(20.0, 20.0);
-    let strip = Flex::row()
-        .with_child(mark)
+    });
+    let ground = Painter::new(move |ctx, data: &T, env| {
+        let colors = palette(env);
+        let bounds = ctx.size().to_rect();
+        let shape = bounds.to_rounded_rect(RADIUS_FIELD);
+        ctx.fill(shape, &colors.raised.color());
+        ctx.with_save(|ctx| {
+            ctx.clip(shape);
+            let bar = druid::Rect::new(0.0, 0.0, 4.0, bounds.height());
+            ctx.fill(bar, &colors.tone(tone(data)).color());
+        });
+    });
+    Flex::row()
+        .with_child(icon.fix_size(20.0, 20.0))
         .with_spacer(space::S)
-        .with_flex_child(
-            Words::new(move |data: &T| {
-                for_words(data).map_or_else(String::new, |(_, words)| words)
-            })
-            .lines(3)
-            .expand_width(),
-            1.0,
-        )
+        .with_flex_child(words.lines(3).expand_width(), 1.0)
         .with_child(end)
         .padding((space::L, space::S, space::S, space::S))
-        .background(Painter::new(move |ctx, data: &T, env| {
-            let colors = palette(env);
-            let bounds = ctx.size().to_rect();
-            let shape = bounds.to_rounded_rect(theme::RADIUS_FIELD);
-            ctx.fill(shape, &colors.raised.color());
-            ctx.with_save(|ctx| {
-                ctx.clip(shape);
-                let bar = druid::Rect::new(0.0, 0.0, 4.0, bounds.height());
-                ctx.fill(bar, &colors.tone(toned(&for_tone, data)).color());
-            });
-        }));
-    druid::widget::Either::new(
-        move |data: &T, _| shown(data).is_some(),
-        strip.padding((0.0, 0.0, 0.0, space::M)),
-        druid::widget::SizedBox::empty(),
-    )
+        .background(ground)
 }

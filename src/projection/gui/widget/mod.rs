@@ -12,5 +12,6 @@ pub(super) mod measure;
 pub(super) mod people;
 pub(super) mod rates;
 pub(super) mod seekbar;
+pub(super) mod shown;
 pub(super) mod story;
 pub(super) mod words;
