@@ -1,0 +1,267 @@
+//! The guest page in a real Chromium, served by a real host, operated as by hand.
+
+#![cfg(feature = "browser")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "other processes live in real time; every wait has a deadline"
+)]
+
+mod doubles;
+mod support;
+
+use serde_json::Value;
+use tokio::sync::{Mutex, MutexGuard};
+
+use doubles::{Film, Server};
+use support::chrome::{Chrome, Visitor};
+use support::{Home, Program, no_chrome};
+
+/// How far from the timeline a player may stand when things have settled (the number).
+const IN_STEP_MICROS: i64 = 100_000;
+
+static STAGE: Mutex<()> = Mutex::const_new(());
+
+/// One test's hold of the machine: two Chromiums on two cores would measure each other.
+struct Stage {
+    films: Server,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Stage {
+    /// The stage, or `None` with a printed reason.
+    async fn enter() -> Option<Self> {
+        if let Some(reason) = no_chrome() {
+            eprintln!("skipped: {reason}");
+            return None;
+        }
+        match Film::made() {
+            Err(reason) => {
+                eprintln!("skipped: {reason}");
+                None
+            }
+            Ok(film) => Some(Self {
+                _alone: STAGE.lock().await,
+                films: Server::films(film).await,
+            }),
+        }
+    }
+}
+
+/// A host on air.
+struct Host {
+    program: Program,
+    session: String,
+    link: String,
+}
+
+/// Starts a host called Ana; `more` are arguments beside the usual.
+fn host(home: &Home, more: &[&str]) -> Host {
+    let mut args = vec!["host", "--json", "--name", "Ana", "--bind", "127.0.0.1:0"];
+    if !more.contains(&"--player") {
+        args.extend(["--player", "none"]);
+    }
+    args.extend(more);
+    let program = home.start("Ana (host)", &args);
+    let (session, link) = program.wait("its link", |line| {
+        Some((
+            line["session"].as_str()?.to_owned(),
+            line["link"].as_str()?.to_owned(),
+        ))
+    });
+    program.wait("that it is live", |line| {
+        (line["connection"]["state"] == "live").then_some(())
+    });
+    Host {
+        program,
+        session,
+        link,
+    }
+}
+
+/// Starts a member in a terminal, without a player, and waits until it is in.
+fn terminal(home: &Home, link: &str, name: &str) -> Program {
+    let member = home.start(
+        name,
+        &["join", "--json", link, "--name", name, "--player", "none"],
+    );
+    member.wait("that it is live", |line| {
+        (line["connection"]["state"] == "live").then_some(())
+    });
+    member
+}
+
+/// Types a name at the door and presses the button; returns the member's number.
+async fn join(visitor: &Visitor, name: &str) -> u64 {
+    visitor
+        .until("!document.querySelector('#join-form').hidden")
+        .await;
+    visitor.click("#name-input").await;
+    visitor
+        .eval("document.querySelector('#name-input').select()")
+        .await;
+    visitor.write(name).await;
+    visitor.click("#join-button").await;
+    visitor.until("seance.status === 'live'").await;
+    visitor
+        .eval("seance.member")
+        .await
+        .as_u64()
+        .expect("a member has a number")
+}
+
+/// Says something in the chat.
+async fn say(visitor: &Visitor, text: &str) {
+    visitor.click("#say-input").await;
+    visitor.write(text).await;
+    visitor.press("Enter").await;
+}
+
+/// Waits until the page's player runs on the room's line.
+async fn until_in_step(visitor: &Visitor) {
+    visitor
+        .until(&format!(
+            "seance.activity === 'playing' && seance.drift !== null && Math.abs(seance.drift) <= {IN_STEP_MICROS}"
+        ))
+        .await;
+}
+
+/// The events of a kind that a member made, out of what somebody saw.
+fn made_by<'a>(events: &'a [Value], member: u64, kind: &str) -> Vec<&'a Value> {
+    events
+        .iter()
+        .filter(|event| event["by"] == member && !event["body"][kind].is_null())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guest_opens_the_link_watches_in_step_talks_and_has_a_hand_on_the_film() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let (home, guests) = (Home::new(), Home::new());
+    let mut ana = host(
+        &home,
+        &[
+            "--player",
+            "browser",
+            "--headless",
+            "--title",
+            "Film night",
+            "--media",
+            &stage.films.url("/film.mp4"),
+        ],
+    );
+    let mut bo = terminal(&guests, &ana.link, "Bo");
+    let chrome = Chrome::start(&[]).await;
+    let kim = chrome.visitor("Kim").await;
+    kim.open(&ana.link).await;
+    let number = join(&kim, "Kim").await;
+    assert_eq!(number, 3);
+    assert_eq!(
+        bo.wait("Kim", |line| {
+            let joined = &line["event"]["body"]["joined"];
+            (joined["name"] == "Kim").then(|| joined["client"].clone())
+        }),
+        "page"
+    );
+    kim.until("document.title === 'Film night · Séance'").await;
+
+    // Play, by the button; everybody runs in step.
+    kim.until("seance.activity === 'paused'").await;
+    let mark = bo.mark();
+    kim.click("#play").await;
+    let played = bo.wait_event(mark, "played");
+    assert_eq!((&played["by"], &played["via"]), (&3.into(), &"page".into()));
+    until_in_step(&kim).await;
+    bo.wait_from(mark, "Ana and Kim in step", |line| {
+        let in_step = |member: u64| {
+            line["presence"].as_array()?.iter().find(|one| {
+                one["member"] == member
+                    && one["report"]["activity"] == "playing"
+                    && one["report"]["drift"]
+                        .as_i64()
+                        .is_some_and(|drift| drift.abs() <= IN_STEP_MICROS)
+            })
+        };
+        in_step(1).and(in_step(3)).map(drop)
+    });
+
+    // Talk, both ways; what looks like markup or turns the line is text.
+    for text in [
+        "<b>bold</b> & <img src=x>",
+        "🎬🍿 ¡olé!",
+        "שלום עולם, مرحبا",
+    ] {
+        let mark = bo.mark();
+        say(&kim, text).await;
+        assert_eq!(bo.wait_event(mark, "said")["body"]["said"]["text"], text);
+        let answer = format!("re: {text}");
+        bo.say(&format!("say {answer}"));
+        let shown = format!(
+            "[...document.querySelectorAll('#lines li.talk')].some((line) => line.lastChild.nodeType === 3 && line.lastChild.data === {})",
+            Value::from(answer.as_str())
+        );
+        kim.until(&shown).await;
+    }
+    let inside = "document.querySelectorAll('#lines b, #lines img').length";
+    assert_eq!(kim.eval(inside).await, 0);
+
+    // Pause by the button is one event, by her, through the page.
+    let mark = bo.mark();
+    kim.click("#play").await;
+    let paused = bo.wait_event(mark, "paused");
+    assert_eq!((&paused["by"], &paused["via"]), (&3.into(), &"page".into()));
+    kim.until("seance.activity === 'paused'").await;
+
+    // The keyboard: space, and arrows that add up to one seek.
+    kim.click("#film").await;
+    let mark = bo.mark();
+    kim.press(" ").await;
+    assert_eq!(bo.wait_event(mark, "played")["via"], "key");
+    until_in_step(&kim).await;
+    kim.press("ArrowRight").await;
+    kim.press("ArrowRight").await;
+    let seeked = bo.wait_event(mark, "seeked");
+    assert_eq!((&seeked["by"], &seeked["via"]), (&3.into(), &"key".into()));
+    until_in_step(&kim).await;
+
+    // A click on the bar seeks there.
+    let mark = bo.mark();
+    kim.click_across("#seek", 0.5).await;
+    let seeked = bo.wait_event(mark, "seeked");
+    assert_eq!(seeked["via"], "page");
+    let to = seeked["body"]["seeked"]["position"].as_u64().unwrap();
+    assert!(
+        (57_000_000..=63_000_000).contains(&to),
+        "the middle, not {to}"
+    );
+    until_in_step(&kim).await;
+
+    // What is refused says so in a sentence, and leaves no event.
+    kim.click("#load-open").await;
+    kim.write("http://192.0.2.1/other.mp4").await;
+    kim.press("Enter").await;
+    let sentence = kim
+        .until("document.querySelector('#toasts li span')?.textContent")
+        .await;
+    assert!(
+        sentence.as_str().unwrap().contains("Ask the host"),
+        "{sentence}"
+    );
+
+    // The room moves on; nothing she did echoed into a second event.
+    let mark = bo.mark();
+    ana.program.say("pause");
+    assert_eq!(bo.wait_event(mark, "paused")["by"], 1);
+    kim.until("seance.activity === 'paused'").await;
+    let mark = bo.mark();
+    bo.say("say Good night");
+    bo.wait_event(mark, "said");
+    let events = bo.events();
+    assert_eq!(made_by(&events, 3, "paused").len(), 1);
+    assert_eq!(made_by(&events, 3, "played").len(), 2);
+    assert_eq!(made_by(&events, 3, "seeked").len(), 2);
+    assert_eq!(made_by(&events, 3, "media_set").len(), 0);
+    kim.assert_no_troubles();
+    chrome.close().await;
+}
