@@ -7,8 +7,12 @@
 )]
 
 mod doubles;
+#[path = "support/evenings.rs"]
+mod evenings;
 mod support;
 
+use seance::engine;
+use seance::engine::fold::RoomState;
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -263,5 +267,119 @@ async fn a_guest_opens_the_link_watches_in_step_talks_and_has_a_hand_on_the_film
     assert_eq!(made_by(&events, 3, "seeked").len(), 2);
     assert_eq!(made_by(&events, 3, "media_set").len(), 0);
     kim.assert_no_troubles();
+    chrome.close().await;
+}
+
+/// The state a member in a terminal holds once it is the one after event `seq`.
+fn state_after(member: &mut Program, seq: u64) -> Value {
+    let told = member.state_at_least(seq);
+    assert_eq!(told["seq"], seq, "nothing happened since");
+    told["state"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_busy_evening_the_page_holds_the_very_state_the_host_holds() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let (home, guests) = (Home::new(), Home::new());
+    let mut ana = host(&home, &["--media", &stage.films.url("/film.mp4")]);
+    let mut bo = terminal(&guests, &ana.link, "Bo");
+    let mut cy = terminal(&guests, &ana.link, "Cy");
+    let chrome = Chrome::start(&[]).await;
+    let kim = chrome.visitor("Kim").await;
+    kim.open(&ana.link).await;
+    join(&kim, "Kim").await;
+    kim.until("seance.activity === 'paused'").await;
+
+    // Everybody at once, with more lines and more answers than a state keeps.
+    const ROUNDS: usize = 36;
+    for round in 0..ROUNDS {
+        ana.program.say(&format!("say <i>{round}</i> “Ana” 🎬"));
+        ana.program.say(&format!("say and then {round}"));
+        bo.say(&format!("seek 0:{:02}", 10 + round));
+        bo.say(&format!("say line {round} \\ \"quoted\" שלום"));
+        cy.say(if round % 2 == 0 { "play" } else { "pause" });
+        cy.say(&format!(r#"{{"rate":{{"rate":{}}}}}"#, 750 + 7 * round));
+        if round % 6 == 0 {
+            cy.say(&format!("name Cyrus {round}"));
+            say(&kim, &format!("round {round}")).await;
+            kim.click("#play").await;
+        }
+    }
+    for member in [&mut ana.program, &mut bo, &mut cy] {
+        let mark = member.mark();
+        member.say("say that was all");
+        member.wait_from(mark, "its own last word", |line| {
+            (line["event"]["body"]["said"]["text"] == "that was all").then_some(())
+        });
+    }
+    ana.program
+        .say("load https://www.netflix.com/watch/80057281?t=83");
+    ana.program.wait("the other film", |line| {
+        (line["event"]["body"]["media_set"]["item"] == 2).then_some(())
+    });
+    cy.say("quit");
+    assert!(cy.wait_end(), "{}", cy.errors());
+    ana.program.wait("that Cy left", |line| {
+        (!line["event"]["body"]["left"].is_null()).then_some(())
+    });
+    let mark = ana.program.mark();
+    ana.program.say("say the end");
+    let last = ana.program.wait_event(mark, "said")["seq"]
+        .as_u64()
+        .unwrap();
+    let lines = made_by(&ana.program.events(), 1, "said").len()
+        + made_by(&ana.program.events(), 2, "said").len();
+    assert!(
+        lines > 100,
+        "only {lines} lines of talk among {last} events"
+    );
+
+    let theirs = state_after(&mut ana.program, last);
+    kim.until(&format!("seance.seq === {last}")).await;
+    let text = kim.eval("JSON.stringify(seance.state)").await;
+    let hers: Value = serde_json::from_str(text.as_str().unwrap()).unwrap();
+    assert_eq!(hers, theirs);
+    assert_eq!(state_after(&mut bo, last), theirs);
+    chrome.close().await;
+}
+
+/// Folds events in the page's own code, as a page does that is told them one by one.
+const FOLD: &str = r#"(async (events) => {
+    const { Replay } = await import("/assets/fold.js");
+    const replay = new Replay();
+    for (const event of events) {
+        if (!replay.take(event) || replay.take(event)) throw new Error(`event ${event.seq} is taken twice or not at all`);
+    }
+    return JSON.stringify(replay.state);
+})"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chromium_folds_every_evening_to_the_programs_bytes() {
+    let Some(_stage) = Stage::enter().await else {
+        return;
+    };
+    let home = Home::new();
+    let ana = host(&home, &[]);
+    let chrome = Chrome::start(&[]).await;
+    let page = chrome.visitor("a page").await;
+    page.open(&ana.link).await;
+    for seed in 101..=108 {
+        let events = evenings::evening(seed);
+        assert!(events.len() > 100, "evening({seed}) is short");
+        let mut state = RoomState::default();
+        for event in &events {
+            state.apply(event);
+        }
+        let events = serde_json::to_string(&events).unwrap();
+        let folded = page.eval(&format!("{FOLD}({events})")).await;
+        assert_eq!(
+            folded.as_str().unwrap(),
+            serde_json::to_string(&state).unwrap(),
+            "evening({seed})"
+        );
+    }
+    page.assert_no_troubles();
     chrome.close().await;
 }
