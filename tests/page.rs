@@ -18,6 +18,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use doubles::{Film, Server};
 use support::chrome::{Chrome, Visitor};
+use support::proxy::Cable;
 use support::{Home, Program, no_chrome};
 
 /// How far from the timeline a player may stand when things have settled (the issue's number).
@@ -58,11 +59,24 @@ struct Host {
     link: String,
 }
 
+impl Host {
+    /// Where it listens.
+    fn address(&self) -> String {
+        let rest = self.link.trim_start_matches("http://");
+        rest.split('/')
+            .next()
+            .expect("a link has an address")
+            .to_owned()
+    }
+}
+
 /// Starts a host called Ana; `more` are arguments beside the usual.
 fn host(home: &Home, more: &[&str]) -> Host {
-    let mut args = vec!["host", "--json", "--name", "Ana", "--bind", "127.0.0.1:0"];
-    if !more.contains(&"--player") {
-        args.extend(["--player", "none"]);
+    let mut args = vec!["host", "--json", "--name", "Ana"];
+    for usual in [["--bind", "127.0.0.1:0"], ["--player", "none"]] {
+        if !more.contains(&usual[0]) {
+            args.extend(usual);
+        }
     }
     args.extend(more);
     let program = home.start("Ana (host)", &args);
@@ -381,5 +395,121 @@ async fn chromium_folds_every_evening_to_the_programs_bytes() {
         );
     }
     page.assert_no_troubles();
+    chrome.close().await;
+}
+
+/// Watches how far the player's clock strays from running evenly; `smooth.stray()` tells, in microseconds.
+const WATCH_EVENLY: &str = "window.smooth = (() => {
+    let [least, most, seen] = [Infinity, -Infinity, 0];
+    setInterval(() => {
+        const sample = seance.position;
+        if (sample === null) return;
+        const off = sample.position - sample.at;
+        [least, most, seen] = [Math.min(least, off), Math.max(most, off), seen + 1];
+    }, 20);
+    return { stray: () => most - least, seen: () => seen };
+})(), true";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_a_cut_cable_and_a_killed_host_lose_neither_the_member_nor_the_film() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let (home, guests) = (Home::new(), Home::new());
+    let mut ana = host(&home, &["--media", &stage.films.url("/film.mp4")]);
+    let address = ana.address();
+    let mut bo = terminal(&guests, &ana.link, "Bo");
+    let cable = Cable::to(address.parse().unwrap()).await;
+    let chrome = Chrome::start(&[]).await;
+    let kim = chrome.visitor("Kim").await;
+    kim.open(&ana.link.replace(&address, &cable.address().to_string()))
+        .await;
+    let number = join(&kim, "Kim").await;
+    kim.until("seance.activity === 'paused'").await;
+    bo.say("play");
+    until_in_step(&kim).await;
+
+    // A reload: the name is still there, one press, and she is the same member.
+    let mark = bo.mark();
+    kim.reload().await;
+    kim.until("document.activeElement.id === 'join-button'")
+        .await;
+    kim.click("#join-button").await;
+    kim.until("seance.status === 'live'").await;
+    assert_eq!(kim.eval("seance.member").await, number);
+    assert_eq!(
+        bo.wait_event(mark, "joined")["body"]["joined"]["member"],
+        number
+    );
+    until_in_step(&kim).await;
+    kim.assert_no_troubles();
+
+    // A cut cable: a word about it, the film goes on, and what she missed is told when it is mended.
+    kim.eval(WATCH_EVENLY).await;
+    let mark = bo.mark();
+    cable.cut();
+    let words = kim
+        .until("!document.querySelector('#banner').hidden && document.querySelector('#banner-text').textContent")
+        .await;
+    assert!(words.as_str().unwrap().contains("still playing"), "{words}");
+    assert_eq!(
+        bo.wait_event(mark, "left")["body"]["left"]["member"],
+        number
+    );
+    bo.say("say Kim is gone");
+    ana.program.say("say She will be back");
+    bo.wait_from(mark, "what Ana said", |line| {
+        (line["event"]["body"]["said"]["text"] == "She will be back").then_some(())
+    });
+    let missed = bo.wait_event(mark, "said")["seq"].as_u64().unwrap();
+    assert!(kim.eval("seance.seq").await.as_u64().unwrap() < missed);
+    cable.mend();
+    kim.until("seance.status === 'live' && document.querySelector('#banner').hidden")
+        .await;
+    kim.until("document.querySelector('#lines').textContent.includes('She will be back')")
+        .await;
+    assert_eq!(kim.eval("seance.member").await, number);
+    until_in_step(&kim).await;
+
+    // The host dies in the middle of the film and is started again: the picture never jumps.
+    let mark = bo.mark();
+    ana.program.kill();
+    kim.until("seance.status === 'lost'").await;
+    assert_eq!(kim.eval("seance.activity").await, "playing");
+    let mut ana = host(&home, &["--session", &ana.session, "--bind", &address]);
+    kim.until("seance.status === 'live' && seance.state.epoch === 2")
+        .await;
+    assert_eq!(kim.eval("seance.member").await, number);
+    bo.wait_from(mark, "Kim again", |line| {
+        (line["event"]["epoch"] == 2 && line["event"]["body"]["joined"]["member"] == number)
+            .then_some(())
+    });
+    until_in_step(&kim).await;
+    let stray = kim.eval("smooth.stray()").await.as_f64().unwrap();
+    assert!(stray <= 500_000.0, "the picture jumped by {stray} µs");
+    assert!(kim.eval("smooth.seen()").await.as_u64().unwrap() > 50);
+
+    // Nobody counts her twice, and she holds what everybody holds.
+    let mark = ana.program.mark();
+    bo.say("say Still here");
+    ana.program.wait_from(mark, "Bo", |line| {
+        (line["event"]["body"]["said"]["text"] == "Still here").then_some(())
+    });
+    let told = ana.program.state_at_least(1);
+    assert_eq!(
+        told["state"]["roster"].as_object().unwrap().len(),
+        3,
+        "Ana, Bo and Kim"
+    );
+    kim.until(&format!("seance.seq === {}", told["seq"])).await;
+    let text = kim.eval("JSON.stringify(seance.state)").await;
+    let hers: Value = serde_json::from_str(text.as_str().unwrap()).unwrap();
+    assert_eq!(hers, told["state"]);
+    let other: Vec<String> = kim
+        .troubles()
+        .into_iter()
+        .filter(|trouble| !trouble.contains("WebSocket"))
+        .collect();
+    assert!(other.is_empty(), "beside the lost connections: {other:#?}");
     chrome.close().await;
 }
