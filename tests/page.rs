@@ -16,6 +16,7 @@ use seance::engine::fold::RoomState;
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
 
+use doubles::youtube_embed::{EmbedDouble, FORBIDDEN, MARKUP, PLAIN};
 use doubles::{Film, Server};
 use support::chrome::{Chrome, Visitor};
 use support::proxy::Cable;
@@ -28,6 +29,7 @@ static STAGE: Mutex<()> = Mutex::const_new(());
 
 /// One test's hold of the machine: two Chromiums on two cores would measure each other.
 struct Stage {
+    film: Film,
     films: Server,
     _alone: MutexGuard<'static, ()>,
 }
@@ -46,7 +48,8 @@ impl Stage {
             }
             Ok(film) => Some(Self {
                 _alone: STAGE.lock().await,
-                films: Server::films(film).await,
+                films: Server::films(film.clone()).await,
+                film,
             }),
         }
     }
@@ -511,5 +514,115 @@ async fn a_reload_a_cut_cable_and_a_killed_host_lose_neither_the_member_nor_the_
         .filter(|trouble| !trouble.contains("WebSocket"))
         .collect();
     assert!(other.is_empty(), "beside the lost connections: {other:#?}");
+    chrome.close().await;
+}
+
+/// The middle of the film's frame, and what its player tells of a title.
+async fn click_into_the_film(visitor: &Visitor) {
+    let at = visitor
+        .eval("(({ left, top, width, height }) => [left + width / 2, top + height / 2])(document.querySelector('.embed').getBoundingClientRect())")
+        .await;
+    visitor
+        .click_at(at[0].as_f64().unwrap(), at[1].as_f64().unwrap())
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn youtube_in_its_frame_follows_the_room_and_a_click_in_it_is_one_pause_by_that_member() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let double = EmbedDouble::start(stage.film.clone()).await;
+    let (home, guests) = (Home::new(), Home::new());
+    let mut ana = host(&home, &["--media", &format!("https://youtu.be/{MARKUP}")]);
+    let mut bo = terminal(&guests, &ana.link, "Bo");
+    let chrome = Chrome::start(&double.chrome_args()).await;
+    let kim = chrome.visitor("Kim").await;
+    // By name: YouTube refuses pages that were opened by number.
+    kim.open(&ana.link.replace("127.0.0.1", "localhost")).await;
+    let number = join(&kim, "Kim").await;
+    kim.until("seance.activity === 'paused'").await;
+    bo.wait_event(0, "measured");
+    let title = "<img src=x onerror=alert(1)> </title><b>Film</b>";
+    kim.until(&format!(
+        "document.querySelector('#film').textContent === {}",
+        Value::from(title)
+    ))
+    .await;
+    assert_eq!(
+        kim.eval("document.querySelector('#film').children.length")
+            .await,
+        0
+    );
+
+    // It plays, stands and moves with the room.
+    bo.say("play");
+    until_in_step(&kim).await;
+    bo.say("seek 0:47.5");
+    kim.until("seance.target >= 47.5e6").await;
+    until_in_step(&kim).await;
+    let mark = bo.mark();
+    bo.say("pause");
+    bo.wait_event(mark, "paused");
+    kim.until("seance.activity === 'paused'").await;
+    let off = kim
+        .eval("Math.abs(seance.position.position - seance.target)")
+        .await
+        .as_f64()
+        .unwrap();
+    assert!(off <= 1_000_000.0, "it stands {off} µs off the frame");
+    bo.say("play");
+    until_in_step(&kim).await;
+
+    // A click inside the frame: the page sees only that the film stands, and asks once.
+    let mark = bo.mark();
+    click_into_the_film(&kim).await;
+    let paused = bo.wait_event(mark, "paused");
+    assert_eq!(
+        (&paused["by"], &paused["via"]),
+        (&number.into(), &"player".into())
+    );
+    kim.until("seance.activity === 'paused'").await;
+    let mark = bo.mark();
+    click_into_the_film(&kim).await;
+    let played = bo.wait_event(mark, "played");
+    assert_eq!(
+        (&played["by"], &played["via"]),
+        (&number.into(), &"player".into())
+    );
+    until_in_step(&kim).await;
+
+    // An owner's no is a sentence and a way out; then the next film plays.
+    bo.say(&format!("load https://youtu.be/{FORBIDDEN}"));
+    kim.until("document.querySelector('#screen-text').textContent.includes('does not show this video outside its own site')").await;
+    assert_eq!(
+        kim.eval("document.querySelector('#screen-link').href")
+            .await,
+        format!("https://www.youtube.com/watch?v={FORBIDDEN}")
+    );
+    bo.say(&format!("load https://youtu.be/{PLAIN}"));
+    kim.until(
+        "seance.activity === 'paused' && document.querySelector('#film').textContent === 'A film'",
+    )
+    .await;
+    bo.say("play");
+    until_in_step(&kim).await;
+    let mark = ana.program.mark();
+    ana.program.say("say Good night");
+    ana.program.wait_event(mark, "said");
+
+    // Nothing else came out of the frame.
+    let events = ana.program.events();
+    assert_eq!(made_by(&events, number, "paused").len(), 1);
+    assert_eq!(made_by(&events, number, "played").len(), 1);
+    assert_eq!(made_by(&events, number, "seeked").len(), 0);
+    kim.assert_no_troubles();
+
+    // A page opened by number is told so.
+    let lee = chrome.visitor("Lee").await;
+    lee.open(&ana.link).await;
+    join(&lee, "Lee").await;
+    lee.until("document.querySelector('#screen-text').textContent.includes('refuses pages opened by number (127.0.0.1)')")
+        .await;
     chrome.close().await;
 }

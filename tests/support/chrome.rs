@@ -58,18 +58,19 @@ impl Chrome {
             .window_size(1280, 800)
             .user_data_dir(profile.path())
             .args([
-                "--disable-gpu",
-                "--disable-quic",
-                "--disable-dev-shm-usage",
-                "--no-first-run",
-                "--no-default-browser-check",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                "--password-store=basic",
-                "--autoplay-policy=no-user-gesture-required",
+                "disable-gpu",
+                "disable-quic",
+                "disable-dev-shm-usage",
+                "no-first-run",
+                "no-default-browser-check",
+                "disable-background-networking",
+                "disable-component-update",
+                "disable-sync",
+                "password-store=basic",
+                "autoplay-policy=no-user-gesture-required",
             ])
-            .args(more.iter().cloned());
+            // The library puts the dashes before a flag itself.
+            .args(more.iter().map(|flag| flag.trim_start_matches('-')));
         if let Some(path) = seance::player::browser::find_chrome() {
             config = config.chrome_executable(path);
         }
