@@ -11,6 +11,10 @@ mod doubles;
 mod evenings;
 mod support;
 
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+
 use seance::engine;
 use seance::engine::fold::RoomState;
 use serde_json::Value;
@@ -625,4 +629,287 @@ async fn youtube_in_its_frame_follows_the_room_and_a_click_in_it_is_one_pause_by
     lee.until("document.querySelector('#screen-text').textContent.includes('refuses pages opened by number (127.0.0.1)')")
         .await;
     chrome.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_lines_and_titles_with_markup_stay_text_and_long_ones_stay_in_their_place() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let film = stage.film.clone();
+    let films = Server::start(None, move |request| film.answer(request)).await;
+    let (home, guests) = (Home::new(), Home::new());
+    let title = "<img src=x onerror=alert(1)>";
+    let mut ana = host(
+        &home,
+        &[
+            "--title",
+            title,
+            "--media",
+            &films.url("/%3Cscript%3Ealert(1)%3C%2Fscript%3E.mp4"),
+        ],
+    );
+    let marked = "<b onclick=alert(1)>Bo</b>";
+    let mut bo = terminal(&guests, &ana.link, marked);
+    let long = "W".repeat(32);
+    let mut cy = terminal(&guests, &ana.link, &long);
+    let chrome = Chrome::start(&[]).await;
+    let kim = chrome.visitor("Kim").await;
+    kim.open(&ana.link).await;
+    let markup = "document.querySelectorAll('script, img, b, i, iframe, style, object, [onclick], [onerror]').length";
+    let before = kim.eval(markup).await;
+    join(&kim, "Kim").await;
+    kim.until("seance.activity === 'paused'").await;
+
+    let lines = [
+        "</li></ol><script>alert(1)</script>".to_owned(),
+        "<iframe src=javascript:alert(1)></iframe>".to_owned(),
+        "&lt;b&gt; ${alert(1)} {{7*7}}".to_owned(),
+        "W".repeat(500),
+        "long but broken ".repeat(31),
+    ];
+    for line in &lines {
+        bo.say(&format!("say {line}"));
+    }
+    ana.program.say(&format!("name {}", "Ж".repeat(32)));
+    cy.say("seek 0:30"); // the undo shows a long name, too
+    kim.until("!document.querySelector('#undo').hidden").await;
+    let mark = bo.mark();
+    bo.say("say the end");
+    let last = bo.wait_event(mark, "said")["seq"].clone();
+    kim.until(&format!("seance.seq >= {last}")).await;
+    kim.until("document.querySelector('#lines').textContent.includes('the end')")
+        .await;
+
+    // Every text that somebody chose is one text node, and nothing became an element.
+    let told: Vec<String> = serde_json::from_value(
+        kim.eval("[...document.querySelectorAll('#lines li.talk')].map((line) => line.lastChild.nodeType === 3 && line.lastChild.data)")
+            .await,
+    )
+    .unwrap();
+    let said: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+    assert_eq!(told[..said.len()], said[..]);
+    let names: Vec<String> = serde_json::from_value(
+        kim.eval("[...document.querySelectorAll('#people .name')].map((name) => name.childNodes.length === 1 && name.firstChild.data)")
+            .await,
+    )
+    .unwrap();
+    assert_eq!(names, ["Ж".repeat(32).as_str(), marked, &long, "Kim"]);
+    assert_eq!(
+        kim.text("#film").await,
+        "<script>alert(1)</script>.mp4",
+        "the film's label"
+    );
+    assert_eq!(
+        kim.eval("document.title").await,
+        format!("{title} · Séance")
+    );
+    assert_eq!(kim.eval(markup).await, before, "nothing became an element");
+
+    // On a desk and on a phone, nothing is wider than the window, and the controls are in it.
+    for (width, height) in [(1280, 800), (390, 844), (320, 568), (844, 390)] {
+        kim.resize(width, height, 1.0).await;
+        kim.until(&format!("innerWidth === {width}")).await;
+        let wide = kim
+            .eval("document.documentElement.scrollWidth - innerWidth")
+            .await;
+        assert_eq!(wide, 0, "at {width} × {height} the page is too wide");
+        for control in [
+            "#play",
+            "#seek",
+            "#mute",
+            "#full",
+            "#say-input",
+            "#say-send",
+            "#leave",
+        ] {
+            let inside = kim
+                .eval(&format!(
+                    "(({{ left, top, right, bottom }}) => left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight && right > left)(document.querySelector('{control}').getBoundingClientRect())"
+                ))
+                .await;
+            assert_eq!(inside, true, "at {width} × {height} {control} is in sight");
+        }
+    }
+    kim.assert_no_troubles();
+    chrome.close().await;
+}
+
+/// An answer of the host's server, read by hand.
+#[derive(Debug)]
+struct Answered {
+    status: u16,
+    headers: BTreeMap<String, String>,
+    body: String,
+}
+
+/// Sends a request as it stands and reads what comes until the server is done with it.
+fn asked(address: &str, request: &str) -> Answered {
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(support::DEADLINE)).unwrap();
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut reader = BufReader::new(socket);
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    let status = line.split(' ').nth(1).unwrap().parse().unwrap();
+    let mut headers = BTreeMap::new();
+    loop {
+        line.clear();
+        reader.read_line(&mut line).unwrap();
+        let Some((name, value)) = line.trim_end().split_once(": ") else {
+            break;
+        };
+        let before = headers.insert(name.to_ascii_lowercase(), value.to_owned());
+        assert_eq!(before, None, "{name} comes once");
+    }
+    let length = headers
+        .get("content-length")
+        .map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    Answered {
+        status,
+        headers,
+        body: String::from_utf8(body).unwrap(),
+    }
+}
+
+fn get(address: &str, path: &str) -> Answered {
+    asked(
+        address,
+        &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"),
+    )
+}
+
+/// A WebSocket handshake; `more` are whole header lines.
+fn shake(address: &str, host: &str, more: &[&str]) -> Answered {
+    let more: String = more.iter().map(|line| format!("{line}\r\n")).collect();
+    asked(
+        address,
+        &format!(
+            "GET /ws HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more}\r\n"
+        ),
+    )
+}
+
+#[test]
+fn every_file_of_the_page_travels_under_the_same_strict_headers() {
+    let home = Home::new();
+    let ana = host(&home, &[]);
+    let address = ana.address();
+    // What a browser would fetch, from the document on.
+    let mut found = vec!["/".to_owned()];
+    let mut seen = 0;
+    while seen < found.len() {
+        let path = found[seen].clone();
+        seen += 1;
+        let file = get(&address, &path);
+        assert_eq!(file.status, 200, "{path}");
+        let policy: BTreeMap<&str, &str> = file.headers["content-security-policy"]
+            .split("; ")
+            .map(|directive| directive.split_once(' ').unwrap())
+            .collect();
+        let sockets = format!("'self' ws://{address} wss://{address}");
+        for (directive, wanted) in [
+            ("default-src", "'none'"),
+            ("script-src", "'self'"),
+            ("style-src", "'self'"),
+            ("connect-src", &sockets),
+            (
+                "frame-src",
+                "https://www.youtube-nocookie.com https://www.youtube.com",
+            ),
+            ("frame-ancestors", "'none'"),
+            ("base-uri", "'none'"),
+            ("form-action", "'none'"),
+            ("object-src", "'none'"),
+            ("require-trusted-types-for", "'script'"),
+            ("trusted-types", "'none'"),
+        ] {
+            assert_eq!(policy[directive], wanted, "{path}: {directive}");
+        }
+        for (header, wanted) in [
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-resource-policy", "same-origin"),
+            ("cache-control", "no-cache"),
+        ] {
+            assert_eq!(file.headers[header], wanted, "{path}: {header}");
+        }
+        assert!(
+            file.headers["permissions-policy"].contains("camera=()"),
+            "{path}"
+        );
+        assert!(!file.headers.contains_key("set-cookie"), "{path}");
+        let folder = path.rsplit_once('/').unwrap().0;
+        for mark in ["src=\"", "href=\"", "from \""] {
+            for rest in file.body.split(mark).skip(1) {
+                let name = rest.split('"').next().unwrap();
+                let whole = match (name.strip_prefix("./"), name.strip_prefix("../")) {
+                    (Some(beside), _) => format!("{folder}/{beside}"),
+                    (_, Some(above)) => format!("{}/{above}", folder.rsplit_once('/').unwrap().0),
+                    _ if name.starts_with("/assets/") => name.to_owned(),
+                    _ => continue,
+                };
+                if !found.contains(&whole) {
+                    found.push(whole);
+                }
+            }
+        }
+    }
+    assert!(found.len() > 15, "only {found:?}");
+    assert_eq!(get(&address, "/assets/../Cargo.toml").status, 404);
+    assert_eq!(get(&address, "/session.json").status, 404);
+}
+
+#[test]
+fn no_other_site_opens_a_socket_or_reads_the_page() {
+    const JSON: &str = "Sec-WebSocket-Protocol: seance.v1.json";
+    let home = Home::new();
+    let mut ana = host(&home, &[]);
+    let address = ana.address();
+    let shaken = |host: &str, more: &[&str]| shake(&address, host, more).status;
+
+    let ours = format!("Origin: http://{address}");
+    assert_eq!(shaken(&address, &[JSON, &ours]), 101);
+    assert_eq!(shaken(&address, &[JSON]), 101, "programs send no origin");
+    for origin in [
+        "http://evil.example",
+        "null",
+        "",
+        "http://127.0.0.1:1",
+        "file://",
+    ] {
+        let line = format!("Origin: {origin}");
+        assert_eq!(shaken(&address, &[JSON, &line]), 403, "{origin:?}");
+    }
+    assert_eq!(
+        shaken(&address, &[JSON, &ours, "Origin: http://evil.example"]),
+        403,
+        "two origins are none"
+    );
+    // A name of somebody else's that resolves to us.
+    for host in ["evil.example", "127.0.0.1.evil.example:80"] {
+        let own = format!("Origin: http://{host}");
+        assert_eq!(shaken(host, &[JSON, &own]), 421, "{host}");
+        let page = asked(
+            &address,
+            &format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"),
+        );
+        assert_eq!(page.status, 421, "{host}");
+        assert!(!page.body.contains("<script"), "{}", page.body);
+    }
+    // Without a form that both speak there is no connection.
+    assert_eq!(shaken(&address, &[]), 400);
+    assert_eq!(shaken(&address, &["Sec-WebSocket-Protocol: chat"]), 400);
+    assert_eq!(get(&address, "/ws").status, 400);
+
+    // All that left no trace, and the party goes on.
+    let mark = ana.program.mark();
+    ana.program.say("say still here");
+    ana.program.wait_event(mark, "said");
+    assert_eq!(made_by(&ana.program.events(), 2, "joined").len(), 0);
 }
