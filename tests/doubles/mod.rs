@@ -7,6 +7,7 @@
 #![allow(dead_code, reason = "every test file uses another part of the doubles")]
 
 pub mod youtube;
+pub mod youtube_embed;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

@@ -6,6 +6,8 @@
     reason = "deadlines of real processes run on real time"
 )]
 
+#[cfg(feature = "browser")]
+pub mod chrome;
 pub mod proxy;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
