@@ -37,6 +37,20 @@ const EMPTY_PAGE: &str =
 /// By what that page is told from others.
 const MARK: &str = "<title>Seance</title>";
 
+/// Chrome's own refusal comes as an exit code without a word.
+const ROOT: &str = "Chrome does not run for the root user. Start Séance as an ordinary user, or join from the browser instead.";
+
+/// Chrome's flag for going without its sandbox.
+const NO_SANDBOX: &str = "--no-sandbox";
+
+/// Whether this program runs with every right there is.
+fn is_root() -> bool {
+    #[cfg(unix)]
+    return rustix::process::geteuid().is_root();
+    #[cfg(not(unix))]
+    return false;
+}
+
 /// How Chrome is started.
 #[derive(Clone, Debug, Default)]
 pub struct LaunchOptions {
@@ -88,6 +102,10 @@ pub(super) async fn launch(options: &LaunchOptions) -> Result<Launched, PlayerEr
     };
     if !chrome.is_file() {
         return Err(PlayerError::Missing(NOT_FOUND.into()));
+    }
+    if is_root() && !options.no_sandbox && !options.extra_args.iter().any(|flag| flag == NO_SANDBOX)
+    {
+        return Err(PlayerError::Missing(ROOT.into()));
     }
     let mut child = command(&chrome)
         .args(arguments(options, &folder))
@@ -268,7 +286,7 @@ fn arguments(options: &LaunchOptions, profile: &Path) -> Vec<String> {
         args.push("--use-mock-keychain".into());
     }
     if options.no_sandbox {
-        args.push("--no-sandbox".into());
+        args.push(NO_SANDBOX.into());
     }
     if options.headless {
         args.push("--headless=new".into());
