@@ -179,7 +179,7 @@ async fn obey(party: &mut Party, style: Style, line: &str) -> Next {
     let (parsed, via) = if is_json {
         (words::parse_json(line), Via::Script)
     } else {
-        (words::parse(line, position), Via::Cli)
+        (words::parse(line, position, &party.view().state), Via::Cli)
     };
     match parsed {
         Ok(Command::Ask(intent)) => party.ask(via, intent).await,

@@ -24,6 +24,7 @@ pub mod sequencer;
 pub mod session;
 pub mod snapshot;
 pub mod sync;
+pub mod talk;
 pub mod text;
 pub mod trace;
 pub mod unit;

@@ -359,13 +359,15 @@ impl Sequencer {
             None => (self.state.roster.next_id(), entrant.name, entrant.role),
         };
         name_is_free(&self.state, &name, Some(id))?;
+        // Nothing refuses from here on: what time brings is in the state now and must be written.
+        let mut events = self.tick(now);
         let body = Body::Joined {
             member: id,
             name,
-            role,
+            // Time may just have given the party another host.
+            role: self.state.roster.role(id).unwrap_or(role),
             client: entrant.client,
         };
-        let mut events = self.tick(now);
         events.extend(self.record(Some(id), None, None, vec![body], now));
         Ok((id, events))
     }

@@ -819,6 +819,19 @@ mod people {
     }
 
     #[test]
+    fn a_host_who_returns_as_their_time_runs_out_is_not_host_twice() {
+        let mut party = Party::watching(1);
+        let (member, role) = (ANA, Role::CoHost);
+        party.ask(HOST, Intent::SetRole { member, role }).unwrap();
+        party.leave(HOST);
+        // Nobody looked at the clock meanwhile: the return itself does.
+        party.now.at = party.now.at + SUCCESSION_WAIT;
+        party.back(HOST).unwrap();
+        assert_eq!(party.state().roster.role(ANA), Some(Role::Host));
+        assert_eq!(party.state().roster.role(HOST), Some(Role::CoHost));
+    }
+
+    #[test]
     fn a_host_who_is_back_in_time_stays_host_and_guests_never_follow() {
         let mut party = Party::watching(1);
         party.leave(HOST);

@@ -104,6 +104,43 @@ pub fn state_words(state: &RoomState) -> String {
             let _ = writeln!(text, ", {}", timeline.anchor.rate);
         }
     }
+    if let Some(hold) = &state.hold {
+        let names: Vec<_> = hold
+            .waiting
+            .iter()
+            .map(|id| for_terminal(state.roster.name(*id)))
+            .collect();
+        let _ = writeln!(text, "  The room waits for {}.", names.join(", "));
+    }
+    for entry in &state.queue.entries {
+        let label = state
+            .timeline
+            .item(entry.item)
+            .map_or_else(String::new, |item| item.label());
+        let votes = match entry.votes.len() {
+            0 => String::new(),
+            1 => ", 1 vote".to_owned(),
+            votes => format!(", {votes} votes"),
+        };
+        let _ = writeln!(
+            text,
+            "  queued: item {} {}{votes}",
+            entry.item,
+            for_terminal(&label)
+        );
+    }
+    if let Some(poll) = state.poll.as_ref().filter(|poll| poll.open) {
+        let _ = writeln!(text, "  poll: {}", for_terminal(poll.question.as_str()));
+        for (place, choice) in (0..).zip(&poll.choices) {
+            let _ = writeln!(
+                text,
+                "    {}. {}  {}",
+                place + 1,
+                for_terminal(choice.label.as_str()),
+                poll.count(place)
+            );
+        }
+    }
     for (id, member) in state.roster.iter() {
         let role = match member.role {
             Role::Host => ", host",
@@ -143,15 +180,19 @@ pub fn news_json(news: &News) -> Option<String> {
     }
 }
 
+/// What everybody is told as they come in.
+pub const RECORDING_NOTICE: &str =
+    "This party is recorded: what is said and done stays in its log, for everybody who was there.";
+
 /// News, other than events, as people read it; `None` for what needs no words.
 pub fn news_words(news: &News) -> Option<String> {
     match news {
         News::Lost(why) => Some(format!("! {} Trying again.", for_terminal(why))),
         News::Over(why) => Some(for_terminal(why)),
         News::Refused(refused) => Some(format!("! {}", for_terminal(&refused.sentence))),
+        News::Welcomed(_) => Some(RECORDING_NOTICE.to_owned()),
         News::CaughtUp
         | News::Dialling
-        | News::Welcomed(_)
         | News::Applied(_)
         | News::Accepted { .. }
         | News::Presence(_) => None,
