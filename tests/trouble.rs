@@ -375,6 +375,166 @@ fn past_session(home: &Home) -> (String, PathBuf) {
 }
 
 #[test]
+fn a_session_that_nobody_knows_and_one_that_could_be_many_are_told_apart() {
+    let home = Home::new();
+    let said = home.run(&["verify", "Film night"]).refusal();
+    assert!(said.contains("seance sessions"), "{said}");
+    is_a_sentence(&said);
+
+    let (first, _) = past_session(&home);
+    for _ in 0..4 {
+        let (ana, _, _) = host(&home, &[]);
+        quit(ana);
+    }
+    let file = home.path().join("one.seance");
+    let file = file.to_str().unwrap();
+    let ask = |session: &str| {
+        [
+            home.run(&["replay", session]).refusal(),
+            home.run(&["verify", session]).refusal(),
+            home.run(&["export", session, file]).refusal(),
+            home.run(&["host", "--session", session, "--player", "none"])
+                .refusal(),
+        ]
+    };
+    // All five carry the title that nobody chose another one for.
+    for said in ask("Film night") {
+        assert!(
+            said.contains("any of") && said.contains("and 2 more") && said.contains("id"),
+            "{said}"
+        );
+        is_a_sentence(&said);
+    }
+    // The beginning of an id must be long enough to mean something.
+    let unknown = ["", &first[..2], "zzzz", "no\nsuch", "../etc"];
+    for said in unknown.into_iter().flat_map(ask) {
+        assert!(
+            said.contains("no session") && said.contains("seance sessions"),
+            "{said}"
+        );
+        is_a_sentence(&said);
+    }
+    assert!(home.run(&["verify", &first[..12]]).ok());
+}
+
+#[test]
+fn a_point_that_is_not_in_a_session_is_named() {
+    let home = Home::new();
+    let (session, _) = past_session(&home);
+    for (point, hint) in [
+        ("yesterday", "1:02:03"),
+        ("1:99", "1:02:03"),
+        ("-1", "1:02:03"),
+        ("9999", "has only"),
+    ] {
+        let said = home
+            .run(&["replay", &session, &format!("--at={point}")])
+            .refusal();
+        assert!(said.contains(hint), "{point}: {said}");
+        is_a_sentence(&said);
+    }
+}
+
+#[test]
+fn files_that_cannot_be_written_or_read_say_which_and_why_once() {
+    let home = Home::new();
+    let (session, _) = past_session(&home);
+    let capsule = home.path().join("night.seance");
+    let path = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
+    let words = path("words.seance");
+    fs::write(&words, "only words").unwrap();
+    let empty = path("empty.seance");
+    fs::write(&empty, "").unwrap();
+    assert!(
+        home.run(&["export", &session, capsule.to_str().unwrap()])
+            .ok()
+    );
+
+    let folder = home.path().to_str().unwrap();
+    for (file, hint) in [
+        (capsule.to_str().unwrap(), "exists already"),
+        (folder, "exists already"),
+        (&*path("no/such/night.seance"), "There is no folder"),
+        ("/proc/night.seance", "/proc/night.seance"),
+    ] {
+        let said = home.run(&["export", &session, file]).refusal();
+        assert!(said.contains(hint), "{file}: {said}");
+        is_a_sentence(&said);
+        assert!(said.matches("os error").count() < 2, "said twice: {said}");
+    }
+
+    for (file, hint) in [
+        (&*path("missing.seance"), "There is no file"),
+        (folder, "is a folder"),
+        (&*words, "no Séance capsule"),
+        (&*empty, "no Séance capsule"),
+        (capsule.to_str().unwrap(), "is here already"),
+        ("/proc/self/mem", "could not be read"),
+    ] {
+        let said = home.run(&["import", file]).refusal();
+        assert!(said.contains(hint), "{file}: {said}");
+        is_a_sentence(&said);
+        assert!(said.matches("os error").count() < 2, "said twice: {said}");
+    }
+    // Nothing of all that left a half-written file or session behind.
+    let sessions = home.run(&["sessions", "--json"]).json();
+    assert_eq!(sessions.len(), 1);
+    assert!(
+        fs::read_dir(home.path())
+            .unwrap()
+            .flatten()
+            .all(|entry| { !entry.file_name().to_string_lossy().contains(".part") })
+    );
+}
+
+#[test]
+fn a_session_on_air_is_left_alone() {
+    let home = Home::new();
+    let (ana, session, _) = host(&home, &[]);
+    let file = home.path().join("one.seance");
+    for args in [
+        vec!["replay", &session],
+        vec!["verify", &session],
+        vec!["export", &session, file.to_str().unwrap()],
+        vec!["host", "--session", &session, "--player", "none"],
+    ] {
+        let said = home.run(&args).refusal();
+        assert!(said.contains("already open in another"), "{said}");
+        is_a_sentence(&said);
+    }
+    assert!(!file.exists());
+    let listed = home.run(&["sessions", "--json"]).json();
+    let trouble = listed[0]["session"]["trouble"].as_str().unwrap();
+    assert!(trouble.contains("On air"), "{trouble}");
+    quit(ana);
+}
+
+#[test]
+fn a_home_that_is_no_folder_stops_every_command_in_one_sentence() {
+    let home = Home::new();
+    let file = home.path().join("a-file");
+    fs::write(&file, "not a folder").unwrap();
+    for args in [
+        vec!["sessions"],
+        vec!["replay", "x"],
+        vec!["verify", "x"],
+        vec!["export", "x", "x.seance"],
+        vec!["import", file.to_str().unwrap()],
+    ] {
+        let output = home
+            .command(&args)
+            .env("SEANCE_HOME", &file)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+        assert!(said.contains(&*file.to_string_lossy()), "{said}");
+        assert_eq!(said.matches("os error").count(), 1, "{said}");
+        is_a_sentence(&said);
+    }
+}
+
+#[test]
 fn a_session_of_a_newer_seance_asks_for_an_update() {
     let home = Home::new();
     let (session, folder) = past_session(&home);

@@ -202,6 +202,17 @@ pub(super) fn export(session: &str, file: &Path, style: Style) -> Result<()> {
     if file.exists() {
         bail!("{} exists already. Name another file.", file.display());
     }
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder
+        && !folder.is_dir()
+    {
+        bail!(
+            "There is no folder {}. Create it, or name another file.",
+            folder.display()
+        );
+    }
     let home = Home::open()?;
     let exported = home.export(home.find(session)?, file)?;
     let events = exported.summary.tail.get() - 1;
@@ -224,6 +235,19 @@ pub(super) fn export(session: &str, file: &Path, style: Style) -> Result<()> {
 }
 
 pub(super) fn import(file: &Path, style: Style) -> Result<()> {
+    // What is typed wrong most often; everything else the store says.
+    if file.is_dir() {
+        bail!(
+            "{} is a folder. Name the file that `seance export` wrote.",
+            file.display()
+        );
+    }
+    if matches!(file.try_exists(), Ok(false)) {
+        bail!(
+            "There is no file {}. Check its name and folder.",
+            file.display()
+        );
+    }
     let summary = Home::open()?.import(file)?;
     let (session, title) = (summary.header.session, &summary.header.title);
     let events = summary.tail.get() - 1;

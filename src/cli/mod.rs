@@ -215,11 +215,24 @@ pub fn run() -> ExitCode {
     match execute(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // One sentence; the chain behind it is what went wrong underneath.
-            eprintln!("seance: {error:#}");
+            eprintln!("seance: {}", sentence(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error as one sentence: what went wrong, and what went wrong underneath where that is not said yet.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        // Many an error quotes its cause and names it again as its source.
+        if !said.contains(&cause) {
+            let colon = if said.is_empty() { "" } else { ": " };
+            said = format!("{said}{colon}{cause}");
+        }
+    }
+    said
 }
 
 fn execute(cli: Cli) -> anyhow::Result<()> {
@@ -293,6 +306,16 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_cause_that_is_quoted_already_is_not_said_twice() {
+        let missing = || std::io::Error::other("no such file");
+        let quoting =
+            anyhow::Error::new(missing()).context("a.seance cannot be read: no such file");
+        assert_eq!(sentence(&quoting), "a.seance cannot be read: no such file");
+        let silent = anyhow::Error::new(missing()).context("a.seance cannot be read");
+        assert_eq!(sentence(&silent), "a.seance cannot be read: no such file");
     }
 
     #[test]

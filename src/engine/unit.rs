@@ -16,9 +16,22 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub const MICROS_MAX: i64 = (1 << 53) - 1;
 
 /// An interval in microseconds; positive or negative.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Micros(i64);
+
+impl<'de> Deserialize<'de> for Micros {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        let micros = i64::deserialize(source)?;
+        if micros.unsigned_abs() > MICROS_MAX as u64 {
+            // A page would count it otherwise than we do, and fold to something else.
+            return Err(serde::de::Error::custom(
+                "an interval outside ±(2^53 - 1) microseconds",
+            ));
+        }
+        Ok(Self(micros))
+    }
+}
 
 impl Micros {
     /// No time at all.
@@ -324,6 +337,19 @@ impl<'de> Deserialize<'de> for Rate {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn an_interval_that_a_page_cannot_count_is_not_read() {
+        for micros in [MICROS_MAX, -MICROS_MAX, -5, 0] {
+            let read = serde_json::from_str::<Micros>(&micros.to_string());
+            assert_eq!(read.unwrap().get(), micros);
+        }
+        for micros in [MICROS_MAX + 1, -MICROS_MAX - 1, i64::MAX, i64::MIN] {
+            assert!(serde_json::from_str::<Micros>(&micros.to_string()).is_err());
+            let bytes = postcard::to_stdvec(&micros).unwrap();
+            assert!(postcard::from_bytes::<Micros>(&bytes).is_err(), "{micros}");
+        }
+    }
 
     #[test]
     fn times_are_read_as_people_type_them() {

@@ -107,7 +107,10 @@ pub enum FindError {
     #[error("no session is called {0:?}; `seance sessions` lists them")]
     None(String),
     /// More than one fits.
-    #[error("{text:?} could be any of {}; use more of the id", ids(found))]
+    #[error(
+        "{text:?} could be any of {}; give enough of the id you mean",
+        ids(found)
+    )]
     Several {
         /// What was asked.
         text: String,
@@ -119,9 +122,14 @@ pub enum FindError {
     Store(#[from] StoreError),
 }
 
+/// The first few of them: whoever calls every session “Film night” has many.
 fn ids(found: &[SessionId]) -> String {
-    let ids: Vec<String> = found.iter().map(SessionId::to_string).collect();
-    ids.join(", ")
+    const SHOWN: usize = 3;
+    let shown: Vec<String> = found.iter().take(SHOWN).map(SessionId::to_string).collect();
+    match found.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 /// What `session.json` holds: for people and lists, never for the fold.

@@ -299,10 +299,11 @@ mod contrast {
 /// The page's own fold against the program's, by the JavaScript engine at hand.
 mod parity {
     use super::evenings::evening;
-    use crate::engine::event::{BODY_KINDS, Body, Event};
+    use crate::engine::event::{BODY_KINDS, Body, Event, Header};
     use crate::engine::fold::RoomState;
+    use crate::engine::id::{MemberId, Seq};
     use crate::engine::media::Provider;
-    use crate::engine::unit::MediaTime;
+    use crate::engine::unit::{MediaTime, SessionTime};
     use crate::projection::view::{self, Kind};
     use serde_json::{Value, json};
     use std::collections::BTreeSet;
@@ -352,8 +353,8 @@ mod parity {
         }
     "#;
 
-    #[test]
-    fn the_page_folds_and_tells_every_evening_as_the_program_does() {
+    /// What the page makes of these histories; `None` on a machine without node.
+    fn told_by_the_page(histories: &[Vec<Event>]) -> Option<Vec<Value>> {
         let root = format!(
             "file://{}/src/projection/web/assets/",
             env!("CARGO_MANIFEST_DIR")
@@ -373,16 +374,26 @@ mod parity {
         let Ok(mut node) = spawned else {
             // The browser tests make the same comparison in Chromium.
             eprintln!("no node on this machine: the page's fold is not compared here");
-            return;
+            return None;
         };
-        let evenings: Vec<Vec<Event>> = (1..=12).map(evening).collect();
         let mut input = node.stdin.take().unwrap();
-        for events in &evenings {
+        for events in histories {
             writeln!(input, "{}", serde_json::to_string(events).unwrap()).unwrap();
         }
         drop(input);
         let output = node.wait_with_output().unwrap();
         assert!(output.status.success(), "the page's fold failed");
+        let answers = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(answers.lines().count(), histories.len());
+        let told = answers
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap());
+        Some(told.collect())
+    }
+
+    #[test]
+    fn the_page_folds_and_tells_every_evening_as_the_program_does() {
+        let evenings: Vec<Vec<Event>> = (1..=12).map(evening).collect();
         let kinds: BTreeSet<String> = evenings
             .iter()
             .flatten()
@@ -396,11 +407,11 @@ mod parity {
             BODY_KINDS as usize,
             "every kind of event takes part: {kinds:?}"
         );
-        let answers = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(answers.lines().count(), evenings.len());
-        for (seed, (answer, events)) in answers.lines().zip(&evenings).enumerate() {
-            let seed = seed + 1;
-            let (page, program) = (serde_json::from_str::<Value>(answer).unwrap(), told(events));
+        let Some(told_by_page) = told_by_the_page(&evenings) else {
+            return;
+        };
+        for (seed, (page, events)) in (1..).zip(told_by_page.iter().zip(&evenings)) {
+            let program = told(events);
             assert!(
                 events.len() > 100,
                 "evening({seed}) has only {} events",
@@ -409,6 +420,98 @@ mod parity {
             assert_eq!(page["state"], program["state"], "evening({seed})");
             assert_eq!(page["lines"], program["lines"], "evening({seed})");
             assert_eq!(page["links"], program["links"], "evening({seed})");
+        }
+    }
+
+    /// What no sequencer writes, but a log might hold: lengths below zero or without end, members and
+    /// items that never were, places behind the last.
+    const STRANGE: &str = r#"
+        {"joined":{"member":1,"name":"Ana","role":"host","client":"page"}}
+        {"measured":{"item":1,"duration":-5}}
+        {"played":{"position":7,"start":5}}
+        {"media_set":{"item":1,"media":{"provider":"youtube","id":"YE7VzlLtp-4"},"title":null,"start":9000000}}
+        {"played":{"position":9000000,"start":4000000}}
+        {"measured":{"item":1,"duration":-5}}
+        {"seeked":{"position":3000000,"start":6000000}}
+        {"said":{"text":"where are we?","moment":9007199254740991}}
+        {"measured":{"item":1,"duration":-9007199254740991}}
+        {"seeked":{"position":9007199254740991,"start":9007199254740991}}
+        {"rate_set":{"rate":4000,"position":9007199254740991}}
+        {"measured":{"item":1,"duration":9007199254740991}}
+        {"played":{"position":9007199254740990,"start":0}}
+        {"measured":{"item":1,"duration":0}}
+        {"seeked":{"position":1,"start":0}}
+        {"hold_ended":{"how":"ready","start":null,"missing":[9]}}
+        {"hold_started":{"reason":"load","position":1,"deadline":0,"waiting":[9,1]}}
+        {"said_ready":{}}
+        {"hold_ended":{"how":"forced","start":9007199254740991,"missing":[9,1]}}
+        {"renamed":{"member":9,"name":"Nobody"}}
+        {"role_set":{"member":9,"role":"co_host"}}
+        {"host_changed":{"member":9}}
+        {"suspended":{"member":9,"reason":"ad"}}
+        {"returned":{"member":9}}
+        {"ruled":{"member":9,"action":"seek","allow":true,"until":0}}
+        {"kicked":{"member":9}}
+        {"banned":{"member":9,"banned":true}}
+        {"left":{"member":9,"reason":"lost"}}
+        {"host_gap":{"gap":-9007199254740991}}
+        {"slow_set":{"every":-1}}
+        {"epoch_started":{"gap":-1}}
+        {"queued":{"item":4,"media":{"provider":"vimeo","id":"392479337"},"title":"Film","start":0,"place":4294967295}}
+        {"queue_moved":{"item":4,"place":4294967295}}
+        {"queue_moved":{"item":8,"place":0}}
+        {"requeued":{"item":8,"place":7,"by":9}}
+        {"unqueued":{"item":77}}
+        {"reordered":{"items":[8,8,99]}}
+        {"shuffled":{"seed":4294967295}}
+        {"vote_cast":{"item":77}}
+        {"skip_voted":{"item":77}}
+        {"cued":{"item":77,"position":5}}
+        {"cued":{"item":8,"position":5}}
+        {"measured":{"item":8,"duration":-1}}
+        {"paused":{"position":5}}
+        {"poll_answered":{"poll":3,"choice":7}}
+        {"poll_opened":{"question":"?","choices":[]}}
+        {"poll_answered":{"poll":46,"choice":7}}
+        {"poll_closed":{"poll":46,"winner":7}}
+        {"replied":{"to":9999,"text":"to what?","moment":0}}
+        {"redacted":{"seq":9999}}
+        {"reacted":{"moment":0,"tallies":[]}}
+    "#;
+
+    #[test]
+    fn the_page_folds_and_tells_what_no_room_writes_as_the_program_does() {
+        let header = |seq: u64| Header {
+            seq: Seq::new(seq),
+            epoch: Default::default(),
+            stamp: Default::default(),
+            at: SessionTime::from_secs(seq),
+            wall: 1_795_000_000_000,
+            by: (!seq.is_multiple_of(3)).then(|| MemberId::new(1)),
+            via: Default::default(),
+            cause: None,
+            intent: None,
+        };
+        let bodies = STRANGE
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty());
+        let events: Vec<Event> = (1..)
+            .zip(bodies)
+            .map(|(seq, line)| Event {
+                header: header(seq),
+                body: serde_json::from_str(line).unwrap_or_else(|no| panic!("{no}: {line}")),
+            })
+            .collect();
+        // Every beginning of it, so that the first difference is the one shown.
+        let beginnings: Vec<_> = (1..=events.len()).map(|n| events[..n].to_vec()).collect();
+        let Some(told_by_page) = told_by_the_page(&beginnings) else {
+            return;
+        };
+        for (page, events) in told_by_page.iter().zip(&beginnings) {
+            let (program, last) = (told(events), events.last().unwrap());
+            assert_eq!(page["state"], program["state"], "after {last:?}");
+            assert_eq!(page["lines"], program["lines"], "after {last:?}");
         }
     }
 }
