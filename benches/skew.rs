@@ -74,7 +74,11 @@ mod run {
         #[arg(long, default_value_t = 60)]
         rest: u64,
         /// Which worlds: free, room, ppm, 300ppm, wan.
-        #[arg(long, value_delimiter = ',', default_value = "free,room,ppm,300ppm,wan")]
+        #[arg(
+            long,
+            value_delimiter = ',',
+            default_value = "free,room,ppm,300ppm,wan"
+        )]
         worlds: Vec<String>,
         /// How often each world is run.
         #[arg(long, default_value_t = 1)]
@@ -159,7 +163,9 @@ mod run {
         let mut pages = Vec::new();
         for _ in 0..args.players {
             let mut player = launch().await?;
-            player.load(&media_of(url)?, MediaTime::from_secs(5)).await?;
+            player
+                .load(&media_of(url)?, MediaTime::from_secs(5))
+                .await?;
             pages.push(player.page().clone());
             players.push(player);
         }
@@ -184,11 +190,24 @@ mod run {
             rate: 1.0,
         };
         let until = at + Micros::from_secs(18);
-        teller.phase(Phase::of("free", "left alone", &tracks, line, at + SETTLING, until))
+        teller.phase(Phase::of(
+            "free",
+            "left alone",
+            &tracks,
+            line,
+            at + SETTLING,
+            until,
+        ))
     }
 
     /// A party: start, pauses, seeks, rest.
-    async fn world(name: &str, setting: Setting, args: &Args, url: &str, teller: &mut Teller) -> Result<()> {
+    async fn world(
+        name: &str,
+        setting: Setting,
+        args: &Args,
+        url: &str,
+        teller: &mut Teller,
+    ) -> Result<()> {
         let full = name == "room" || name == "wan";
         let mut party = Party::open(setting, url).await?;
         let mut watched = Watched { name, teller };
@@ -223,7 +242,13 @@ mod run {
 
     impl Watched<'_> {
         /// Waits `secs` and tells how it went.
-        async fn look(&mut self, party: &mut Party, phase: &'static str, line: Line, secs: u64) -> Result<()> {
+        async fn look(
+            &mut self,
+            party: &mut Party,
+            phase: &'static str,
+            line: Line,
+            secs: u64,
+        ) -> Result<()> {
             let rests = phase == "rest";
             let began = os::local_now();
             let until = began.max(line.from) + Micros::from_secs(secs as i64);

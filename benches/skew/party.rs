@@ -15,6 +15,7 @@ use seance::engine::id::SessionId;
 use seance::engine::intent::Intent;
 use seance::engine::media::{self, Media};
 use seance::engine::presence::{Activity, Report};
+use seance::engine::sync::controller::{Footing, Habits};
 use seance::engine::text::Title;
 use seance::engine::unit::{LocalTime, MediaTime};
 use seance::log::memory::MemoryLog;
@@ -113,6 +114,14 @@ impl Player for Detuned {
         self.inner.notice().await
     }
 
+    fn habits(&self) -> Habits {
+        self.inner.habits()
+    }
+
+    fn footing(&self) -> Footing {
+        self.inner.footing()
+    }
+
     async fn close(self) {
         self.inner.close().await;
     }
@@ -186,7 +195,9 @@ impl Party {
             party.seats.push(Seat::take(member, player));
         }
         party
-            .ask(Intent::Load { url: url.to_owned() })
+            .ask(Intent::Load {
+                url: url.to_owned(),
+            })
             .await?;
         for seat in &mut party.seats {
             let mut activity = seat.activity.clone();
@@ -208,7 +219,10 @@ impl Party {
 
     /// Pauses, as the host's player shows it.
     pub async fn pause(&mut self) -> Result<()> {
-        let at = self.seats[0].anchor.borrow().position(self.room.clock().now(), None);
+        let at = self.seats[0]
+            .anchor
+            .borrow()
+            .position(self.room.clock().now(), None);
         self.act(Intent::Pause { at: Some(at) }, false).await?;
         for seat in &mut self.seats {
             let mut activity = seat.activity.clone();
@@ -265,7 +279,11 @@ impl Party {
             aim: None,
             intent,
         };
-        self.seats[0].orders.send(order).await.context("the host has left")
+        self.seats[0]
+            .orders
+            .send(order)
+            .await
+            .context("the host has left")
     }
 }
 

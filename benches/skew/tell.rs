@@ -50,7 +50,7 @@ pub struct Phase {
     screen: Option<Spread>,
     /// Against the timeline, once settled.
     error: Option<Spread>,
-    /// The error of each player where its film first moved, in milliseconds.
+    /// The error of each player at the first refresh after its line began, in milliseconds.
     first: Vec<f64>,
     /// How long each player took to be within 40 ms, and within 10, for good; in milliseconds.
     within_40: Vec<f64>,
@@ -75,13 +75,20 @@ impl Phase {
         until: LocalTime,
     ) -> Self {
         let rests = name == "rest";
-        let (begin, from, to) = (line.from.get() as f64, settled.get() as f64, until.get() as f64);
+        let (begin, from, to) = (
+            line.from.get() as f64,
+            settled.get() as f64,
+            until.get() as f64,
+        );
         let counted = |at: f64| at >= from && at < to;
         let begins = if rests { from } else { begin };
         let errors: Vec<Vec<(f64, f64)>> = tracks
             .iter()
             .map(|track| {
-                let all = track.clock.iter().filter(|(at, _)| *at >= begins && *at < to);
+                let all = track
+                    .clock
+                    .iter()
+                    .filter(|(at, _)| *at >= begins && *at < to);
                 all.map(|&(at, place)| (at, place - line.at(at))).collect()
             })
             .collect();
@@ -103,7 +110,9 @@ impl Phase {
                 .map(|errors| {
                     let last = errors.iter().rposition(|(_, error)| error.abs() > limit);
                     let after = last.map_or(0, |last| last + 1);
-                    errors.get(after).map_or(f64::INFINITY, |(at, _)| (at - begin) / 1e3)
+                    errors
+                        .get(after)
+                        .map_or(f64::INFINITY, |(at, _)| (at - begin) / 1e3)
                 })
                 .collect()
         };
@@ -111,16 +120,19 @@ impl Phase {
             .iter()
             .filter(|_| !rests)
             .filter_map(|track| {
-                let mut clock = track.clock.iter().skip_while(|(at, _)| *at < begin - 100_000.0);
-                let (_, stood) = *clock.next()?;
-                let (at, place) = clock.find(|(_, place)| place - stood > 1_000.0)?;
+                let (at, place) = track.clock.iter().find(|(at, _)| *at >= begin)?;
                 Some((place - line.at(*at)) / 1e3)
             })
             .collect();
         let most = |of: &dyn Fn(&Track) -> &Vec<(f64, f64)>| {
             tracks
                 .iter()
-                .map(|track| of(track).iter().filter(|(at, _)| *at > begins && *at < to).count())
+                .map(|track| {
+                    of(track)
+                        .iter()
+                        .filter(|(at, _)| *at > begins && *at < to)
+                        .count()
+                })
                 .max()
                 .unwrap_or(0)
         };
@@ -129,7 +141,13 @@ impl Phase {
             name,
             skew: Spread::of(skews),
             screen: Spread::of(screens(tracks, from, to)),
-            error: Spread::of(errors.iter().flatten().filter(|(at, _)| counted(*at)).map(|(_, error)| *error)),
+            error: Spread::of(
+                errors
+                    .iter()
+                    .flatten()
+                    .filter(|(at, _)| counted(*at))
+                    .map(|(_, error)| *error),
+            ),
             first,
             within_40: if rests { Vec::new() } else { settles(40_000.0) },
             within_10: if rests { Vec::new() } else { settles(10_000.0) },
@@ -137,11 +155,22 @@ impl Phase {
             seeks: most(&|track| &track.seeks),
             raw: errors
                 .into_iter()
-                .map(|errors| errors.into_iter().map(|(at, error)| (at - begin, error)).collect())
+                .map(|errors| {
+                    errors
+                        .into_iter()
+                        .map(|(at, error)| (at - begin, error))
+                        .collect()
+                })
                 .collect(),
             raw_rates: tracks
                 .iter()
-                .map(|track| track.rates.iter().map(|&(at, rate)| (at - begin, rate)).collect())
+                .map(|track| {
+                    track
+                        .rates
+                        .iter()
+                        .map(|&(at, rate)| (at - begin, rate))
+                        .collect()
+                })
                 .collect(),
         }
     }
@@ -215,10 +244,19 @@ impl Teller {
                 json!({ "machine": { "cores": cores, "cpu": model, "os": os, "load": load }, "players": players })
             );
         } else {
-            println!("{players} players on {cores} cores of {model} ({os}), load {load} at the start; milliseconds");
+            println!(
+                "{players} players on {cores} cores of {model} ({os}), load {load} at the start; milliseconds"
+            );
             println!(
                 "{:8}{:12} {:^26} {:^26} {:>7} {:^17} {:>5} {:>5}",
-                "world", "phase", "skew med / p95 / max", "error med / p95 / max", "first", "to 40 / to 10", "rates", "seeks"
+                "world",
+                "phase",
+                "skew med / p95 / max",
+                "error med / p95 / max",
+                "first",
+                "to 40 / to 10",
+                "rates",
+                "seeks"
             );
         }
         Ok(())
@@ -236,11 +274,19 @@ impl Teller {
                 .zip(&phase.raw_rates)
                 .map(|(errors, rates)| json!({ "error": errors, "rates": rates }))
                 .collect();
-            writeln!(raw, "{}", json!({ "world": phase.world, "phase": phase.name, "players": players }))?;
+            writeln!(
+                raw,
+                "{}",
+                json!({ "world": phase.world, "phase": phase.name, "players": players })
+            )?;
             raw.flush()?;
         }
         for (within_40, within_10) in phase.within_40.iter().zip(&phase.within_10) {
-            self.seeks.push((format!("{} {}", phase.world, phase.name), *within_40, *within_10));
+            self.seeks.push((
+                format!("{} {}", phase.world, phase.name),
+                *within_40,
+                *within_10,
+            ));
         }
         if self.json {
             println!("{}", phase.json());
@@ -252,7 +298,15 @@ impl Teller {
                 |Spread { median, p95, max }| format!("{median:7.2} /{p95:7.2} /{max:8.2}"),
             )
         };
-        let worst = |values: &[f64]| values.iter().copied().fold(f64::NAN, |worst, value| if value.abs() <= worst.abs() { worst } else { value });
+        let worst = |values: &[f64]| {
+            values.iter().copied().fold(f64::NAN, |worst, value| {
+                if value.abs() <= worst.abs() {
+                    worst
+                } else {
+                    value
+                }
+            })
+        };
         println!(
             "{:8}{:12} {} {} {:7.1} {:8.0} /{:7.0} {:5} {:5}",
             phase.world,
@@ -285,7 +339,12 @@ impl Teller {
         kinds.dedup();
         for kind in kinds {
             let of = |pick: &dyn Fn(&(String, f64, f64)) -> f64| {
-                let mut values: Vec<f64> = self.seeks.iter().filter(|one| one.0 == *kind).map(pick).collect();
+                let mut values: Vec<f64> = self
+                    .seeks
+                    .iter()
+                    .filter(|one| one.0 == *kind)
+                    .map(pick)
+                    .collect();
                 values.sort_by(f64::total_cmp);
                 let last = values.len() - 1;
                 (values[last / 2], values[last * 95 / 100], values.len())

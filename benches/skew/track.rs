@@ -52,7 +52,8 @@ pub struct Line {
 impl Line {
     /// Where a film should stand, in microseconds.
     pub fn at(&self, local: f64) -> f64 {
-        self.position.get() as f64 + (local - self.from.get() as f64) * self.rate
+        // Before its beginning a line stands.
+        self.position.get() as f64 + (local - self.from.get() as f64).max(0.0) * self.rate
     }
 }
 
@@ -81,12 +82,19 @@ impl Track {
                 .map(|[at, place]| (zero + at * 1e3, place * 1e6))
                 .collect()
         };
-        let values = |noted: Vec<[f64; 2]>| noted.into_iter().map(|[at, value]| (zero + at * 1e3, value)).collect();
+        // A page says twice that it changed when the default rate changes with it.
+        let values = |mut noted: Vec<[f64; 2]>| {
+            noted.dedup_by_key(|noted| noted[1].to_bits());
+            noted
+                .into_iter()
+                .map(|[at, value]| (zero + at * 1e3, value))
+                .collect()
+        };
         Ok(Self {
             clock: places(noted.clock),
             screen: places(noted.screen),
             rates: values(noted.rates),
-            seeks: values(noted.seeks),
+            seeks: places(noted.seeks),
         })
     }
 
@@ -103,7 +111,11 @@ async fn zero(page: &Page) -> Result<f64> {
     let (mut least, mut most) = (f64::MIN, f64::MAX);
     for _ in 0..EXCHANGES {
         let asked = os::local_now().get() as f64;
-        let page_micros: f64 = page.evaluate("performance.now()").await?.into_value::<f64>()? * 1e3;
+        let page_micros: f64 = page
+            .evaluate("performance.now()")
+            .await?
+            .into_value::<f64>()?
+            * 1e3;
         let heard = os::local_now().get() as f64;
         least = least.max(asked - page_micros);
         most = most.min(heard - page_micros);

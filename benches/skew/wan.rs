@@ -58,7 +58,9 @@ pub async fn open(to: SocketAddr, weather: Weather, seed: u64) -> std::io::Resul
     tokio::spawn(async move {
         let mut dice = Dice(seed);
         while let Ok((near, _)) = listener.accept().await {
-            let Ok(far) = TcpStream::connect(to).await else { continue };
+            let Ok(far) = TcpStream::connect(to).await else {
+                continue;
+            };
             // The proxy's own batching is not part of the weather.
             let (_, _) = (near.set_nodelay(true), far.set_nodelay(true));
             let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
