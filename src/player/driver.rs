@@ -24,7 +24,7 @@ use crate::engine::clock::offset::Estimate;
 use crate::engine::fold::timeline::Anchor;
 use crate::engine::id::{Generation, ItemId};
 use crate::engine::media::Media;
-use crate::engine::sync::controller::{Controller, Disturbance, Order, Sight};
+use crate::engine::sync::controller::{Controller, Disturbance, Footing, Order, Sight};
 use crate::engine::sync::drift::drift;
 use crate::engine::unit::{LocalTime, MediaTime, Micros, Rate};
 use crate::player::{Activity, Notice, Player, PlayerError, Sample};
@@ -261,6 +261,7 @@ enum Wake {
 impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
     fn new(player: P, goals: watch::Receiver<Goal>, out: mpsc::Sender<DriverNews>, now: N) -> Self {
         let started = now();
+        let controller = Controller::new(player.habits());
         Self {
             player,
             now,
@@ -269,7 +270,7 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
             goal: None,
             clock: None,
             stance: Stance::Empty,
-            controller: Controller::new(),
+            controller,
             generation: Generation::default(),
             rate_told: 1.0,
             next_sample: started,
@@ -489,29 +490,36 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
             }
             return Ok(());
         }
-        let start = due - self.controller.start_latency();
+        let start = due - self.controller.start_latency(self.player.footing());
         if now - start <= LATE_MAX {
-            self.start_on_time(line, due, start).await
+            self.start_on_time(line, due).await
         } else {
             self.start_late(line, clock).await
         }
     }
 
     /// From the line's own frame, at the line's own moment.
-    async fn start_on_time(&mut self, line: Anchor, due: LocalTime, start: LocalTime) -> Flow {
+    async fn start_on_time(&mut self, line: Anchor, due: LocalTime) -> Flow {
         if self.stance != Stance::Standing(line.position) {
             self.stand(line.position).await?;
             if self.stance == Stance::Unknown {
                 return Ok(());
             }
         }
+        let footing = self.player.footing();
+        let start = due - self.controller.start_latency(footing);
         let late = self.now() > start;
-        self.disturb(if late {
-            Disturbance::Other
-        } else {
-            Disturbance::Start
-        });
-        self.start(start, due).await
+        self.start(start, due).await?;
+        // From the moment it should run: what a sample shows before that teaches nothing.
+        self.disturb_at(
+            due,
+            if late {
+                Disturbance::Other
+            } else {
+                Disturbance::Start(footing)
+            },
+        );
+        Ok(())
     }
 
     /// From a frame a little ahead of the line, when the line gets there.
@@ -522,8 +530,10 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
         if self.stance == Stance::Unknown || self.is_end(frame) {
             return Ok(());
         }
-        self.disturb(Disturbance::LateStart);
-        self.start(due - self.controller.start_latency(), due).await
+        let start = due - self.controller.start_latency(Footing::Sought);
+        self.start(start, due).await?;
+        self.disturb_at(due, Disturbance::LateStart);
+        Ok(())
     }
 
     fn is_end(&self, frame: MediaTime) -> bool {
@@ -544,8 +554,13 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
     }
 
     fn disturb(&mut self, by: Disturbance) {
+        self.disturb_at(self.now(), by);
+    }
+
+    /// The same, of something that takes effect at a moment to come.
+    fn disturb_at(&mut self, at: LocalTime, by: Disturbance) {
         let rate = self.anchor().rate;
-        self.controller.disturbed(self.now(), by, rate);
+        self.controller.disturbed(at.max(self.now()), by, rate);
     }
 
     /// Calls a pulse off: the user, or the film's end, comes first.
@@ -723,7 +738,11 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
             _ if self.ready_said != self.line().map(|line| (line.item, line.generation)) => {
                 READY_EVERY
             }
-            Stance::Running { due } if due <= self.now() => self.controller.cadence(),
+            Stance::Running { due } => {
+                // The first look at a film that just started must not wait.
+                let ahead = (due - self.now()).max(Micros::ZERO);
+                self.controller.cadence() + ahead.min(IDLE_EVERY)
+            }
             _ => IDLE_EVERY,
         };
         self.next_sample = self.now() + every;

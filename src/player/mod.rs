@@ -13,6 +13,7 @@ pub mod browser;
 use std::future::Future;
 
 use crate::engine::media::Media;
+use crate::engine::sync::controller::{Footing, Habits};
 use crate::engine::unit::{LocalTime, MediaTime, Micros};
 
 pub use crate::engine::presence::Activity;
@@ -92,7 +93,8 @@ pub trait Player: Send + 'static {
     fn seek(&mut self, position: MediaTime)
     -> impl Future<Output = Result<(), PlayerError>> + Send;
 
-    /// Sets how fast it plays, as a factor; pitch is kept.
+    /// Sets how fast it plays, as a factor; pitch is kept, but for changes that nobody hears
+    /// ([`FINE_MAX`](crate::engine::sync::controller::FINE_MAX)).
     fn set_rate(&mut self, rate: f64) -> impl Future<Output = Result<(), PlayerError>> + Send;
 
     /// Measures, with the measurement's own time.
@@ -100,6 +102,16 @@ pub trait Player: Send + 'static {
 
     /// Waits for the next [`Notice`]. Cancelling it loses none. After [`Notice::Lost`] it never answers.
     fn notice(&mut self) -> impl Future<Output = Notice> + Send;
+
+    /// What is known of this kind of player before it does anything.
+    fn habits(&self) -> Habits {
+        Habits::default()
+    }
+
+    /// From what the next start begins, as far as is known: a frame it paused on, or one it was moved to.
+    fn footing(&self) -> Footing {
+        Footing::Sought
+    }
 
     /// Closes the player for good and cleans up after it.
     fn close(self) -> impl Future<Output = ()> + Send;

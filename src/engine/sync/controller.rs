@@ -1,9 +1,9 @@
 //! The controller: hold, slew or step, from drift alone.
 //!
-//! DESIGN §5's table as a small state machine, to be ported to the page line by
-//! line: all it keeps are integers of microseconds and a few flags, all its
-//! floats are one division and one multiplication of [`Controller::pulse`],
-//! which IEEE 754 makes the same everywhere.
+//! DESIGN §5's table as a small state machine, ported to the page line by line
+//! (`projection/web/assets/sync.js`; a test runs both on the same traces): all it
+//! keeps are integers of microseconds and a few flags, all its floats are those
+//! of [`Controller::pulse`], which IEEE 754 makes the same everywhere.
 //!
 //! ```text
 //!             a full window says: outside the dead zone
@@ -17,9 +17,13 @@
 //!   a difference smaller than their spread or the player's noise.
 //! - A slew is one dead-beat pulse: a rate and a time whose product is the
 //!   error, then rest at the room's rate. There is no loop that never rests.
+//! - Up to 50 ms the pulse is *fine*: at most 1 %, a sixth of a semitone, so that a
+//!   player need not preserve the pitch for it. Preserving it costs Chromium some
+//!   20 ms of film at each change of rate, which fine pulses would never win back.
 //! - After everything it did it waits until the player's clock has calmed and
 //!   looks afresh; what it then sees also *teaches* it: the player's start
-//!   latency, seek latency, and whether it honours fine rates.
+//!   latencies, seek latency, what a coarse pulse costs, and whether fine rates
+//!   are honoured.
 //! - Steps are spaced by a cool-down of 5 s that doubles to 40 s; three steps in
 //!   a row that did not bring the film within a step's limit end stepping, and
 //!   it says so.
@@ -28,9 +32,9 @@ use crate::engine::unit::{LocalTime, Micros, Rate};
 
 /// Samples a decision rests on. Five: the median then survives two wild ones.
 pub const WINDOW: usize = 5;
-/// Drift that is left alone. A guess for Chromium's media clock, until the
-/// benchmark speaks; a noisier player widens it by its own spread.
-const DEAD_ZONE: Micros = Micros::from_millis(2);
+/// Drift that is left alone. Chromium's media clock strays 0.1 ms at a steady
+/// rate (measured); a noisier player widens the zone by its own spread.
+const DEAD_ZONE: Micros = Micros::from_millis(1);
 /// Beyond it rates would take too long: 1 s at 5 % are 20 s (DESIGN §5).
 const STEP_PAST: Micros = Micros::from_secs(1);
 /// The same where slewing is impossible: what viewers of iframe players bear
@@ -41,11 +45,26 @@ const SLEW_MAX: f64 = 0.05;
 /// The smallest: players round finer ones away (a guess from Chromium's 20 ms
 /// audio window, which copies audio unchanged below 0.1 %).
 const SLEW_MIN: f64 = 0.005;
+/// Up to this drift a pulse is fine …
+const FINE_PAST: Micros = Micros::from_millis(50);
+/// … at most so much, and then the pitch may change with the rate: 1 % is a sixth
+/// of a semitone (17 cents), short, and near the least that listeners tell apart
+/// in music (10 to 25 cents; W. M. Hartmann, "Signals, Sound, and Sensation", ch. 12).
+pub const FINE_MAX: f64 = 0.01;
+/// What a coarse pulse is believed to cost at most, in film.
+const COST_MAX: Micros = Micros::from_millis(40);
 /// The time a pulse takes when neither limit bends it: quick enough to be
 /// useful, slow enough that a timer's millisecond is a thousandth of it.
 const PULSE: Micros = Micros::from_secs(1);
-/// After a start, seek, pulse or stall a player's clock jitters so long. A guess.
-const SETTLE: Micros = Micros::from_millis(300);
+/// After a start, seek, pulse or stall a player's clock jitters so long:
+/// Chromium's for 100 ms (measured) …
+const SETTLE: Micros = Micros::from_millis(150);
+/// … and that of a player that speaks some times a second, longer. A guess.
+const SETTLE_COARSE: Micros = Micros::from_millis(300);
+/// Between two samples while deciding …
+const LOOK_EVERY: Micros = Micros::from_millis(40);
+/// … and where samples come from a few ticks a second.
+const LOOK_EVERY_COARSE: Micros = Micros::from_millis(100);
 /// A rate is read back no earlier than this into a pulse: setting it takes time.
 const READ_BACK_AFTER: Micros = Micros::from_millis(250);
 /// A sample so far from where a pulse should have brought the film means that
@@ -79,6 +98,37 @@ const SEEK_FIRST: Micros = Micros::from_millis(150);
 const PRIME_FIRST: Micros = Micros::from_millis(400);
 /// The least set aside: calls to the player take time too.
 const PRIME_MIN: Micros = Micros::from_millis(100);
+
+/// What is known of a kind of player before it was seen to do anything.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Habits {
+    /// The finest change of rate worth asking it for. Above [`SLEW_MIN`] the
+    /// player counts as coarse, and is looked at more slowly.
+    pub slew_min: f64,
+    /// How long a start from a standing frame takes; a guess, corrected by the first one.
+    pub start: Micros,
+    /// The same right after a seek, which takes a decoder longer.
+    pub seek_start: Micros,
+}
+
+impl Default for Habits {
+    fn default() -> Self {
+        Self {
+            slew_min: SLEW_MIN,
+            start: Micros::ZERO,
+            seek_start: Micros::ZERO,
+        }
+    }
+}
+
+/// From what a start begins: each takes a player another time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Footing {
+    /// A frame the player paused on.
+    Still,
+    /// A frame it was just moved to.
+    Sought,
+}
 
 /// What a sample shows the controller.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -124,8 +174,8 @@ pub enum Order {
 /// What the room, not the controller, just did to the player.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disturbance {
-    /// A start from a standing frame, on time: its drift teaches the start latency.
-    Start,
+    /// A start from a standing frame, on time: its drift teaches that start latency.
+    Start(Footing),
     /// A start that had to seek first: its drift teaches the time to set aside.
     LateStart,
     /// A seek while playing: its drift teaches the seek latency.
@@ -137,7 +187,7 @@ pub enum Disturbance {
 /// What the next full window will teach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lesson {
-    Start,
+    Start(Footing),
     LateStart,
     Seek,
     /// A step.
@@ -185,14 +235,14 @@ impl Latency {
     }
 
     /// `late`: how much longer than allowed for it took; negative: shorter.
-    fn learn(&mut self, late: Micros, longest: Micros) {
+    fn learn(&mut self, late: Micros, shortest: Micros, longest: Micros) {
         let share = if self.known && late.abs() <= SURPRISE {
             2
         } else {
             1
         };
         let learned = self.micros + Micros::new(late.get() / share);
-        self.micros = learned.max(Micros::ZERO).min(longest);
+        self.micros = learned.max(shortest).min(longest);
         self.known = true;
     }
 }
@@ -209,9 +259,13 @@ pub struct Controller {
     noise: Micros,
     lesson: Option<Lesson>,
     room: Rate,
+    habits: Habits,
     start: Latency,
+    seek_start: Latency,
     seek: Latency,
     prime: Micros,
+    /// How much film a coarse pulse gains (negative: loses) beside what it is for.
+    cost: Latency,
     slewless: bool,
     /// Pulses in a row that moved nothing.
     idle_pulses: u8,
@@ -227,13 +281,13 @@ pub struct Controller {
 
 impl Default for Controller {
     fn default() -> Self {
-        Self::new()
+        Self::new(Habits::default())
     }
 }
 
 impl Controller {
-    /// Knows nothing of its player yet.
-    pub fn new() -> Self {
+    /// Knows of its player only what is said of its kind.
+    pub fn new(habits: Habits) -> Self {
         Self {
             state: State::Watching,
             window: Vec::with_capacity(WINDOW),
@@ -241,9 +295,12 @@ impl Controller {
             noise: Micros::ZERO,
             lesson: None,
             room: Rate::NORMAL,
-            start: Latency::guess(Micros::ZERO),
+            habits,
+            start: Latency::guess(habits.start),
+            seek_start: Latency::guess(habits.seek_start),
             seek: Latency::guess(SEEK_FIRST),
             prime: PRIME_FIRST,
+            cost: Latency::guess(Micros::ZERO),
             slewless: false,
             idle_pulses: 0,
             stutters: 0,
@@ -261,7 +318,7 @@ impl Controller {
     pub fn disturbed(&mut self, now: LocalTime, by: Disturbance, room: Rate) {
         self.room = room;
         self.lesson = match by {
-            Disturbance::Start => Some(Lesson::Start),
+            Disturbance::Start(from) => Some(Lesson::Start(from)),
             Disturbance::LateStart => Some(Lesson::LateStart),
             Disturbance::Seek => Some(Lesson::Seek),
             Disturbance::Other => None,
@@ -284,8 +341,11 @@ impl Controller {
     }
 
     /// How long before its time a start must be ordered.
-    pub const fn start_latency(&self) -> Micros {
-        self.start.micros
+    pub const fn start_latency(&self, from: Footing) -> Micros {
+        match from {
+            Footing::Still => self.start.micros,
+            Footing::Sought => self.seek_start.micros,
+        }
     }
 
     /// How long a seek while playing takes.
@@ -323,12 +383,22 @@ impl Controller {
     /// How soon the next sample is wanted: often while deciding, seldom at rest.
     pub fn cadence(&self) -> Micros {
         match self.state {
-            State::Settling { .. } => Micros::from_millis(100),
+            State::Settling { .. } => self.look_every(),
             State::Pulsing(_) => Micros::from_millis(250),
-            State::Watching if self.uneasy || self.window.len() < WINDOW => {
-                Micros::from_millis(100)
-            }
+            State::Watching if self.uneasy || self.window.len() < WINDOW => self.look_every(),
             State::Watching => Micros::from_millis(500),
+        }
+    }
+
+    fn is_coarse(&self) -> bool {
+        self.habits.slew_min > SLEW_MIN
+    }
+
+    fn look_every(&self) -> Micros {
+        if self.is_coarse() {
+            LOOK_EVERY_COARSE
+        } else {
+            LOOK_EVERY
         }
     }
 
@@ -369,8 +439,13 @@ impl Controller {
     fn settle(&mut self, now: LocalTime) {
         self.window.clear();
         self.uneasy = false;
+        let settle = if self.is_coarse() {
+            SETTLE_COARSE
+        } else {
+            SETTLE
+        };
         self.state = State::Settling {
-            until: now + SETTLE,
+            until: now + settle,
         };
     }
 
@@ -384,7 +459,7 @@ impl Controller {
             (Sight::Away, _) => None,
             // A start's and a pulse's effect are spoilt; a seek's latency
             // includes refilling, but whether it helped can no longer be told.
-            (Sight::Stalled, Some(Lesson::Start | Lesson::Pulse(_))) => None,
+            (Sight::Stalled, Some(Lesson::Start(_) | Lesson::Pulse(_))) => None,
             (Sight::Stalled, Some(Lesson::Step)) => Some(Lesson::Seek),
             (_, lesson) => lesson,
         };
@@ -481,8 +556,16 @@ impl Controller {
     /// One dead-beat pulse: `(factor − 1) · room rate · time = −drift`.
     fn pulse(&mut self, now: LocalTime, drift: Micros) -> Order {
         let room = f64::from(self.room.get()) / 1_000.0;
-        let error = drift.get() as f64;
-        let wanted = (error.abs() / (room * PULSE.get() as f64)).clamp(SLEW_MIN, SLEW_MAX);
+        let coarse = drift.abs() > FINE_PAST;
+        let least = self.habits.slew_min.max(SLEW_MIN);
+        let most = least.max(if coarse { SLEW_MAX } else { FINE_MAX });
+        // What the pulse itself will cost is made good with it.
+        let error = if coarse {
+            (drift + self.cost.micros).get() as f64
+        } else {
+            drift.get() as f64
+        };
+        let wanted = (error.abs() / (room * PULSE.get() as f64)).clamp(least, most);
         let change = if error > 0.0 { -wanted } else { wanted };
         let lasts = Micros::new((-error / (room * change)).floor() as i64);
         let factor = 1.0 + change;
@@ -528,7 +611,7 @@ impl Controller {
     fn learn_seek(&mut self, late: Micros) {
         // Farther off than the longest seek, it was no seek at all.
         if late.abs() <= SEEK_MAX {
-            self.seek.learn(late, SEEK_MAX);
+            self.seek.learn(late, Micros::ZERO, SEEK_MAX);
         }
     }
 
@@ -536,9 +619,13 @@ impl Controller {
         // Behind by `drift` of film means late by so much time.
         let late = Micros::new(-drift.get() * 1_000 / i64::from(self.room.get()));
         match lesson {
-            Lesson::Start => {
+            Lesson::Start(from) => {
                 if drift.abs() <= START_LESSON_MAX {
-                    self.start.learn(late, START_MAX);
+                    let latency = match from {
+                        Footing::Still => &mut self.start,
+                        Footing::Sought => &mut self.seek_start,
+                    };
+                    latency.learn(late, Micros::ZERO, START_MAX);
                 }
             }
             Lesson::LateStart => {
@@ -570,6 +657,9 @@ impl Controller {
                     self.slewless |= self.idle_pulses >= IDLE_PULSES_MAX;
                 } else if cancelled * 2 > before.abs().get() {
                     self.idle_pulses = 0;
+                    if before.abs() > FINE_PAST {
+                        self.cost.learn(drift, -COST_MAX, COST_MAX);
+                    }
                 }
             }
         }
@@ -615,7 +705,7 @@ mod tests {
     impl World {
         fn new() -> Self {
             Self {
-                controller: Controller::new(),
+                controller: Controller::default(),
                 fine: Fine::Honoured,
                 skew_ppm: 0.0,
                 seek_takes: 100_000,
@@ -760,7 +850,7 @@ mod tests {
     #[test]
     fn rates_stay_within_five_per_cent_at_any_room_rate() {
         for thousandths in [250, 1_000, 2_000, 4_000] {
-            let mut controller = Controller::new();
+            let mut controller = Controller::default();
             let room = Rate::from_millis(thousandths).unwrap();
             let now = LocalTime::from_secs(10);
             controller.disturbed(now, Disturbance::Other, room);
@@ -882,11 +972,16 @@ mod tests {
     #[test]
     fn a_late_start_teaches_how_long_starting_takes() {
         let mut world = World::new().behind(120_000);
-        world
-            .controller
-            .disturbed(world.local(), Disturbance::Start, Rate::NORMAL);
+        world.controller.disturbed(
+            world.local(),
+            Disturbance::Start(Footing::Still),
+            Rate::NORMAL,
+        );
         world.run(2);
-        assert_eq!(world.controller.start_latency(), Micros::from_millis(120));
+        assert_eq!(
+            world.controller.start_latency(Footing::Still),
+            Micros::from_millis(120)
+        );
     }
 
     #[test]
@@ -905,7 +1000,7 @@ mod tests {
         let mut world = World::new().behind(900_000);
         world.run(3);
         assert!(world.factor > 1.0);
-        world.stalled_until = world.now + 300_000;
+        world.stalled_until = world.now + 900_000;
         world.run(1);
         assert_eq!(world.factor, 1.0);
         world.run(40);
@@ -973,8 +1068,8 @@ mod tests {
             // A loop that swings corrects both ways in turn; skew pulls one way only.
             let turns = signs.windows(2).filter(|pair| pair[0] != pair[1]).count();
             prop_assert!(turns <= 1, "{turns} turns: {:?}", world.orders);
-            // 300 ppm carry a player out of the dead zone every 7 s at the soonest.
-            prop_assert!(signs.len() <= 60, "{} pulses in 4 min", signs.len());
+            // 300 ppm carry a player out of the dead zone every 3.3 s at the soonest.
+            prop_assert!(signs.len() <= 72, "{} pulses in 4 min", signs.len());
         }
 
         /// Sparse keyframes may cost a second step, never a dance.
@@ -997,7 +1092,7 @@ mod tests {
         fn orders_never_leave_their_limits(
             sights in prop::collection::vec((1u32..3_000, -3_000_000i64..3_000_000, 0u8..10), 1..300),
         ) {
-            let mut controller = Controller::new();
+            let mut controller = Controller::default();
             let mut now = LocalTime::from_secs(1);
             let mut last_step: Option<LocalTime> = None;
             for (millis, drift, kind) in sights {
@@ -1025,7 +1120,7 @@ mod tests {
                     Order::Hold | Order::Rest | Order::GiveUp => {}
                 }
                 prop_assert!((0.95..=1.05).contains(&controller.rate()));
-                prop_assert!(controller.start_latency() >= Micros::ZERO);
+                prop_assert!(controller.start_latency(Footing::Still) >= Micros::ZERO);
             }
         }
     }

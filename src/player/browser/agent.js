@@ -31,6 +31,7 @@
   const SPIN_MS = 6; // timers are late by some ms: wait the last ones in a loop
   const NO_VIDEO_MS = 8000; // a page without a video for so long has none; should one come, it is taken all the same
   const TRIES_MAX = 3; // a player that lands elsewhere each time has its reasons (a film shorter than the start)
+  const FINE_MAX = 0.01; // as in engine/sync/controller.rs: a change of rate whose pitch nobody hears
   const REASSERT_MAX = 3; // a site that writes its own rate is answered so often, then left alone
 
   const tell = (message) => globalThis["@TELL@"](JSON.stringify(message));
@@ -57,6 +58,7 @@
   let strange = 0; // since when the site shows another film
   let reasserts = 0;
   let watching = false; // the page is being looked at
+  let sought = true; // the film has not run since it was last moved: such a start takes longer
   const want = { playing: false, rate: 1, target: null };
 
   // -- the site's own player, asked across worlds --
@@ -133,6 +135,7 @@
     gesture.sought = null; // the user's own unfinished seek is overruled
     want.target = to;
     over = false;
+    sought = true;
     if (!el || adverts) return;
     if (kind === "youtube") ask("seek", to);
     else el.currentTime = to;
@@ -141,7 +144,9 @@
     want.rate = rate;
     if (!el || adverts) return;
     if (kind === "youtube") ask("rate", rate);
-    el.preservesPitch = true;
+    // Keeping the pitch costs Chromium some 20 ms of film each time it starts to, so a fine
+    // pulse would never arrive; without it the same pulse is exact, and not heard.
+    el.preservesPitch = Math.abs(rate - 1) > FINE_MAX + 1e-6;
     // A new source falls back to the default rate: write both.
     el.defaultPlaybackRate = rate;
     el.playbackRate = rate;
@@ -149,7 +154,6 @@
 
   // -- starting at a moment --
   let begin = null; // { at, timer }
-  let latency = 40; // how late this player's film moves after play(), in ms: learnt at each start, a guess before the first
   const cancelStart = () => {
     if (begin) clearTimeout(begin.timer);
     begin = null;
@@ -161,36 +165,14 @@
   };
   const waitForStart = (mine) => {
     if (begin !== mine) return;
-    const left = mine.at - latency - now();
+    const left = mine.at - now();
     if (left > SPIN_MS) {
       mine.timer = setTimeout(() => waitForStart(mine), Math.max(0, left - SPIN_MS));
       return;
     }
-    const due = mine.at - latency;
-    while (now() < due);
+    while (now() < mine.at);
     begin = null;
-    const from = position();
-    const late = Math.max(0, now() - due);
-    const still = el !== null && el.paused;
     writePlay();
-    if (still && late < SPIN_MS) learnLatency(mine.at, from);
-  };
-  // How late the film was, seen some time after its start, moves the next start by half of it.
-  const learnLatency = (at, from) => {
-    const mine = el;
-    const rate = want.rate;
-    let disturbed = false;
-    const disturb = () => {
-      disturbed = true;
-    };
-    const events = ["pause", "seeking", "ratechange", "waiting", "emptied"];
-    for (const type of events) mine.addEventListener(type, disturb);
-    setTimeout(() => {
-      for (const type of events) mine.removeEventListener(type, disturb);
-      if (disturbed || mine !== el || mine.paused || adverts) return;
-      const lateMs = now() - at - ((position() - from) / rate) * 1000;
-      if (Math.abs(lateMs) < 400) latency = Math.min(300, Math.max(-50, latency + lateMs / 2));
-    }, 400);
   };
 
   // -- the user's acts --
@@ -380,6 +362,7 @@
     playing() {
       stalled = false;
       blocked = false;
+      sought = false;
     },
     waiting() {
       stalled = true;
@@ -388,6 +371,7 @@
       if (el && el.readyState >= 3) stalled = false;
     },
     seeking() {
+      sought = true;
       if (!ready || adverts) return;
       const at = position();
       if (want.target !== null && samePlace(at, want.target)) return;
@@ -608,6 +592,7 @@
     load(order) {
       ({ load, kind, id, start } = order);
       halted = ready = shown = gone = over = nudged = false;
+      sought = true;
       want.playing = false;
       want.target = null;
       tries = 0;
@@ -715,7 +700,7 @@
   globalThis.seance = {
     order(name, order) {
       orders[name](order);
-      return JSON.stringify({ now: now() });
+      return JSON.stringify({ now: now(), sought });
     },
     sample() {
       return JSON.stringify(sample());

@@ -17,8 +17,8 @@
 //!
 //! What it does not do: correct drift (the driver's), follow a film inside a
 //! frame of another document, or relaunch Chrome (the driver makes a new
-//! player). Starts are exact to what Chrome's sound output allows, some 20 ms;
-//! the agent learns its usual lateness and starts that much earlier. Chrome's
+//! player) or learn how long Chrome's starts take (the driver's, too; they vary
+//! by some 10 ms with the sound output's buffers). Chrome's
 //! debugger listens on loopback, where other users of the machine could find
 //! it; chromiumoxide knows no other wire.
 
@@ -41,6 +41,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::engine::media::{Media, Provider};
+use crate::engine::sync::controller::{Footing, Habits};
 use crate::engine::unit::{LocalTime, MediaTime, Micros};
 use crate::os;
 use crate::player::{Activity, Notice, Player, PlayerError, Sample};
@@ -69,6 +70,12 @@ const NOTICES_MAX: usize = 64;
 /// The rates Chrome accepts; others throw.
 const RATE_MIN: f64 = 0.0625;
 const RATE_MAX: f64 = 16.0;
+
+/// Chrome's starts took 65 to 95 ms in all measurements, on any machine: from a
+/// frame it paused on …
+const START: Micros = Micros::from_millis(70);
+/// … and from one it was just moved to.
+const SEEK_START: Micros = Micros::from_millis(80);
 
 /// A task that ends with its handle.
 #[derive(Debug)]
@@ -122,6 +129,8 @@ struct Shared {
     clock: Mutex<PageClock>,
     /// Where the film's agent answers; `None` while there is none.
     agent: watch::Sender<Option<ExecutionContextId>>,
+    /// From what the next start begins, as the agent last said.
+    footing: Mutex<Footing>,
     /// How far which load has come.
     stage: watch::Sender<(u32, Stage)>,
     /// Why the player is gone, once it is.
@@ -218,6 +227,11 @@ impl Shared {
         let done: Done =
             page::read(&text).ok_or_else(|| Fault::Odd("an order without an end".into()))?;
         self.learn(asked, done.now.get(), heard);
+        *lock(&self.footing) = if done.sought {
+            Footing::Sought
+        } else {
+            Footing::Still
+        };
         Ok(())
     }
 
@@ -349,6 +363,7 @@ impl BrowserPlayer {
             film: Mutex::default(),
             clock: Mutex::default(),
             agent: watch::Sender::new(None),
+            footing: Mutex::new(Footing::Sought),
             stage: watch::Sender::new((0, Stage::Opening)),
             lost: watch::Sender::new(None),
         });
@@ -525,6 +540,18 @@ impl Player for BrowserPlayer {
         let why = self.shared.lost.borrow().clone();
         self.lost_said = true;
         Notice::Lost(why.unwrap_or_else(|| supervisor::CLOSED.to_owned()))
+    }
+
+    fn habits(&self) -> Habits {
+        Habits {
+            start: START,
+            seek_start: SEEK_START,
+            ..Habits::default()
+        }
+    }
+
+    fn footing(&self) -> Footing {
+        *lock(&self.shared.footing)
     }
 
     async fn close(self) {

@@ -60,6 +60,8 @@ pub(super) struct Measured {
 pub(super) struct Done {
     /// `performance.now()` when it was done, in milliseconds.
     pub now: PageMillis,
+    /// Whether the film has not run since it was last moved.
+    pub sought: bool,
 }
 
 /// [`Activity`] as the agent spells it.

@@ -515,3 +515,302 @@ mod parity {
         }
     }
 }
+
+/// The page's controller beside the program's: one contract, two implementations.
+mod controller {
+    use super::*;
+    use crate::engine::sync::controller::{Controller, Disturbance, Footing, Habits, Order, Sight};
+    use crate::engine::unit::{LocalTime, Micros, Rate};
+    use serde_json::{Value, json};
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+
+    /// How many players, and how long each is watched.
+    const TRACES: u64 = 60;
+    const INPUTS: usize = 1_500;
+
+    /// Splitmix64: a trace is its seed.
+    struct Dice(u64);
+
+    impl Dice {
+        fn next(&mut self) -> u64 {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut mixed = self.0;
+            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            mixed ^ (mixed >> 31)
+        }
+
+        fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+            choices[(self.next() % choices.len() as u64) as usize]
+        }
+
+        /// From `low` to `high`, both included.
+        fn range(&mut self, low: i64, high: i64) -> i64 {
+            low + (self.next() % (high - low + 1) as u64) as i64
+        }
+
+        fn one_in(&mut self, many: u64) -> bool {
+            self.next() % many == 0
+        }
+    }
+
+    /// A player somewhat like real ones, so that traces reach every corner of the controller:
+    /// it obeys, or not; it seeks well, or badly; now and then the room or the network interferes.
+    struct Watched {
+        dice: Dice,
+        controller: Controller,
+        now: i64,
+        /// Measured − target, in microseconds.
+        drift: f64,
+        ppm: f64,
+        noise: i64,
+        honours: bool,
+        /// Whether seeks do anything at all.
+        seeks: bool,
+        seek_takes: i64,
+        coarse_costs: f64,
+        room: Rate,
+        steps: Vec<Value>,
+    }
+
+    impl Watched {
+        fn new(seed: u64) -> Self {
+            let mut dice = Dice(seed);
+            let habits = match dice.range(0, 2) {
+                0 => Habits::default(),
+                1 => Habits {
+                    start: Micros::from_millis(70),
+                    seek_start: Micros::from_millis(80),
+                    ..Habits::default()
+                },
+                _ => Habits {
+                    slew_min: 0.05,
+                    ..Habits::default()
+                },
+            };
+            Self {
+                controller: Controller::new(habits),
+                now: 50_000_000,
+                drift: dice.range(-3_000_000, 3_000_000) as f64 * dice.range(0, 1) as f64,
+                ppm: dice.range(-300, 300) as f64,
+                noise: dice.one_of(&[0, 200, 900, 30_000]),
+                honours: !dice.one_in(5),
+                seeks: !dice.one_in(5),
+                seek_takes: dice.range(0, 900_000),
+                coarse_costs: dice.one_of(&[0.0, -22_000.0, 15_000.0]),
+                room: Rate::NORMAL,
+                steps: vec![json!({
+                    "slewMin": habits.slew_min, "start": habits.start.get(), "seekStart": habits.seek_start.get(),
+                })],
+                dice,
+            }
+        }
+
+        fn local(&self) -> LocalTime {
+            LocalTime::new(self.now as u64)
+        }
+
+        fn pass(&mut self, micros: i64) {
+            self.now += micros;
+            let room = f64::from(self.room.get()) / 1e3;
+            let off = if self.honours {
+                self.controller.rate() - room
+            } else {
+                0.0
+            };
+            self.drift += micros as f64 * (off + self.ppm / 1e6);
+        }
+
+        /// One input: what it was, and all that can be seen of the controller after it.
+        fn note(&mut self, input: Value, order: Order) {
+            let c = &self.controller;
+            let told = match order {
+                Order::Hold => json!({ "order": "hold" }),
+                Order::Rest => json!({ "order": "rest" }),
+                Order::Slew { factor, lasts } => {
+                    json!({ "order": "slew", "factor": factor.to_string(), "lasts": lasts.get() })
+                }
+                Order::Step { lead } => json!({ "order": "step", "lead": lead.get() }),
+                Order::GiveUp => json!({ "order": "give_up" }),
+            };
+            let seen = json!({
+                "told": told, "rate": c.rate().to_string(), "deadline": c.deadline().map(LocalTime::get),
+                "cadence": c.cadence().get(), "slewless": c.is_slewless(),
+                "start": c.start_latency(Footing::Still).get(), "seek_start": c.start_latency(Footing::Sought).get(),
+                "seek": c.seek_latency().get(), "prime": c.prime_latency().get(),
+            });
+            self.steps.push(json!([input, seen]));
+        }
+
+        fn disturb(&mut self) {
+            let (by, name) = self.dice.one_of(&[
+                (Disturbance::Start(Footing::Still), "start"),
+                (Disturbance::Start(Footing::Sought), "seek_start"),
+                (Disturbance::LateStart, "late_start"),
+                (Disturbance::Seek, "seek"),
+                (Disturbance::Other, "other"),
+            ]);
+            if self.dice.one_in(4) {
+                let rate = self.dice.one_of(&[250, 1_000, 1_250, 4_000]);
+                self.room = Rate::from_millis(rate).unwrap();
+            }
+            self.drift = match self.dice.range(0, 5) {
+                0 => self.dice.range(-30_000_000, 30_000_000) as f64,
+                1 => self.dice.range(-600_000, 600_000) as f64,
+                _ => self.dice.range(-60_000, 60_000) as f64,
+            };
+            if self.dice.one_in(6) {
+                self.controller.new_film(self.local(), self.room);
+                self.note(
+                    json!({ "film": self.now, "room": self.room.get() }),
+                    Order::Hold,
+                );
+            } else {
+                self.controller.disturbed(self.local(), by, self.room);
+                let input = json!({ "disturbed": self.now, "by": name, "room": self.room.get() });
+                self.note(input, Order::Hold);
+            }
+        }
+
+        fn step(&mut self) {
+            if self.dice.one_in(150) {
+                return self.disturb();
+            }
+            let due = self
+                .controller
+                .deadline()
+                .map(|due| due.get() as i64 - self.now);
+            let cadence = self.controller.cadence().get();
+            if let Some(due) = due.filter(|due| *due <= cadence) {
+                let late = self.dice.range(0, 2_000);
+                self.pass(due.max(0) + late);
+                let order = self.controller.tick(self.local());
+                self.note(json!({ "tick": self.now }), order);
+                return;
+            }
+            let late = self.dice.range(0, 5_000);
+            self.pass(cadence + late);
+            let (sight, shown) = match self.dice.range(0, 200) {
+                0 => (Sight::Busy, json!("busy")),
+                1 | 2 => (Sight::Stalled, json!("stalled")),
+                3 => (Sight::Away, json!("away")),
+                _ => {
+                    let noise = self.noise;
+                    let drift = self.drift as i64 + self.dice.range(-noise, noise);
+                    let room = f64::from(self.room.get()) / 1e3;
+                    let rate = if self.honours {
+                        self.controller.rate()
+                    } else {
+                        room
+                    };
+                    let sight = Sight::Running {
+                        drift: Micros::new(drift),
+                        rate,
+                    };
+                    (sight, json!({ "drift": drift, "rate": rate.to_string() }))
+                }
+            };
+            let order = self.controller.observe(self.local(), sight);
+            match order {
+                Order::Slew { factor, .. } if (factor - 1.0).abs() > 0.01 => {
+                    self.drift += self.coarse_costs
+                }
+                Order::Step { lead } if self.seeks => {
+                    self.drift = (lead.get() - self.seek_takes) as f64;
+                }
+                _ => {}
+            }
+            self.note(json!({ "sight": shown, "at": self.now }), order);
+        }
+    }
+
+    fn trace(seed: u64) -> Vec<Value> {
+        let mut watched = Watched::new(seed);
+        for _ in 0..INPUTS {
+            watched.step();
+        }
+        watched.steps
+    }
+
+    /// Runs traces in the page's own code and answers what it saw, a trace a line.
+    const SCRIPT: &str = r#"
+        const { Controller } = await import(process.argv[1] + "sync.js");
+        const { createInterface } = await import("node:readline");
+        const HOLD = { order: "hold" };
+        for await (const line of createInterface({ input: process.stdin })) {
+            const [habits, ...steps] = JSON.parse(line);
+            const c = new Controller(habits);
+            const act = (input) => {
+                if ("film" in input) { c.newFilm(input.film, input.room); return HOLD; }
+                if ("disturbed" in input) { c.disturbed(input.disturbed, input.by, input.room); return HOLD; }
+                if ("tick" in input) return c.tick(input.tick);
+                const { sight } = input;
+                return c.observe(input.at, typeof sight === "string" ? sight : { drift: sight.drift, rate: Number(sight.rate) });
+            };
+            console.log(JSON.stringify(steps.map(([input]) => {
+                const order = { ...act(input) };
+                if ("factor" in order) order.factor = String(order.factor);
+                return {
+                    told: order, rate: String(c.rate), deadline: c.deadline, cadence: c.cadence, slewless: c.slewless,
+                    start: c.startLatency("start"), seek_start: c.startLatency("seek_start"),
+                    seek: c.seekLatency, prime: c.primeLatency,
+                };
+            })));
+        }
+    "#;
+
+    #[test]
+    fn the_page_corrects_every_player_as_the_program_does() {
+        let root = format!(
+            "file://{}/src/projection/web/assets/",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let spawned = Command::new("node")
+            .args([
+                "--no-warnings",
+                "--experimental-default-type=module",
+                "--input-type=module",
+                "-e",
+                SCRIPT,
+                &root,
+            ])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
+        let Ok(mut node) = spawned else {
+            eprintln!("skipped: no node on this machine to run the page's controller");
+            return;
+        };
+        let traces: Vec<Vec<Value>> = (1..=TRACES).map(trace).collect();
+        let mut input = node.stdin.take().unwrap();
+        let lines: Vec<String> = traces
+            .iter()
+            .map(|trace| json!(trace).to_string())
+            .collect();
+        let writer = std::thread::spawn(move || {
+            for line in lines {
+                writeln!(input, "{line}").unwrap();
+            }
+        });
+        let output = node.wait_with_output().unwrap();
+        writer.join().unwrap();
+        assert!(output.status.success(), "the page's controller failed");
+        let answers = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(answers.lines().count(), traces.len());
+        let mut orders: BTreeMap<String, usize> = BTreeMap::new();
+        for ((seed, trace), answer) in (1..).zip(&traces).zip(answers.lines()) {
+            let page: Vec<Value> = serde_json::from_str(answer).unwrap();
+            for (step, (ours, theirs)) in trace[1..].iter().zip(&page).enumerate() {
+                assert_eq!(theirs, &ours[1], "trace({seed}), input {step}: {}", ours[0]);
+                let told = ours[1]["told"]["order"].as_str().unwrap();
+                *orders.entry(told.to_owned()).or_default() += 1;
+            }
+        }
+        // Equal silence would prove nothing.
+        for (order, least) in [("slew", 500), ("rest", 300), ("step", 100), ("give_up", 1)] {
+            let given = orders.get(order).copied().unwrap_or(0);
+            assert!(given >= least, "only {given} of {order}: {orders:?}");
+        }
+    }
+}

@@ -58,7 +58,7 @@ export class Driver {
   mount(player) {
     this.#turn += 1;
     this.#player = player;
-    this.#controller = new Controller(player?.slewMin);
+    this.#controller = new Controller(player?.habits);
     this.#deviantSince = null;
     this.drift = null;
     this.trouble = null;

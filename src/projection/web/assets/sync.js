@@ -8,7 +8,6 @@
 // Times in microseconds, rates of the room in thousandths.
 
 const WINDOW = 5;
-/** Half of the program's: a file's clock in a browser was measured to stray 0.1 ms at rest. */
 const DEAD_ZONE = 1_000;
 const STEP_PAST = 1_000_000;
 const STEP_PAST_SLEWLESS = 450_000;
@@ -19,7 +18,11 @@ const PULSE = 1_000_000;
 const FINE_PAST = 50_000;
 /** … at most a sixth of a semitone, for players that then need not keep the pitch (see `player/file.js`). */
 export const FINE_MAX = 0.01;
-const SETTLE = 300_000;
+const COST_MAX = 40_000;
+const SETTLE = 150_000;
+const SETTLE_COARSE = 300_000;
+const LOOK_EVERY = 40_000;
+const LOOK_EVERY_COARSE = 100_000;
 const READ_BACK_AFTER = 250_000;
 const PULSE_ASTRAY = 100_000;
 const JUDGED_PAST = 10_000;
@@ -46,10 +49,10 @@ class Latency {
   constructor(micros) {
     this.micros = micros;
   }
-  learn(late, longest) {
+  learn(late, shortest, longest) {
     const share = this.known && Math.abs(late) <= SURPRISE ? 2 : 1;
     const learned = this.micros + Math.trunc(late / share);
-    this.micros = Math.min(Math.max(learned, 0), longest);
+    this.micros = Math.min(Math.max(learned, shortest), longest);
     this.known = true;
   }
 }
@@ -64,9 +67,11 @@ export class Controller {
   #lesson = null;
   #room = 1000;
   /** A start from a standing frame, and one right after a seek, which takes a decoder longer. */
-  #starts = { start: new Latency(0), seek_start: new Latency(0) };
+  #starts;
   #seek = new Latency(SEEK_FIRST);
   #prime = PRIME_FIRST;
+  /** How much film a coarse pulse gains (negative: loses) beside what it is for. */
+  #cost = new Latency(0);
   #slewless = false;
   /** Pulses in a row that moved nothing, and in which the player stalled. */
   #idlePulses = 0;
@@ -78,9 +83,13 @@ export class Controller {
   #gaveUp = false;
   #slewMin;
 
-  /** `slewMin`: the finest change of rate worth asking this player for. */
-  constructor(slewMin = SLEW_MIN) {
+  /**
+   * What is known of this kind of player: `slewMin`, the finest change of rate worth asking for;
+   * `start` and `seekStart`, guesses of how long its starts take.
+   */
+  constructor({ slewMin = SLEW_MIN, start = 0, seekStart = 0 } = {}) {
     this.#slewMin = Math.max(SLEW_MIN, slewMin);
+    this.#starts = { start: new Latency(start), seek_start: new Latency(seekStart) };
   }
 
   /**
@@ -128,11 +137,15 @@ export class Controller {
   /** How soon the next sample is wanted. */
   get cadence() {
     switch (this.#state.name) {
-      case "settling": return 100_000;
+      case "settling": return this.#lookEvery;
       case "pulsing": return 250_000;
-      default: return this.#uneasy || this.#window.length < WINDOW ? 100_000 : 500_000;
+      default: return this.#uneasy || this.#window.length < WINDOW ? this.#lookEvery : 500_000;
     }
   }
+
+  /** A player that speaks a few times a second is looked at more slowly. */
+  get #coarse() { return this.#slewMin > SLEW_MIN; }
+  get #lookEvery() { return this.#coarse ? LOOK_EVERY_COARSE : LOOK_EVERY; }
 
   /** Ends a pulse whose time has come. */
   tick(now) {
@@ -162,7 +175,7 @@ export class Controller {
   #settle(now) {
     this.#window = [];
     this.#uneasy = false;
-    this.#state = { name: "settling", until: now + SETTLE };
+    this.#state = { name: "settling", until: now + (this.#coarse ? SETTLE_COARSE : SETTLE) };
   }
 
   #interrupted(now, sight) {
@@ -250,10 +263,13 @@ export class Controller {
   /** One dead-beat pulse: (factor − 1) · room rate · time = −drift. */
   #pulse(now, drift) {
     const room = this.#room / 1000;
-    const most = Math.max(this.#slewMin, Math.abs(drift) <= FINE_PAST ? FINE_MAX : SLEW_MAX);
-    const wanted = Math.min(Math.max(Math.abs(drift) / (room * PULSE), this.#slewMin), most);
-    const change = drift > 0 ? -wanted : wanted;
-    const lasts = Math.floor(-drift / (room * change));
+    const coarse = Math.abs(drift) > FINE_PAST;
+    const most = Math.max(this.#slewMin, coarse ? SLEW_MAX : FINE_MAX);
+    // What the pulse itself will cost is made good with it.
+    const error = coarse ? drift + this.#cost.micros : drift;
+    const wanted = Math.min(Math.max(Math.abs(error) / (room * PULSE), this.#slewMin), most);
+    const change = error > 0 ? -wanted : wanted;
+    const lasts = Math.floor(-error / (room * change));
     this.#state = {
       name: "pulsing", from: now, until: now + lasts, factor: 1 + change, drift, unlike: 0,
     };
@@ -288,7 +304,7 @@ export class Controller {
 
   #learnSeek(late) {
     // Farther off than the longest seek, it was no seek at all.
-    if (Math.abs(late) <= SEEK_MAX) this.#seek.learn(late, SEEK_MAX);
+    if (Math.abs(late) <= SEEK_MAX) this.#seek.learn(late, 0, SEEK_MAX);
   }
 
   #learn(lesson, drift, zone) {
@@ -297,7 +313,7 @@ export class Controller {
     switch (lesson.of) {
       case "start":
       case "seek_start":
-        if (Math.abs(drift) <= START_LESSON_MAX) this.#starts[lesson.of].learn(late, START_MAX);
+        if (Math.abs(drift) <= START_LESSON_MAX) this.#starts[lesson.of].learn(late, 0, START_MAX);
         break;
       case "late_start":
         // Too little time set aside shows as a late start; too much does not, so it is given back bit by bit.
@@ -321,6 +337,7 @@ export class Controller {
           if (this.#idlePulses >= IDLE_PULSES_MAX) this.#slewless = true;
         } else if (cancelled * 2 > before) {
           this.#idlePulses = 0;
+          if (before > FINE_PAST) this.#cost.learn(drift, -COST_MAX, COST_MAX);
         }
         break;
       }

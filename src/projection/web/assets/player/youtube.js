@@ -66,7 +66,7 @@ export class YoutubePlayer {
   /** Seeks land on key frames; nearer than this is not worth another. */
   frameMicros = 300_000;
   /** Rates are rounded to twentieths. */
-  slewMin = 0.05;
+  habits = { slewMin: 0.05 };
   ready = false;
   failed = null;
   actedAt = -Infinity;
