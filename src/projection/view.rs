@@ -12,9 +12,10 @@ use crate::engine::event::{
     Action, Body, Departure, Event, HoldEnd, HoldReason, QueueMode, Repeat, Role, Suspension,
 };
 use crate::engine::fold::RoomState;
+use crate::engine::fold::history::{Deed, Remedy};
 use crate::engine::id::{ItemId, MemberId, Seq};
 use crate::engine::media::Media;
-use crate::engine::presence::Report;
+use crate::engine::presence::{Activity, Report};
 use crate::engine::unit::{LocalTime, MediaTime, Micros, SessionTime};
 use crate::net::client::News;
 use crate::player::driver::{Film, Goal};
@@ -141,6 +142,23 @@ impl View {
                 None
             }
         }
+    }
+
+    /// Why the film stands while the room waits: "Waiting for Lou: loading"; `None` when it does not.
+    pub fn waiting(&self) -> Option<String> {
+        waiting(&self.state, &self.presence, self.me)
+    }
+
+    /// How many seconds are left until the room stops waiting, rounded up; `None` while that is not known.
+    pub fn waiting_secs(&self, now: LocalTime) -> Option<u64> {
+        let deadline = self.state.hold.as_ref()?.deadline;
+        let left = (deadline - self.session_time(now)?).get().max(0);
+        Some(left.unsigned_abs().div_ceil(1_000_000))
+    }
+
+    /// Whether the viewer may do that here.
+    pub fn may(&self, action: Action) -> bool {
+        self.me.is_some_and(|me| self.state.may(me, action))
     }
 
     /// A line that was taken back is no longer shown.
@@ -472,9 +490,83 @@ fn told(before: &RoomState, event: &Event, name: &str, body: &Body) -> Option<St
     })
 }
 
+/// The sentence of the room's wait: for whom, as far as their players tell, and why.
+///
+/// The fold knows who was not ready as the wait began; who still is not, presence tells. Where that
+/// is nobody, because it is late, all of them are named.
+pub fn waiting(
+    state: &RoomState,
+    presence: &BTreeMap<MemberId, Report>,
+    me: Option<MemberId>,
+) -> Option<String> {
+    let hold = state.hold.as_ref()?;
+    let on_the_way = |activity| {
+        matches!(
+            activity,
+            Activity::Loading | Activity::Seeking | Activity::Stalled | Activity::Advert
+        )
+    };
+    let (why, late): (_, &dyn Fn(Activity) -> bool) = match hold.reason {
+        HoldReason::Load => (": loading", &on_the_way),
+        HoldReason::Seek => (": seeking", &on_the_way),
+        HoldReason::Stall => (": loading", &|activity| activity == Activity::Stalled),
+        HoldReason::Ad => (": in an ad", &|activity| activity == Activity::Advert),
+        HoldReason::ReadyCheck => ("", &|_| true),
+    };
+    let here = hold.waiting.iter().copied().filter(|member| {
+        let known = state.roster.get(*member);
+        known.is_some_and(|known| known.present)
+    });
+    let here: Vec<MemberId> = here.collect();
+    let not_ready = here.iter().copied().filter(|member| {
+        let activity = presence.get(member).and_then(|report| report.activity);
+        activity.is_none_or(late)
+    });
+    let not_ready: Vec<MemberId> = not_ready.collect();
+    let mut whom = if not_ready.is_empty() {
+        here
+    } else {
+        not_ready
+    };
+    // The viewer first: that is whom they can do something about.
+    whom.sort_by_key(|member| (Some(*member) != me, *member));
+    let whom = people_as(&whom, |member| {
+        if Some(member) == me {
+            "you"
+        } else {
+            state.roster.name(member)
+        }
+    });
+    Some(match hold.reason {
+        HoldReason::ReadyCheck => format!("Is everybody ready? Waiting for {whom}"),
+        _ => format!("Waiting for {whom}{why}"),
+    })
+}
+
+/// The last thing somebody did to the film or the queue, if it is worth offering to take it back:
+/// not where the room itself went on, at the end of a film.
+pub fn undoable(state: &RoomState) -> Option<&Deed> {
+    let deed = state.history.last().filter(|deed| deed.by.is_some())?;
+    let went_on = match &deed.remedy {
+        Remedy::Cue { item, position, .. } => {
+            let length = state.timeline.item(*item).and_then(|item| item.duration);
+            length.is_some_and(|length| (MediaTime::ZERO + length) - *position <= END_SHOWN)
+        }
+        _ => false,
+    };
+    (!went_on).then_some(deed)
+}
+
+/// A film left nearer to its end than this ended, for those who watched it: as the room has it.
+const END_SHOWN: Micros = Micros::from_secs(3);
+
 /// `Ana`, `Ana and Bob`, `Ana, Bob and 3 others`.
 fn people(state: &RoomState, members: &[MemberId]) -> String {
-    let name = |place: usize| members.get(place).map_or("", |it| state.roster.name(*it));
+    people_as(members, |member| state.roster.name(member))
+}
+
+fn people_as<'a>(members: &[MemberId], called: impl Fn(MemberId) -> &'a str) -> String {
+    let name = |place: usize| members.get(place).map_or("", |it| called(*it));
     match members.len() {
         0 => "nobody".to_owned(),
         1 => name(0).to_owned(),

@@ -54,6 +54,7 @@ const FILES: &[(&str, &str, &[u8])] = files! {
     "sync.js" JS,
     "theme.js" JS,
     "toast.js" JS,
+    "witness.js" JS,
     "player/file.js" JS,
     "player/youtube.js" JS,
 };

@@ -296,6 +296,82 @@ mod contrast {
     }
 }
 
+/// Runs a script with the page's modules at hand, as `load("story.js")`; `None` where there is no engine for it.
+fn node(script: &str) -> Option<std::process::Child> {
+    let root = format!(
+        "file://{}/src/projection/web/assets/",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let script = format!("const load = (name) => import(process.argv[1] + name);\n{script}");
+    std::process::Command::new("node")
+        .args([
+            "--no-warnings",
+            "--experimental-default-type=module",
+            "--input-type=module",
+            "-e",
+            &script,
+            &root,
+        ])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .ok()
+}
+
+#[test]
+fn a_player_tells_each_thing_it_saw_once_and_again_to_a_new_connection() {
+    const SCRIPT: &str = r#"
+        const { Witness } = await load("witness.js");
+        let hears = true, told = [];
+        const witness = new Witness((intent) => hears && told.push(intent) > 0);
+        const line = (item, generation, playing = false) => ({ item, generation, playing });
+        const step = (...seen) => {
+            told = [];
+            witness.look(...seen);
+            witness.look(...seen);
+            return told;
+        };
+        const out = {};
+        out.none = step(null, null, line(1, 1));
+        out.loading = step("loading", null, line(1, 1));
+        out.elsewhere = step("paused", { item: 1, generation: 0 }, line(1, 1));
+        out.landed = step("paused", { item: 1, generation: 1 }, line(1, 1));
+        out.playing = step("playing", { item: 1, generation: 1 }, line(1, 1, true));
+        out.seeking = step("seeking", { item: 1, generation: 2 }, line(1, 2, true));
+        hears = false;
+        out.unheard = step("playing", { item: 1, generation: 2 }, line(1, 2, true));
+        hears = true;
+        out.heard = step("playing", { item: 1, generation: 2 }, line(1, 2, true));
+        out.paused_at_end = step("ended", { item: 1, generation: 2 }, line(1, 2));
+        out.ended = step("ended", { item: 1, generation: 2 }, line(1, 2, true));
+        witness.forget();
+        out.again = step("ended", { item: 1, generation: 2 }, line(1, 2, true));
+        console.log(JSON.stringify(out));
+    "#;
+    let Some(node) = node(SCRIPT) else { return };
+    let output = node.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let ready = |item: u32, generation: u32| serde_json::json!({ "ready": { "item": item, "generation": generation } });
+    let ended = serde_json::json!({ "ended": { "item": 1 } });
+    assert_eq!(
+        told,
+        serde_json::json!({
+            "none": [],
+            "loading": [ready(0, 0)],
+            "elsewhere": [],
+            "landed": [ready(1, 1)],
+            "playing": [],
+            "seeking": [],
+            "unheard": [],
+            "heard": [ready(1, 2)],
+            "paused_at_end": [],
+            "ended": [ended],
+            "again": [ready(1, 2), ended],
+        })
+    );
+}
+
 /// The page's own fold against the program's, by the JavaScript engine at hand.
 mod parity {
     use super::evenings::evening;
@@ -306,15 +382,15 @@ mod parity {
     use crate::engine::unit::{MediaTime, SessionTime};
     use crate::projection::view::{self, Kind};
     use serde_json::{Value, json};
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::io::Write as _;
-    use std::process::{Command, Stdio};
 
     /// What the program makes of an evening: the state, the lines, and where its films are.
     fn told(events: &[Event]) -> Value {
         let mut state = RoomState::default();
         let mut lines = Vec::new();
         let mut links = Vec::new();
+        let mut offers = Vec::new();
         for event in events {
             if let Body::MediaSet { media, .. } = &event.body {
                 let plain = matches!(media.provider, Provider::File | Provider::Page);
@@ -329,49 +405,41 @@ mod parity {
                 })
             }));
             state.apply(event);
+            let waiting = view::waiting(&state, &BTreeMap::new(), Some(MemberId::new(1)));
+            let undo = view::undoable(&state).map(|deed| {
+                let may = |action| state.may(MemberId::new(2), action);
+                (deed.seq, deed.remedy.needs().iter().copied().all(may))
+            });
+            offers.push(json!([waiting, undo]));
         }
-        json!({ "state": serde_json::to_string(&state).unwrap(), "lines": lines, "links": links })
+        json!({ "offers": offers, "state": serde_json::to_string(&state).unwrap(), "lines": lines, "links": links })
     }
 
     /// Folds in the page's own code: reads events, one evening a line, and answers each with a line.
     const SCRIPT: &str = r#"
-        const root = process.argv[1];
-        const { Replay } = await import(root + "fold.js");
-        const { lineOf } = await import(root + "story.js");
-        const { pageUrl } = await import(root + "media.js");
+        const { Replay } = await load("fold.js");
+        const { lineOf, mayUndo, undoable, waitingLine } = await load("story.js");
+        const { pageUrl } = await load("media.js");
         const { createInterface } = await import("node:readline");
         for await (const evening of createInterface({ input: process.stdin })) {
-            const replay = new Replay(), lines = [], links = [];
+            const replay = new Replay(), lines = [], links = [], offers = [];
             for (const event of JSON.parse(evening)) {
                 const media = event.body.media_set?.media;
                 if (media) links.push(pageUrl(media, ["file", "page"].includes(media.provider) ? 0 : 83.5e6));
                 const line = lineOf(replay.state, event);
                 if (line) lines.push(line);
                 if (!replay.take(event) || replay.take(event)) throw new Error("taken twice or not at all");
+                const deed = undoable(replay.state);
+                const undo = deed && [deed.seq, mayUndo(replay.state, 2, deed)];
+                offers.push([waitingLine(replay.state, new Map(), 1), undo]);
             }
-            console.log(JSON.stringify({ state: JSON.stringify(replay.state), lines, links }));
+            console.log(JSON.stringify({ state: JSON.stringify(replay.state), lines, links, offers }));
         }
     "#;
 
     /// What the page makes of these histories; `None` on a machine without node.
     fn told_by_the_page(histories: &[Vec<Event>]) -> Option<Vec<Value>> {
-        let root = format!(
-            "file://{}/src/projection/web/assets/",
-            env!("CARGO_MANIFEST_DIR")
-        );
-        let spawned = Command::new("node")
-            .args([
-                "--no-warnings",
-                "--experimental-default-type=module",
-                "--input-type=module",
-                "-e",
-                SCRIPT,
-                &root,
-            ])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn();
-        let Ok(mut node) = spawned else {
+        let Some(mut node) = super::node(SCRIPT) else {
             // The browser tests make the same comparison in Chromium.
             eprintln!("no node on this machine: the page's fold is not compared here");
             return None;
@@ -420,6 +488,7 @@ mod parity {
             assert_eq!(page["state"], program["state"], "evening({seed})");
             assert_eq!(page["lines"], program["lines"], "evening({seed})");
             assert_eq!(page["links"], program["links"], "evening({seed})");
+            assert_eq!(page["offers"], program["offers"], "evening({seed})");
         }
     }
 

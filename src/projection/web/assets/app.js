@@ -18,6 +18,7 @@ import { FilePlayer } from "./player/file.js";
 import { YoutubePlayer } from "./player/youtube.js";
 import { clockFace, driftFace, lineOf, longFace } from "./story.js";
 import { toast } from "./toast.js";
+import { Witness } from "./witness.js";
 
 /** A frame somebody saw further from the room's line than this says nothing (the room's own limit). */
 const FRAME_MICROS_MAX = 2_000_000;
@@ -38,11 +39,12 @@ const chat = new Chat();
 let link = readLink(location.hash);
 let connection = null;
 let driver = null;
+let witness = null;
 let replay = new Replay();
 let presence = new Map();
 let mountedKey = "";
 let shownAnchor = "";
-let film = { title: null, note: null };
+let film = { title: null, note: null, length: null };
 let dragging = false;
 let gathered = null;
 let undo = { timer: 0, to: 0 };
@@ -118,8 +120,7 @@ function begin(name) {
       draw();
     },
     refused: (refused, ask) => {
-      const silent = ask && "measure" in ask.intent;
-      if (!silent) toast(refused.sentence);
+      toast(refused.sentence);
       if (ask && "say" in ask.intent && $("say-input").value === "") $("say-input").value = ask.intent.say.text;
     },
     accepted: () => {},
@@ -131,6 +132,7 @@ function begin(name) {
     },
     start_over: startOver,
   });
+  witness ??= new Witness((intent) => connection.tell(intent));
   driver ??= new Driver(connection.clock, () => {
     report();
     draw();
@@ -155,8 +157,17 @@ function statusChanged() {
       $("room").hidden = false;
       $("room").focus({ preventScroll: true });
     }
-    if (status === "live") followRoom();
-    if (status === "lost") presence = new Map(); // nobody tells how they do any more
+    if (status === "lost") {
+      presence = new Map(); // nobody tells how they do any more
+      // Another connection is a stranger to the room until it has reported.
+      reported = { activity: undefined, drift: null, at: -Infinity };
+      witness.forget();
+    }
+    if (status === "live") {
+      followRoom();
+      measure();
+      report();
+    }
   }
   draw();
 }
@@ -220,7 +231,7 @@ function followRoom() {
 
 function mount(item) {
   const number = anchor().item;
-  film = { title: null, note: null };
+  film = { title: null, note: null, length: null };
   const hooks = {
     ready: () => {
       driver.player?.setVolume(volume / 100, muted);
@@ -231,7 +242,10 @@ function mount(item) {
       report();
       draw();
     },
-    duration: (micros) => measure(number, micros),
+    duration: (micros) => {
+      film.length = { item: number, duration: micros };
+      measure();
+    },
     act: (kind, at) => control(kind === "pause" ? { pause: { at } } : { play: {} }, "player"),
     title: (title) => {
       film.title = title;
@@ -268,13 +282,15 @@ function unmount() {
   driver?.mount(null);
   mountedKey = "";
   shownAnchor = "";
-  film = { title: null, note: null };
+  film = { title: null, note: null, length: null };
 }
 
-function measure(item, duration) {
+function measure() {
+  const { length } = film;
+  if (!length) return;
   setTimeout(() => {
-    const known = state().timeline.items[item];
-    if (known && known.duration === null) connection.ask({ measure: { item, duration } }, "player");
+    const known = state().timeline.items[length.item];
+    if (known && known.duration === null) connection.tell({ measure: length });
   }, Math.random() * MEASURE_SPREAD_MILLIS);
 }
 
@@ -294,6 +310,7 @@ function report() {
   if (!connection?.live) return;
   const now = localNow();
   const { activity, drift } = driver;
+  witness.look(activity, driver.stands, anchor());
   const moved = drift !== null && (reported.drift === null || Math.abs(drift - reported.drift) > REPORT_PAST_MICROS);
   const due = now - reported.at > REPORT_EVERY_MICROS;
   if (activity === reported.activity && !(moved && (due || reported.drift === null))) return;

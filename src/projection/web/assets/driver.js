@@ -37,6 +37,8 @@ export class Driver {
   drift = null;
   /** A sentence for the viewer, or null. */
   trouble = null;
+  /** The `{ item, generation }` the player was brought to; null while it is on the way there. */
+  stands = null;
   #changed;
 
   /** `clock`: an OffsetClock; `changed()`: called when activity, drift or trouble changed. */
@@ -62,6 +64,7 @@ export class Driver {
     this.#deviantSince = null;
     this.drift = null;
     this.trouble = null;
+    this.stands = null;
     clearTimeout(this.#timer);
     if (player) this.follow();
   }
@@ -100,6 +103,7 @@ export class Driver {
     this.#following = true;
     this.#deviantSince = null;
     this.drift = null;
+    this.stands = null;
     try {
       player.setRate(anchor.rate / 1000);
       if (!anchor.playing) await this.#settle(player, anchor, stale);
@@ -107,6 +111,7 @@ export class Driver {
     } finally {
       if (!stale()) {
         this.#following = false;
+        this.stands = { item: anchor.item, generation: anchor.generation };
         this.#changed();
         this.#schedule();
       }

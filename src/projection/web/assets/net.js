@@ -22,7 +22,7 @@ const TICK_MILLIS = 1_000;
 /** The wall clock parting from the monotonic one by more: the machine slept, or its time was set. */
 const JUMP_MILLIS = 250;
 /** Closings after which dialling again cannot help. */
-const FINAL = new Set(["replaced", "unruly", "not_admitted"]);
+const FINAL = new Set(["replaced", "unruly", "not_admitted", "kicked"]);
 
 /** What each closing means to a person. */
 export const CLOSINGS = {
@@ -32,6 +32,7 @@ export const CLOSINGS = {
   unruly: "The connection broke the protocol.",
   not_admitted: "The host did not let you in.",
   log_failed: "The host's disk failed; the party cannot go on there.",
+  kicked: "A moderator sent you out of the party.",
 };
 
 export class Connection {
@@ -102,6 +103,18 @@ export class Connection {
     const ask = { counter: this.#counter, stamp: this.#hooks.stamp() + 1, via, aim: aim ?? null, intent };
     this.#asks.set(ask.counter, ask);
     this.#send({ ask });
+    return true;
+  }
+
+  /**
+   * Tells the room what a player saw, and waits for no answer: a "no" to it is nobody's business,
+   * and what a connection swallowed is told anew, if it still holds. False while it is not heard.
+   */
+  tell(intent) {
+    if (!this.live) return false;
+    this.#counter += 1;
+    const stamp = this.#hooks.stamp() + 1;
+    this.#send({ ask: { counter: this.#counter, stamp, via: "player", aim: null, intent } });
     return true;
   }
 

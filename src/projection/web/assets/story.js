@@ -1,7 +1,7 @@
 // What people read: times, drifts and the lines of the story, in the words of the program's
 // `projection/view.rs`.
 
-import { nameOf, statePosition } from "./fold.js";
+import { may, nameOf, statePosition } from "./fold.js";
 import { labelOf } from "./media.js";
 
 const two = (number) => String(number).padStart(2, "0");
@@ -119,16 +119,69 @@ export function lineOf(before, event) {
 }
 
 /** `Ana`, `Ana and Bob`, `Ana, Bob and 3 others`. */
-function people(state, members) {
-  const [first, second, third] = members.map((member) => nameOf(state, member));
-  switch (members.length) {
+const people = (state, members) => listed(members.map((member) => nameOf(state, member)));
+
+function listed(names) {
+  const [first, second, third] = names;
+  switch (names.length) {
     case 0: return "nobody";
     case 1: return first;
     case 2: return `${first} and ${second}`;
     case 3: return `${first}, ${second} and ${third}`;
-    default: return `${first}, ${second} and ${members.length - 2} others`;
+    default: return `${first}, ${second} and ${names.length - 2} others`;
   }
 }
+
+const ON_THE_WAY = ["loading", "seeking", "stalled", "advert"];
+/** Why the room waits, and the activities of those who are not ready yet. */
+const WAITS = {
+  load: [": loading", ON_THE_WAY],
+  seek: [": seeking", ON_THE_WAY],
+  stall: [": loading", ["stalled"]],
+  ad: [": in an ad", ["advert"]],
+};
+
+/**
+ * The sentence of the room's wait, or null: for whom, as far as their players tell, and why.
+ * The fold knows who was not ready as the wait began; who still is not, `presence` (a Map) tells.
+ */
+export function waitingLine(state, presence, me) {
+  const { hold } = state;
+  if (hold === null) return null;
+  const [why, late] = WAITS[hold.reason] ?? ["", null];
+  const here = hold.waiting.filter((member) => state.roster[member]?.present);
+  const notReady = here.filter((member) => {
+    const activity = presence.get(member)?.activity ?? null;
+    return activity === null || late === null || late.includes(activity);
+  });
+  const whom = notReady.length === 0 ? here : notReady;
+  // The viewer first: that is whom they can do something about.
+  const first = whom.includes(me) ? ["you"] : [];
+  const names = [...first, ...whom.filter((member) => member !== me).map((member) => nameOf(state, member))];
+  if (hold.reason === "ready_check") return `Is everybody ready? Waiting for ${listed(names)}`;
+  return `Waiting for ${listed(names)}${why}`;
+}
+
+/** A film left nearer to its end than this ended, for those who watched it: as the room has it. */
+const END_SHOWN = 3_000_000;
+
+/**
+ * The last thing somebody did to the film or the queue, if it is worth offering to take it back:
+ * not where the room itself went on, at the end of a film. Null for nothing.
+ */
+export function undoable(state) {
+  const deed = state.history.at(-1);
+  if (!deed || deed.by === null) return null;
+  const { cue } = deed.remedy;
+  const length = cue ? state.timeline.items[cue.item]?.duration ?? null : null;
+  return length !== null && length - cue.position <= END_SHOWN ? null : deed;
+}
+
+const REMEDY_NEEDS = { pause: ["play"], play: ["play"], seek: ["seek"], rate: ["rate"], cue: ["play", "queue"] };
+
+/** Whether that member may take that deed back; `Remedy::needs` of the program. */
+export const mayUndo = (state, member, deed) =>
+  (REMEDY_NEEDS[Object.keys(deed.remedy)[0]] ?? ["queue"]).every((action) => may(state, member, action));
 
 /** What people call a role. */
 export const roleWord = (role) => (role === "co_host" ? "co-host" : role);
@@ -159,7 +212,8 @@ const MODES = {
 };
 const REPEATS = { off: "Nothing repeats", one: "The film repeats", all: "The queue repeats" };
 
-function itemLabel(state, item) {
+/** The name of an item. */
+export function itemLabel(state, item) {
   const known = state.timeline.items[item];
   return known ? known.title ?? labelOf(known.media) : `item ${item}`;
 }
