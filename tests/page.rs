@@ -1,10 +1,6 @@
 //! The guest page in a real Chromium, served by a real host, operated as by hand.
 
 #![cfg(feature = "browser")]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "other processes live in real time; every wait has a deadline"
-)]
 
 mod doubles;
 #[path = "support/evenings.rs"]
@@ -14,6 +10,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 
 use seance::engine;
 use seance::engine::fold::RoomState;
@@ -521,7 +518,7 @@ async fn a_reload_a_cut_cable_and_a_killed_host_lose_neither_the_member_nor_the_
     chrome.close().await;
 }
 
-/// The middle of the film's frame, and what its player tells of a title.
+/// A click on the middle of the embedded film.
 async fn click_into_the_film(visitor: &Visitor) {
     let at = visitor
         .eval("(({ left, top, width, height }) => [left + width / 2, top + height / 2])(document.querySelector('.embed').getBoundingClientRect())")
@@ -912,4 +909,84 @@ fn no_other_site_opens_a_socket_or_reads_the_page() {
     ana.program.say("say still here");
     ana.program.wait_event(mark, "said");
     assert_eq!(made_by(&ana.program.events(), 2, "joined").len(), 0);
+}
+
+/// Writes the README's pictures; run it after the page's looks changed:
+/// `cargo test --test page -- --ignored picture`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "writes docs/page.png and docs/page-phone.png"]
+async fn the_picture_of_an_evening_for_the_readme() {
+    let Some(_stage) = Stage::enter().await else {
+        return;
+    };
+    let film = Film::landscape().expect("ffmpeg makes a film");
+    let films = Server::start(None, move |request| film.answer(request)).await;
+    let (home, guests) = (Home::new(), Home::new());
+    let mut ana = host(
+        &home,
+        &[
+            "--title",
+            "Film night",
+            "--player",
+            "browser",
+            "--headless",
+            "--media",
+            &films.url("/The%20Long%20Way%20Home.mp4"),
+        ],
+    );
+    let mut bo = terminal(&guests, &ana.link, "Bo");
+    let chrome = Chrome::start(&[]).await;
+    let kim = chrome.visitor("Kim").await;
+    kim.open(&ana.link).await;
+    join(&kim, "Kim").await;
+    kim.until("seance.activity === 'paused'").await;
+    bo.say("seek 12:07");
+    kim.until("seance.target === 727e6 && seance.activity === 'paused'")
+        .await;
+    let told = async |line: &str| {
+        kim.until(&format!(
+            "document.querySelector('#lines').textContent.includes({})",
+            Value::from(line)
+        ))
+        .await;
+    };
+    ana.program.say("say Is everybody ready?");
+    told("Is everybody ready?").await;
+    bo.say("say Popcorn is ready 🍿");
+    told("Popcorn is ready").await;
+    say(&kim, "Press play, I have the good seat").await;
+    told("the good seat").await;
+    bo.say("play");
+    until_in_step(&kim).await;
+    ana.program.say("say Look at that light");
+    told("Look at that light").await;
+    say(&kim, "Who painted those hills?").await;
+    told("Who painted those hills?").await;
+    bo.say("say Nobody knows");
+    told("Nobody knows").await;
+    // Dark, whatever this machine likes; the mouse away; the offer to undo gone by; and on the line.
+    kim.click("#theme").await;
+    assert_eq!(
+        kim.eval("document.documentElement.dataset.theme").await,
+        "dark"
+    );
+    kim.click("#chat-title").await;
+    kim.until("document.querySelector('#undo').hidden").await;
+    kim.until("Math.abs(seance.drift) < 5000").await;
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    for (name, width, height, scale) in [
+        ("page.png", 1280, 800, 1.0),
+        ("page-phone.png", 390, 780, 2.0),
+    ] {
+        kim.resize(width, height, scale).await;
+        kim.until(&format!("innerWidth === {width}")).await;
+        let picture = kim.screenshot().await;
+        assert!(
+            picture.len() <= 300 * 1024,
+            "{name}: {} bytes",
+            picture.len()
+        );
+        std::fs::write(docs.join(name), picture).unwrap();
+    }
+    chrome.close().await;
 }

@@ -353,8 +353,10 @@ impl Visitor {
 
     /// What the window shows, as PNG.
     pub async fn screenshot(&self) -> Vec<u8> {
-        let mut command = CaptureScreenshotParams::default();
-        command.format = Some(CaptureScreenshotFormat::Png);
+        let command = CaptureScreenshotParams {
+            format: Some(CaptureScreenshotFormat::Png),
+            ..CaptureScreenshotParams::default()
+        };
         let shot = self.order(command).await;
         base64_decode(shot.data.as_ref())
     }
