@@ -76,7 +76,7 @@ fn body(seq: u64, mix: Mix) -> Body {
             start: MediaTime::ZERO,
         };
     }
-    if mix == Mix::Evening && seq % 3 != 0 {
+    if mix == Mix::Evening && !seq.is_multiple_of(3) {
         return Body::Said {
             text: Line::new("did you see who stood behind the door?").unwrap(),
             moment: place,
@@ -265,9 +265,9 @@ fn seek(c: &mut Criterion) {
     let log = Packed::new(events(Mix::Evening).map(|event| codec::encode(&event)));
     let mut snapshots = Vec::new();
     let mut state = RoomState::default();
-    for (record, seq) in log.iter().zip(1..) {
+    for (record, seq) in log.iter().zip(1u64..) {
         state.apply(&codec::decode(record).unwrap());
-        if seq % SNAPSHOT_EVERY == 0 {
+        if seq.is_multiple_of(SNAPSHOT_EVERY) {
             snapshots.push(snapshot::encode(&state));
         }
     }

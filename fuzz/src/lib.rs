@@ -133,7 +133,7 @@ pub fn words(data: &[u8]) -> bool {
     let Ok(line) = std::str::from_utf8(data) else {
         return false;
     };
-    let asked = parse(line, MediaTime::from_secs(60));
+    let asked = parse(line, MediaTime::from_secs(60), &RoomState::default());
     assert!(asked.as_ref().err().is_none_or(|no| !no.is_empty()));
     asked.is_ok() || parse_json(line).is_ok()
 }
