@@ -38,6 +38,8 @@ const BATCH_MAX: usize = 256;
 const PRESENCE_EVERY: Duration = Duration::from_millis(250);
 /// How often the alive mark is written (DESIGN §3: at most a second old).
 const ALIVE_EVERY: Duration = Duration::from_millis(500);
+/// The shortest sleep until time brings something: less than anybody notices.
+const DUE_MIN_MICROS: i64 = 1_000;
 /// The room may be late by this much; more is a gap: the machine slept or was stopped, and
 /// everybody else's film ran on without its host's.
 const GAP_MIN: Micros = Micros::from_secs(5);
@@ -525,7 +527,8 @@ impl Room {
     fn until_due(&mut self) -> Duration {
         let due = self.sequencer.deadline();
         let wait = due.map_or(Micros::from_secs(3_600), |due| due - self.clock.now());
-        Duration::from_micros(wait.get().max(0).unsigned_abs())
+        // Never zero: what is due and stays due must not keep a processor busy.
+        Duration::from_micros(wait.get().max(DUE_MIN_MICROS).unsigned_abs())
     }
 
     /// Commits what time brought.

@@ -352,6 +352,11 @@ pub fn close_chrome_of(home: &Home) -> usize {
     closed
 }
 
+/// Lets another program work before it is asked again; conditions have deadlines, this is only their pace.
+pub fn pause(length: Duration) {
+    std::thread::sleep(length);
+}
+
 /// Why tests with a browser cannot run here; `None` when they can.
 pub fn no_chrome() -> Option<&'static str> {
     // The program's own search, so that both agree.

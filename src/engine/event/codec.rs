@@ -62,8 +62,15 @@ pub fn encode(event: &Event) -> Vec<u8> {
 /// [`DecodeError`]; never panics and never allocates more than `bytes` could hold.
 pub fn decode(bytes: &[u8]) -> Result<Event, DecodeError> {
     let (header, parts) = split(bytes)?;
-    let (kind, _) = postcard::take_from_bytes::<u32>(parts.body)
-        .map_err(|_| DecodeError::Damaged("no kind"))?;
+    let kind = match parts.body.first() {
+        // One byte for as long as there are fewer than 128 kinds.
+        Some(&kind) if kind < 0x80 => u32::from(kind),
+        _ => {
+            postcard::take_from_bytes::<u32>(parts.body)
+                .map_err(|_| DecodeError::Damaged("no kind"))?
+                .0
+        }
+    };
     if kind >= BODY_KINDS {
         return Err(DecodeError::NewerKind {
             seq: header.seq,

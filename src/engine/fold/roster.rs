@@ -1,6 +1,6 @@
 //! Who is and was here, what they may do, and which of their intents were done.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +38,7 @@ pub struct Member {
     /// When they said something last.
     pub spoke: Option<SessionTime>,
     /// Their last accepted intents with the seq of the first event each became, by rising counter.
-    pub answers: Vec<(u64, Seq)>,
+    pub answers: VecDeque<(u64, Seq)>,
 }
 
 /// What was ruled about one action of one member.
@@ -165,7 +165,7 @@ impl Roster {
             awaited: true,
             banned: false,
             spoke: None,
-            answers: Vec::new(),
+            answers: VecDeque::new(),
         });
         member.name = name.clone();
         member.role = role;
@@ -222,15 +222,18 @@ impl Roster {
 
 impl Member {
     fn remember(&mut self, counter: u64, seq: Seq) {
-        let Err(index) = self
-            .answers
-            .binary_search_by_key(&counter, |(counter, _)| *counter)
-        else {
-            return;
+        // Counters rise; only retries and tests look further than the end.
+        let rises = self.answers.back().is_none_or(|(last, _)| *last < counter);
+        let place = if rises {
+            Err(self.answers.len())
+        } else {
+            self.answers
+                .binary_search_by_key(&counter, |(counter, _)| *counter)
         };
-        self.answers.insert(index, (counter, seq));
+        let Err(place) = place else { return };
+        self.answers.insert(place, (counter, seq));
         if self.answers.len() > ANSWERS_KEPT {
-            self.answers.remove(0);
+            self.answers.pop_front();
         }
     }
 
