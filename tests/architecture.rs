@@ -595,6 +595,29 @@ fn every_dependency_says_what_it_is_for() {
 }
 
 #[test]
+fn every_link_between_documents_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut seen = 0;
+    for name in ["README.md", "docs/protocol.md", "docs/hosting.md"] {
+        let text = fs::read_to_string(root.join(name)).unwrap();
+        let targets = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.starts_with("http")) {
+            seen += 1;
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let beside = root.join(name).parent().unwrap().join(file);
+            assert!(file.is_empty() || beside.exists(), "{name} leads to {file}");
+            let heading = format!("## {}", anchor.replace('-', " "));
+            let is_there = text.lines().any(|line| line.eq_ignore_ascii_case(&heading));
+            assert!(anchor.is_empty() || is_there, "{name} leads to #{anchor}");
+        }
+    }
+    assert!(seen > 10, "only {seen} links were read");
+}
+
+#[test]
 fn the_reader_of_sources_is_not_fooled_by_quotes() {
     let tricky = "let a = '\"'; unsafe1(); let b = \"\\\"unsafe2\"; let c = r#\"\"unsafe3\"\"#;\n\
                   fn f<'a>(x: &'a str) -> char { '\\'' } /* unsafe4 /* unsafe5 */ unsafe6 */ done();";
