@@ -73,11 +73,11 @@ mod run {
         /// Seconds of undisturbed playing.
         #[arg(long, default_value_t = 60)]
         rest: u64,
-        /// Which worlds: free, room, ppm, 300ppm, wan.
+        /// Which worlds: free, room, ppm, 300ppm, fast, wan.
         #[arg(
             long,
             value_delimiter = ',',
-            default_value = "free,room,ppm,300ppm,wan"
+            default_value = "free,room,ppm,300ppm,fast,wan"
         )]
         worlds: Vec<String>,
         /// How often each world is run.
@@ -139,7 +139,7 @@ mod run {
         };
         Ok(match name {
             "free" => None,
-            "room" => Some(plain),
+            "room" | "fast" => Some(plain),
             "ppm" => Some(Setting {
                 film_ppm: vec![50.0, -50.0],
                 ..plain
@@ -225,6 +225,10 @@ mod run {
                 watched.look(&mut party, "seek", line, 6).await?;
             }
         } else {
+            if name == "fast" {
+                let line = party.rate(1_250).await?;
+                watched.look(&mut party, "rate 1.25", line, 8).await?;
+            }
             let line = party.seek(MediaTime::from_secs(10)).await?;
             watched.look(&mut party, "seek", line, 6).await?;
         }

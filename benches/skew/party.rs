@@ -17,7 +17,7 @@ use seance::engine::media::{self, Media};
 use seance::engine::presence::{Activity, Report};
 use seance::engine::sync::controller::{Footing, Habits};
 use seance::engine::text::Title;
-use seance::engine::unit::{LocalTime, MediaTime};
+use seance::engine::unit::{LocalTime, MediaTime, Rate};
 use seance::log::memory::MemoryLog;
 use seance::net::client::{self, Member, Order};
 use seance::net::link::JoinLink;
@@ -212,6 +212,12 @@ impl Party {
         self.act(Intent::Play {}, true).await
     }
 
+    /// Changes a running film's speed, in thousandths.
+    pub async fn rate(&mut self, thousandths: u16) -> Result<Line> {
+        let rate = Rate::from_millis(thousandths).context("no rate of a room")?;
+        self.act(Intent::Rate { rate }, true).await
+    }
+
     /// Moves a running film.
     pub async fn seek(&mut self, to: MediaTime) -> Result<Line> {
         self.act(Intent::Seek { to }, true).await
@@ -312,9 +318,14 @@ async fn sit(
     activity_out: watch::Sender<Option<Activity>>,
 ) {
     let mut view = View::default();
-    let (goals, watched) = watch::channel(Goal::default());
+    let (goals, mut watched) = watch::channel(Goal::default());
     let (said, mut driver_news) = mpsc::channel(64);
-    let driver = tokio::spawn(drive(player, watched, said, os::local_now));
+    let driver = tokio::spawn(async move {
+        // As in the program: the player is driven from the first film on.
+        if watched.wait_for(|goal| goal.film.is_some()).await.is_ok() {
+            drive(player, watched, said, os::local_now).await;
+        }
+    });
     loop {
         tokio::select! {
             news = member.news.recv() => {
