@@ -73,11 +73,11 @@ mod run {
         /// Seconds of undisturbed playing.
         #[arg(long, default_value_t = 60)]
         rest: u64,
-        /// Which worlds: free, room, ppm, 300ppm, wan.
+        /// Which worlds: free, room, mixed (every second one a guest page), ppm, 300ppm, fast, wan.
         #[arg(
             long,
             value_delimiter = ',',
-            default_value = "free,room,ppm,300ppm,wan"
+            default_value = "free,room,mixed,ppm,300ppm,fast,wan"
         )]
         worlds: Vec<String>,
         /// How often each world is run.
@@ -133,13 +133,18 @@ mod run {
         let seed = args.seed.wrapping_mul(1_000).wrapping_add(round);
         let plain = Setting {
             players: args.players,
+            mixed: false,
             seed,
             film_ppm: vec![0.0],
             weather: None,
         };
         Ok(match name {
             "free" => None,
-            "room" => Some(plain),
+            "room" | "fast" => Some(plain),
+            "mixed" => Some(Setting {
+                mixed: true,
+                ..plain
+            }),
             "ppm" => Some(Setting {
                 film_ppm: vec![50.0, -50.0],
                 ..plain
@@ -208,7 +213,7 @@ mod run {
         url: &str,
         teller: &mut Teller,
     ) -> Result<()> {
-        let full = name == "room" || name == "wan";
+        let full = matches!(name, "room" | "mixed" | "wan");
         let mut party = Party::open(setting, url).await?;
         let mut watched = Watched { name, teller };
         let line = party.play().await?;
@@ -225,6 +230,10 @@ mod run {
                 watched.look(&mut party, "seek", line, 6).await?;
             }
         } else {
+            if name == "fast" {
+                let line = party.rate(1_250).await?;
+                watched.look(&mut party, "rate 1.25", line, 8).await?;
+            }
             let line = party.seek(MediaTime::from_secs(10)).await?;
             watched.look(&mut party, "seek", line, 6).await?;
         }

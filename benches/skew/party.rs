@@ -14,10 +14,10 @@ use seance::engine::frame::Closing;
 use seance::engine::id::SessionId;
 use seance::engine::intent::Intent;
 use seance::engine::media::{self, Media};
-use seance::engine::presence::{Activity, Report};
+use seance::engine::presence::Report;
 use seance::engine::sync::controller::{Footing, Habits};
 use seance::engine::text::Title;
-use seance::engine::unit::{LocalTime, MediaTime};
+use seance::engine::unit::{LocalTime, MediaTime, Rate};
 use seance::log::memory::MemoryLog;
 use seance::net::client::{self, Member, Order};
 use seance::net::link::JoinLink;
@@ -27,6 +27,7 @@ use seance::player::browser::{BrowserPlayer, LaunchOptions};
 use seance::player::driver::{DriverNews, Goal, drive};
 use seance::player::{Notice, Player, PlayerError, Sample};
 use seance::projection::view::View;
+use seance::projection::web::{self, MediaHosts};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -42,6 +43,8 @@ const DEADLINE: Duration = Duration::from_secs(40);
 pub struct Setting {
     /// How many.
     pub players: usize,
+    /// Whether every second one is a guest's page instead of a driven player.
+    pub mixed: bool,
     /// What dice start from.
     pub seed: u64,
     /// By how many millionths each player's film runs too fast, in turn.
@@ -127,30 +130,36 @@ impl Player for Detuned {
     }
 }
 
-/// Serves no page: these members are programs.
-struct NoPage;
+/// The guest page, as the program serves it.
+struct GuestPage;
 
-impl Site for NoPage {
-    fn page(&self, _path: &str, _host: &str) -> Option<Served> {
-        None
+impl Site for GuestPage {
+    fn page(&self, path: &str, host: &str) -> Option<Served> {
+        let asset = web::asset(path)?;
+        Some(Served {
+            content_type: asset.content_type,
+            bytes: asset.bytes.into(),
+            headers: web::headers(host, MediaHosts::Any),
+        })
     }
 }
 
-/// A member with a player.
+/// A member with a player of their own.
 #[derive(Debug)]
 struct Seat {
     orders: mpsc::Sender<Order>,
     page: Page,
     anchor: watch::Receiver<Anchor>,
-    activity: watch::Receiver<Option<Activity>>,
     task: JoinHandle<()>,
 }
 
-/// Everybody.
+/// Everybody. The first is the host.
 #[derive(Debug)]
 pub struct Party {
     room: RoomHandle,
     seats: Vec<Seat>,
+    /// Those who came by the guest page; their Chrome only holds it.
+    guests: Vec<BrowserPlayer>,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
 }
@@ -171,10 +180,11 @@ impl Party {
         let hub = Hub::default();
         hub.insert(room.clone());
         let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(server::serve(listener, hub, Arc::new(NoPage), stopped));
+        let server = tokio::spawn(server::serve(listener, hub, Arc::new(GuestPage), stopped));
         let mut party = Self {
             room,
             seats: Vec::new(),
+            guests: Vec::new(),
             stop,
             server,
         };
@@ -186,6 +196,10 @@ impl Party {
             };
             let role = if number == 0 { Role::Host } else { Role::Guest };
             let link = JoinLink::new(&way.to_string(), session, door.invite(role));
+            if setting.mixed && number % 2 == 1 {
+                party.guests.push(visit(&link, number).await?);
+                continue;
+            }
             let member = client::join(&link, format!("Player {number}"), Client::Script, None);
             let ppm = setting.film_ppm[number % setting.film_ppm.len()];
             let player = Detuned {
@@ -199,17 +213,28 @@ impl Party {
                 url: url.to_owned(),
             })
             .await?;
-        for seat in &mut party.seats {
-            let mut activity = seat.activity.clone();
-            within(activity.wait_for(|now| *now == Some(Activity::Paused))).await?;
-            start_sampling(&seat.page).await?;
+        for page in party.pages() {
+            stands(&page).await?;
+            start_sampling(&page).await?;
         }
         Ok(party)
+    }
+
+    fn pages(&self) -> Vec<Page> {
+        let driven = self.seats.iter().map(|seat| seat.page.clone());
+        let guests = self.guests.iter().map(|guest| guest.page().clone());
+        driven.chain(guests).collect()
     }
 
     /// Starts the film; answers the line it then runs on.
     pub async fn play(&mut self) -> Result<Line> {
         self.act(Intent::Play {}, true).await
+    }
+
+    /// Changes a running film's speed, in thousandths.
+    pub async fn rate(&mut self, thousandths: u16) -> Result<Line> {
+        let rate = Rate::from_millis(thousandths).context("no rate of a room")?;
+        self.act(Intent::Rate { rate }, true).await
     }
 
     /// Moves a running film.
@@ -224,9 +249,8 @@ impl Party {
             .borrow()
             .position(self.room.clock().now(), None);
         self.act(Intent::Pause { at: Some(at) }, false).await?;
-        for seat in &mut self.seats {
-            let mut activity = seat.activity.clone();
-            within(activity.wait_for(|now| *now == Some(Activity::Paused))).await?;
+        for page in self.pages() {
+            stands(&page).await?;
         }
         Ok(())
     }
@@ -247,8 +271,8 @@ impl Party {
     /// What every page noted since the last time.
     pub async fn tracks(&mut self) -> Result<Vec<Track>> {
         let mut tracks = Vec::new();
-        for seat in &self.seats {
-            tracks.push(Track::drain(&seat.page).await?);
+        for page in self.pages() {
+            tracks.push(Track::drain(&page).await?);
         }
         Ok(tracks)
     }
@@ -259,6 +283,9 @@ impl Party {
             // An error means it is over already.
             let _ = seat.orders.send(Order::Leave).await;
             let _ = tokio::time::timeout(DEADLINE, seat.task).await;
+        }
+        for guest in self.guests {
+            guest.close().await;
         }
         self.room.close(Closing::HostLeft).await;
         self.stop.send_replace(true);
@@ -291,30 +318,28 @@ impl Seat {
     fn take(member: Member, player: Detuned) -> Self {
         let page = player.inner.page().clone();
         let (anchor_out, anchor) = watch::channel(Anchor::default());
-        let (activity_out, activity) = watch::channel(None);
         let orders = member.orders.clone();
-        let task = tokio::spawn(sit(member, player, anchor_out, activity_out));
+        let task = tokio::spawn(sit(member, player, anchor_out));
         Self {
             orders,
             page,
             anchor,
-            activity,
             task,
         }
     }
 }
 
 /// Folds what happens and holds it in front of the player, as `seance join` does.
-async fn sit(
-    mut member: Member,
-    player: Detuned,
-    anchor: watch::Sender<Anchor>,
-    activity_out: watch::Sender<Option<Activity>>,
-) {
+async fn sit(mut member: Member, player: Detuned, anchor: watch::Sender<Anchor>) {
     let mut view = View::default();
-    let (goals, watched) = watch::channel(Goal::default());
+    let (goals, mut watched) = watch::channel(Goal::default());
     let (said, mut driver_news) = mpsc::channel(64);
-    let driver = tokio::spawn(drive(player, watched, said, os::local_now));
+    let driver = tokio::spawn(async move {
+        // As in the program: the player is driven from the first film on.
+        if watched.wait_for(|goal| goal.film.is_some()).await.is_ok() {
+            drive(player, watched, said, os::local_now).await;
+        }
+    });
     loop {
         tokio::select! {
             news = member.news.recv() => {
@@ -327,7 +352,6 @@ async fn sit(
             Some(news) = driver_news.recv() => {
                 let order = match news {
                     DriverNews::Report { drift, activity, .. } => {
-                        activity_out.send_replace(Some(activity));
                         Order::Report(Report { activity: Some(activity), drift, round_trip: None })
                     }
                     DriverNews::Duration { item, length } => Order::Ask {
@@ -355,6 +379,50 @@ async fn sit(
     drop(goals);
     // The player is closed by then, or is left to its own end.
     let _ = driver.await;
+}
+
+/// Opens the guest page in a Chrome and joins as a person would.
+async fn visit(link: &JoinLink, number: usize) -> Result<BrowserPlayer> {
+    let player = launch().await?;
+    let page = player.page();
+    page.goto(link.to_string()).await?;
+    let join = format!(
+        r#"(() => {{
+            const name = document.getElementById("name-input");
+            if (!name || document.getElementById("join-form").hidden) return false;
+            name.value = "Guest {number}";
+            document.getElementById("join-form").requestSubmit();
+            return true;
+        }})()"#
+    );
+    until(page, &join, "the guest page offers to join").await?;
+    Ok(player)
+}
+
+/// Waits until a page's film stands on a frame.
+async fn stands(page: &Page) -> Result<()> {
+    let stands = r#"(() => {
+        const video = document.querySelector("video");
+        return video !== null && video.readyState >= 2 && video.paused && !video.seeking;
+    })()"#;
+    until(page, stands, "a film stands on a frame").await
+}
+
+/// Evaluates until it is true.
+async fn until(page: &Page, expression: &str, what: &str) -> Result<()> {
+    let look = async {
+        let mut every = tokio::time::interval(Duration::from_millis(50));
+        loop {
+            every.tick().await;
+            if page.evaluate(expression).await?.into_value::<bool>()? {
+                return anyhow::Ok(());
+            }
+        }
+    };
+    match tokio::time::timeout(DEADLINE, look).await {
+        Ok(done) => done,
+        Err(_) => Err(anyhow!("never came true: {what}")),
+    }
 }
 
 async fn within<T, E: std::error::Error + Send + Sync + 'static>(

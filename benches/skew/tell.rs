@@ -97,7 +97,9 @@ impl Phase {
             for other in &tracks[n + 1..] {
                 let mut at = from;
                 while at < to {
-                    if let (Some(a), Some(b)) = (one.place(at), other.place(at)) {
+                    if let (Some(a), Some(b)) =
+                        (one.place(at, line.rate), other.place(at, line.rate))
+                    {
                         skews.push(a - b);
                     }
                     at += GRID;

@@ -99,10 +99,10 @@ impl Track {
     }
 
     /// Where the film was at `at`, from the note before it; `None` without a recent one.
-    pub fn place(&self, at: f64) -> Option<f64> {
+    pub fn place(&self, at: f64, rate: f64) -> Option<f64> {
         let after = self.clock.partition_point(|&(noted, _)| noted <= at);
         let (noted, place) = *self.clock.get(after.checked_sub(1)?)?;
-        (at - noted < 100_000.0).then_some(place + (at - noted))
+        (at - noted < 100_000.0).then_some(place + (at - noted) * rate)
     }
 }
 

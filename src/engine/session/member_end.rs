@@ -293,7 +293,7 @@ impl MemberEnd {
         if !self.is_live() {
             return Vec::new();
         }
-        report.round_trip = self.clock.estimate(now).map(|best| best.delay());
+        report.round_trip = self.clock.estimate().map(|best| best.delay());
         vec![self.send(now, ToRoom::Report(report))]
     }
 

@@ -1067,7 +1067,9 @@ mod tests {
             prop_assert_eq!(world.steps(), 0);
             // A loop that swings corrects both ways in turn; skew pulls one way only.
             let turns = signs.windows(2).filter(|pair| pair[0] != pair[1]).count();
-            prop_assert!(turns <= 1, "{turns} turns: {:?}", world.orders);
+            // Noise near the dead zone's size looks like an error now and then.
+            let chance = if noise > 300 { 2 } else { 0 };
+            prop_assert!(turns <= 1 + chance, "{turns} turns: {:?}", world.orders);
             // 300 ppm carry a player out of the dead zone every 3.3 s at the soonest.
             prop_assert!(signs.len() <= 72, "{} pulses in 4 min", signs.len());
         }

@@ -32,6 +32,7 @@
   const NO_VIDEO_MS = 8000; // a page without a video for so long has none; should one come, it is taken all the same
   const TRIES_MAX = 3; // a player that lands elsewhere each time has its reasons (a film shorter than the start)
   const FINE_MAX = 0.01; // as in engine/sync/controller.rs: a change of rate whose pitch nobody hears
+  const ROUNDING = 1e-3; // of rates: nothing that is meant lies between FINE_MAX and this
   const REASSERT_MAX = 3; // a site that writes its own rate is answered so often, then left alone
 
   const tell = (message) => globalThis["@TELL@"](JSON.stringify(message));
@@ -146,7 +147,7 @@
     if (kind === "youtube") ask("rate", rate);
     // Keeping the pitch costs Chromium some 20 ms of film each time it starts to, so a fine
     // pulse would never arrive; without it the same pulse is exact, and not heard.
-    el.preservesPitch = Math.abs(rate - 1) > FINE_MAX + 1e-6;
+    el.preservesPitch = Math.abs(rate - 1) > FINE_MAX + ROUNDING;
     // A new source falls back to the default rate: write both.
     el.defaultPlaybackRate = rate;
     el.playbackRate = rate;

@@ -220,7 +220,7 @@ function followRoom() {
   const line = JSON.stringify(anchor());
   const duration = currentDuration(state());
   driver.measured(duration);
-  if (line !== shownAnchor && connection.clock.estimate(localNow()) !== null) {
+  if (line !== shownAnchor && connection.clock.estimate() !== null) {
     shownAnchor = line;
     driver.line(anchor(), duration);
   }
@@ -676,7 +676,7 @@ function drawStatus() {
   const { status, reason, clock, redialAt } = connection;
   const { seq } = state();
   const now = localNow();
-  const bound = clock.estimate(now)?.bound(now);
+  const bound = clock.estimate()?.bound(now);
   const reading = bound === undefined ? "clock not read yet" : `clock ±${Math.max(1, Math.round(bound / 1000))} ms`;
   const words = {
     live: `live · ${reading} · ${seq} events`,
@@ -744,7 +744,7 @@ Object.defineProperty(window, "seance", {
     /** Where this page's player is: `{ at, position, rate }`, times in microseconds. */
     get position() { return driver?.player?.ready ? driver.player.sample(localNow()) : null; },
     get clock() {
-      const best = connection?.clock.estimate(localNow());
+      const best = connection?.clock.estimate();
       return best ? { offset: best.offset, bound: best.bound(localNow()) } : null;
     },
     get now() { return localNow(); },

@@ -1,7 +1,8 @@
 // The session's clock, read from afar: a port of the program's `engine/clock/offset.rs`.
 //
-// Of the last exchanges the one whose bound (half its delay, and 100 ppm of its age) is
-// smallest now is trusted. Only monotonic readings enter; nobody's wall clock is compared.
+// Each exchange says that the true offset lies in an interval (half its delay, and 100 ppm of
+// its age, either way); what the last ones have in common is trusted, and its middle taken.
+// Only monotonic readings enter; nobody's wall clock is compared.
 
 /** Exchanges kept. */
 const KEEP = 16;
@@ -13,6 +14,9 @@ const BURST = 8;
 const BURST_EVERY = 100_000;
 /** Between two afterwards. Shorter than the program's 10 s, because pings are also the page's heartbeat. */
 const EVERY = 5_000_000;
+/** The same on a line that leaves more doubt than `WIDE`: its least delays must be found anew before they are out of date. */
+const EVERY_WIDE = 2_000_000;
+const WIDE = 5_000;
 /** A slower exchange says nothing worth knowing. */
 const DELAY_MAX = 10_000_000;
 /** Pings that may be under way at once; of more, the oldest are given up. */
@@ -59,7 +63,9 @@ export class OffsetClock {
   ping(now) {
     if (now < this.nextPingAt) return null;
     this.#burstLeft = Math.max(0, this.#burstLeft - 1);
-    this.nextPingAt = now + (this.#burstLeft > 0 ? BURST_EVERY : EVERY);
+    const best = this.estimate();
+    const every = best && best.bound(now) > WIDE ? EVERY_WIDE : EVERY;
+    this.nextPingAt = now + (this.#burstLeft > 0 ? BURST_EVERY : every);
     if (this.#underWay.length === UNDER_WAY_MAX) this.#underWay.shift();
     this.#underWay.push(now);
     return now;
@@ -73,7 +79,7 @@ export class OffsetClock {
     const delay = t3 - t0 - (t2 - t1);
     if (t3 < t0 || t2 < t1 || delay < 0 || delay > DELAY_MAX) return false;
     const heard = new Estimate(Math.floor((t1 - t0 + (t2 - t3)) / 2), delay, t0, t3);
-    const known = this.estimate(t3);
+    const known = this.estimate();
     // Both cannot be true: a clock jumped, and what was known before is worthless.
     if (known && !known.agrees(heard, t3)) this.discard(t3);
     if (this.#kept.length === KEEP) this.#kept.shift();
@@ -94,24 +100,29 @@ export class OffsetClock {
     this.hurry(now);
   }
 
-  /** The best estimate at `now`, or null. */
-  estimate(now) {
-    let best = null;
+  /** What all kept exchanges have in common, as of the newest; or null. */
+  estimate() {
+    if (this.#kept.length === 0) return null;
+    const at = this.#kept.at(-1).heard;
+    let least = -Infinity;
+    let most = Infinity;
     for (const each of this.#kept) {
-      if (!best || each.bound(now) <= best.bound(now)) best = each;
+      const bound = each.bound(at);
+      least = Math.max(least, each.offset - bound);
+      most = Math.min(most, each.offset + bound);
     }
-    return best;
+    return new Estimate(least + Math.floor((most - least) / 2), Math.max(0, most - least), at, at);
   }
 
   /** Session time at a local time, or null while it is not known. */
   session(local) {
-    const best = this.estimate(local);
+    const best = this.estimate();
     return best && Math.max(0, local + best.offset);
   }
 
   /** Local time at a session time, or null. */
-  local(session, now) {
-    const best = this.estimate(now);
+  local(session) {
+    const best = this.estimate();
     return best && Math.max(0, session - best.offset);
   }
 }

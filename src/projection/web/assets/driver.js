@@ -99,7 +99,7 @@ export class Driver {
     const anchor = this.#anchor;
     const stale = () => turn !== this.#turn;
     if (!player || !anchor || anchor.item === 0) return;
-    if (!player.ready || this.#clock.estimate(localNow()) === null) return; // either's arrival follows again
+    if (!player.ready || this.#clock.estimate() === null) return; // either's arrival follows again
     this.#following = true;
     this.#deviantSince = null;
     this.drift = null;
@@ -128,7 +128,7 @@ export class Driver {
   }
 
   async #start(player, anchor, stale) {
-    const scheduled = this.#clock.local(anchor.at, localNow());
+    const scheduled = this.#clock.local(anchor.at);
     if (scheduled > localNow()) {
       // Everybody starts together: stand on the frame until then.
       player.pause();
@@ -136,7 +136,7 @@ export class Driver {
         await this.#seek(player, anchor.position);
         if (stale()) return;
       }
-      const moment = this.#clock.local(anchor.at, localNow());
+      const moment = this.#clock.local(anchor.at);
       if (moment - this.#controller.startLatency(this.#startKind) > localNow()) {
         await this.#begin(player, moment, this.#startKind, stale);
         return;

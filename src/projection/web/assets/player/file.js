@@ -9,6 +9,8 @@ import { localNow } from "../clock.js";
 import { fileUrl, siteOf } from "../media.js";
 import { FINE_MAX } from "../sync.js";
 
+/** Of rates: nothing that is meant lies between `FINE_MAX` and this much more. */
+const ROUNDING = 1e-3;
 /** Readings kept to judge which of the two clocks runs smoother. */
 const READINGS = 8;
 /** A mobile browser pauses a film just before it says that the page is hidden; a person's act is judged later than that. */
@@ -125,7 +127,7 @@ export class FilePlayer {
     // Keeping the pitch costs Chromium 20 ms of film each time it starts to (measured: the
     // stretcher fills its window), so a fine pulse would never arrive. Without it the same
     // pulse is exact to 0.5 ms, and a hundredth of the pitch is not heard.
-    this.#video.preservesPitch = Math.abs(factor - 1) > FINE_MAX + 1e-6;
+    this.#video.preservesPitch = Math.abs(factor - 1) > FINE_MAX + ROUNDING;
     // A new source would fall back to the default rate, so both are set.
     this.#video.defaultPlaybackRate = factor;
     this.#video.playbackRate = factor;
