@@ -557,6 +557,14 @@ pub fn undoable(state: &RoomState) -> Option<&Deed> {
     (!went_on).then_some(deed)
 }
 
+/// The deed of that event, while it can be taken back: not once another item is on.
+pub fn undo_of(state: &RoomState, seq: Seq) -> Option<&Deed> {
+    state
+        .history
+        .get(seq)
+        .filter(|deed| !deed.remedy.is_of_the_film() || deed.item == state.timeline.anchor.item)
+}
+
 /// A film left nearer to its end than this ended, for those who watched it: as the room has it.
 const END_SHOWN: Micros = Micros::from_secs(3);
 

@@ -50,6 +50,7 @@ const FILES: &[(&str, &str, &[u8])] = files! {
     "media.js" JS,
     "net.js" JS,
     "people.js" JS,
+    "queue.js" JS,
     "story.js" JS,
     "sync.js" JS,
     "theme.js" JS,

@@ -372,6 +372,84 @@ fn a_player_tells_each_thing_it_saw_once_and_again_to_a_new_connection() {
     );
 }
 
+#[test]
+fn moderators_are_offered_what_the_room_would_grant_them_and_nobody_else_anything() {
+    const SCRIPT: &str = r#"
+        const { emptyState } = await load("fold.js");
+        const { deedsFor } = await load("people.js");
+        const state = emptyState();
+        const roles = ["host", "co_host", "co_host", "guest", "viewer"];
+        roles.forEach((role, place) => { state.roster[place + 1] = { name: role, role, present: true, rulings: {} }; });
+        state.roster[5].rulings.chat = { allow: false, until: null };
+        const offers = roles.map((_, me) => roles.map((_, other) => deedsFor(state, me + 1, other + 1)));
+        console.log(JSON.stringify(offers));
+    "#;
+    use crate::engine::event::{Body, Client, Role};
+    use crate::engine::fold::RoomState;
+    use crate::engine::intent::Intent;
+    use crate::engine::sequencer::authorise;
+    let Some(node) = node(SCRIPT) else { return };
+    let output = node.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let offers: Vec<Vec<Vec<serde_json::Value>>> = serde_json::from_slice(&output.stdout).unwrap();
+    let words = |me: usize, other: usize| -> Vec<&str> {
+        let deeds = offers[me - 1][other - 1].iter();
+        deeds.map(|deed| deed["words"].as_str().unwrap()).collect()
+    };
+    let none: [&str; 0] = [];
+    assert_eq!(
+        words(1, 2),
+        ["Make guest", "Make viewer", "Mute", "Send out"]
+    );
+    assert_eq!(
+        words(1, 5),
+        ["Make co-host", "Make guest", "Unmute", "Send out"]
+    );
+    assert_eq!(words(2, 4), ["Make viewer", "Mute", "Send out"]);
+    for (me, other) in [(1, 1), (2, 1), (2, 3), (4, 5), (5, 4)] {
+        assert_eq!(words(me, other), none, "{me} about {other}");
+    }
+    let mut state = RoomState::default();
+    let roles = [
+        Role::Host,
+        Role::CoHost,
+        Role::CoHost,
+        Role::Guest,
+        Role::Viewer,
+    ];
+    for (number, role) in (1..).zip(roles) {
+        let member = crate::engine::id::MemberId::new(number);
+        let name = crate::engine::text::Name::new(&format!("Member {number}")).unwrap();
+        let client = Client::Page;
+        state.apply(&crate::engine::event::Event {
+            header: crate::engine::event::Header {
+                seq: state.tail(),
+                epoch: Default::default(),
+                stamp: Default::default(),
+                at: Default::default(),
+                wall: 0,
+                by: Some(member),
+                via: Default::default(),
+                cause: None,
+                intent: None,
+            },
+            body: Body::Joined {
+                member,
+                name,
+                role,
+                client,
+            },
+        });
+    }
+    for (me, row) in (1..).zip(&offers) {
+        for deed in row.iter().flatten() {
+            let intent: Intent = serde_json::from_value(deed["intent"].clone()).unwrap();
+            let answer = authorise(&state, crate::engine::id::MemberId::new(me), &intent);
+            assert_eq!(answer, Ok(()), "{me}: {deed}");
+        }
+    }
+}
+
 /// The page's own fold against the program's, by the JavaScript engine at hand.
 mod parity {
     use super::evenings::evening;
@@ -410,7 +488,9 @@ mod parity {
                 let may = |action| state.may(MemberId::new(2), action);
                 (deed.seq, deed.remedy.needs().iter().copied().all(may))
             });
-            offers.push(json!([waiting, undo]));
+            let before = Seq::new(event.header.seq.get().saturating_sub(3));
+            let still = view::undo_of(&state, before).is_some();
+            offers.push(json!([waiting, undo, still]));
         }
         json!({ "offers": offers, "state": serde_json::to_string(&state).unwrap(), "lines": lines, "links": links })
     }
@@ -418,7 +498,7 @@ mod parity {
     /// Folds in the page's own code: reads events, one evening a line, and answers each with a line.
     const SCRIPT: &str = r#"
         const { Replay } = await load("fold.js");
-        const { lineOf, mayUndo, undoable, waitingLine } = await load("story.js");
+        const { lineOf, mayUndo, undoOf, undoable, waitingLine } = await load("story.js");
         const { pageUrl } = await load("media.js");
         const { createInterface } = await import("node:readline");
         for await (const evening of createInterface({ input: process.stdin })) {
@@ -431,7 +511,8 @@ mod parity {
                 if (!replay.take(event) || replay.take(event)) throw new Error("taken twice or not at all");
                 const deed = undoable(replay.state);
                 const undo = deed && [deed.seq, mayUndo(replay.state, 2, deed)];
-                offers.push([waitingLine(replay.state, new Map(), 1), undo]);
+                const still = undoOf(replay.state, event.seq - 3) !== null;
+                offers.push([waitingLine(replay.state, new Map(), 1), undo, still]);
             }
             console.log(JSON.stringify({ state: JSON.stringify(replay.state), lines, links, offers }));
         }

@@ -7,16 +7,17 @@
 
 import { Chat, speak } from "./chat.js";
 import { localNow } from "./clock.js";
-import { $, face, say, taste } from "./dom.js";
+import { $, face, make, say, taste } from "./dom.js";
 import { Driver } from "./driver.js";
-import { Replay, currentDuration, currentItem } from "./fold.js";
+import { Replay, currentDuration, currentItem, may, upcoming } from "./fold.js";
 import { addressOfLink, readLink } from "./link.js";
 import { fileUrl, labelOf, pageUrl, siteOf } from "./media.js";
 import { CLOSINGS, Connection } from "./net.js";
 import { showPeople } from "./people.js";
+import { showQueue } from "./queue.js";
 import { FilePlayer } from "./player/file.js";
 import { YoutubePlayer } from "./player/youtube.js";
-import { clockFace, driftFace, lineOf, longFace } from "./story.js";
+import { clockFace, driftFace, lineOf, longFace, mayUndo, undoOf, undoable, waitingLine } from "./story.js";
 import { toast } from "./toast.js";
 import { Witness } from "./witness.js";
 
@@ -47,7 +48,7 @@ let shownAnchor = "";
 let film = { title: null, note: null, length: null };
 let dragging = false;
 let gathered = null;
-let undo = { timer: 0, to: 0 };
+let undo = { timer: 0, seq: null };
 let drawn = false;
 let reported = { activity: undefined, drift: null, at: -Infinity };
 let volume = Math.min(100, Math.max(0, Number(taste.get("volume") ?? 100) || 0));
@@ -180,6 +181,7 @@ function heard(event) {
     const entry = next ? lineOf(state(), event) : null;
     if (!replay.take(event)) return;
     if (event.by === me() && event.intent !== null) connection.seenCounter(event.intent);
+    if (undo.seq !== null && undoOf(state(), undo.seq) === null) hideUndo();
     if (entry) tell(entry, event);
   } catch (error) {
     console.warn("event refused:", error.message);
@@ -195,15 +197,16 @@ function tell(entry, event) {
   const fresh = connection.live;
   chat.add(entry, fresh);
   if (!fresh) return;
-  if (entry.kind === "system" && event.by !== me()) speak(entry.text);
-  if ("seeked" in event.body) offerUndo(entry);
-  else if ("media_set" in event.body) hideUndo();
+  // What the room waits for has a place of its own that is read out.
+  if (entry.kind === "system" && event.by !== me() && !("hold_started" in event.body)) speak(entry.text);
+  if (undoable(state())?.seq === entry.seq) offerUndo(entry);
 }
 
 function startOver() {
   replay = new Replay();
   chat.clear();
   presence = new Map();
+  hideUndo();
 }
 
 // ---- The film -------------------------------------------------------------------------
@@ -320,13 +323,13 @@ function report() {
 
 // ---- What the viewer wants ------------------------------------------------------------
 
-function mayControl() {
-  const role = state().roster[me()]?.role;
-  return connection !== null && connection.live && role !== undefined && role !== "viewer";
-}
+/** Whether the room would let this viewer do that now. */
+const can = (action) => connection !== null && connection.live && may(state(), me(), action);
+
+const NEEDS = { play: "play", pause: "play", seek: "seek", rate: "rate" };
 
 function control(intent, via) {
-  if (!mayControl() || !currentItem(state())) return;
+  if (!can(NEEDS[Object.keys(intent)[0]]) || !currentItem(state())) return;
   const { item, generation } = anchor();
   connection.ask(intent, via, { item, generation });
 }
@@ -359,7 +362,7 @@ function toggle(via) {
 
 /** Moves by some microseconds; quick presses add up to one seek. */
 function nudge(by, via) {
-  if (!mayControl() || !currentItem(state())) return;
+  if (!can("seek") || !currentItem(state())) return;
   clearTimeout(gathered?.timer);
   const end = currentDuration(state()) ?? Number.MAX_SAFE_INTEGER;
   const to = Math.min(Math.max(0, Math.round((gathered?.to ?? position()) + by)), end);
@@ -372,14 +375,31 @@ function nudge(by, via) {
 
 function offerUndo(entry) {
   clearTimeout(undo.timer);
-  undo = { to: entry.moment, timer: setTimeout(hideUndo, UNDO_MILLIS) };
+  undo = { seq: entry.seq, timer: setTimeout(hideUndo, UNDO_MILLIS) };
   say($("undo-text"), entry.text);
   $("undo").hidden = false;
+  $("undo-button").hidden = !mayUndo(state(), me(), undoable(state()));
 }
 
 function hideUndo() {
   clearTimeout(undo.timer);
+  undo.seq = null;
   $("undo").hidden = true;
+}
+
+/** Takes back what the offer names; without one, whatever was done last. */
+function takeBack(via) {
+  const { seq } = undo;
+  hideUndo();
+  connection.ask({ undo: { seq } }, via);
+}
+
+/** Goes on to what comes next. */
+function playNext(via) {
+  const next = upcoming(state().queue);
+  if (next === null || !can("play") || !can("queue")) return;
+  const { item } = anchor();
+  connection.ask(currentItem(state()) ? { next: { item } } : { play_now: { item: next.item } }, via);
 }
 
 function setVolume(value, silent) {
@@ -410,10 +430,10 @@ $("forward").addEventListener("click", () => nudge(10e6, "page"));
 $("mute").addEventListener("click", () => setVolume(volume, !muted));
 $("volume").addEventListener("input", () => setVolume(Number($("volume").value), false));
 $("full").addEventListener("click", toggleFull);
-$("undo-button").addEventListener("click", () => {
-  hideUndo();
-  control({ seek: { to: undo.to } }, "page");
-});
+$("undo-button").addEventListener("click", () => takeBack("page"));
+$("hold-start").addEventListener("click", () => control({ play: {} }, "page"));
+$("hold-ready").addEventListener("click", () => connection.ask({ say_ready: {} }, "page"));
+$("next").addEventListener("click", () => playNext("page"));
 $("speed").addEventListener("change", () => {
   control({ rate: { rate: Number($("speed").value) } }, "page");
   drawControls(); // shows the room's speed until the room agrees
@@ -431,19 +451,26 @@ video.addEventListener("click", () => toggle("page"));
 video.addEventListener("dblclick", toggleFull);
 $("banner-retry").addEventListener("click", () => connection.retry());
 
+function openChooser(open) {
+  $("chooser").hidden = !open;
+  for (const id of ["load-open", "queue-open"]) $(id).setAttribute("aria-expanded", String(open));
+}
 function openLoad(open) {
-  $("load-form").hidden = !open;
-  $("load-open").setAttribute("aria-expanded", String(open));
+  openChooser(open);
   if (open) $("load-input").focus();
 }
-$("load-open").addEventListener("click", () => openLoad($("load-form").hidden));
+$("load-open").addEventListener("click", () => openLoad($("chooser").hidden));
+$("queue-open").addEventListener("click", () => openChooser($("chooser").hidden));
 $("screen-load").addEventListener("click", () => (film.note?.act ? film.note.act.run() : openLoad(true)));
 $("load-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const url = $("load-input").value.trim();
-  if (url && connection.ask({ load: { url } }, "page")) {
+  const later = event.submitter === $("queue-add");
+  const intent = later ? { queue_add: { url, front: false } } : { load: { url } };
+  if (url && connection.ask(intent, "page")) {
     $("load-input").value = "";
-    openLoad(false);
+    if (later) $("load-input").focus();
+    else openChooser(false);
   }
 });
 
@@ -452,6 +479,14 @@ $("say-form").addEventListener("submit", (event) => {
   const text = $("say-input").value.trim();
   if (text && connection.ask({ say: { text } }, "page")) $("say-input").value = "";
 });
+
+for (const reaction of ["👍", "😂", "😮", "😢", "🎉"]) {
+  const button = make("button", "tool", reaction);
+  button.type = "button";
+  button.title = `React with ${reaction}`;
+  button.addEventListener("click", () => connection.ask({ react: { reaction } }, "page"));
+  $("reactions").append(button);
+}
 
 function openRename() {
   const form = $("rename-form");
@@ -527,13 +562,21 @@ const KEYS = {
   ArrowDown: () => setVolume(volume - 5, muted),
   f: toggleFull,
   m: () => setVolume(volume, !muted),
+  n: () => playNext("key"),
+  u: () => takeBack("key"),
 };
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || $("room").hidden) return;
+  if (event.altKey || $("room").hidden) return;
   const { target } = event;
-  if (event.key === "Escape" && !$("load-form").hidden) openLoad(false);
+  if (event.key === "Escape" && !$("chooser").hidden) openChooser(false);
   if (target.matches("input[type=text], textarea, select")) return;
+  if (event.ctrlKey || event.metaKey) {
+    if (event.shiftKey || event.key.toLowerCase() !== "z") return;
+    event.preventDefault();
+    takeBack("key");
+    return;
+  }
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   // What the focused control itself does with a key, it does.
   if (target.matches("button, a") && key === " ") return;
@@ -578,7 +621,9 @@ function drawRoom() {
   chat.show(me());
   const shown = new Map(presence);
   if (driver) shown.set(me(), { activity: driver.activity, drift: driver.drift });
-  showPeople(state().roster, shown, me(), openRename);
+  showPeople(state(), shown, me(), openRename, (intent) => connection.ask(intent, "page"));
+  showQueue(state(), me(), can, (intent) => connection.ask(intent, "page"));
+  drawHold(shown);
   drawStage();
   drawControls();
   drawTime();
@@ -601,13 +646,26 @@ function drawStage() {
       if (anchorElement.href !== note.url) anchorElement.href = note.url;
       say(anchorElement, `Open on ${note.site}`);
     }
-    $("screen-load").hidden = !(note.act || (!item && mayControl()));
+    $("screen-load").hidden = !(note.act || (!item && can("queue")));
     say($("screen-load"), note.act?.words ?? "Choose what to watch");
   }
   $("click-to-join").hidden = driver.activity !== "needs_click" || driver.player.clickInside;
-  const word = note ? "" : stageWord();
+  const word = note || state().hold ? "" : stageWord();
   say($("stage-word"), word);
   $("stage-word").hidden = word === "";
+}
+
+/** Whom the room waits for, how long still, and what this viewer can do about it. */
+function drawHold(shown) {
+  const { hold } = state();
+  const line = connection.live ? waitingLine(state(), shown, me()) : null;
+  $("hold").hidden = line === null;
+  if (line === null) return;
+  say($("hold-text"), line);
+  const now = connection.clock.session(localNow());
+  say($("hold-secs"), now === null ? "" : ` (${Math.ceil(Math.max(0, hold.deadline - now) / 1e6)} s)`);
+  $("hold-ready").hidden = hold.reason !== "ready_check" || !hold.waiting.includes(me());
+  $("hold-start").hidden = !can("play");
 }
 
 /** What this viewer's own player has to say, in one sentence or none. */
@@ -627,14 +685,20 @@ function stageWord() {
 
 function drawControls() {
   const item = currentItem(state());
-  const able = mayControl() && item !== null;
+  const able = (action) => item !== null && can(action);
   const running = anchor().playing && !atEnd();
   face($("play"), running ? "pause" : "play", running ? "Pause" : "Play", running ? "Pause (Space)" : "Play (Space)");
-  for (const id of ["play", "back", "forward", "speed"]) $(id).disabled = !able;
-  $("seek").disabled = !able || currentDuration(state()) === null;
-  $("load-open").disabled = !mayControl();
-  $("say-input").disabled = !connection.live;
-  $("say-send").disabled = !connection.live;
+  $("play").disabled = !able("play");
+  for (const id of ["back", "forward"]) $(id).disabled = !able("seek");
+  $("speed").disabled = !able("rate");
+  $("seek").disabled = !able("seek") || currentDuration(state()) === null;
+  $("load-open").disabled = !can("queue");
+  $("load-now").disabled = !(can("play") && can("queue"));
+  $("queue-add").disabled = !can("queue");
+  $("say-input").disabled = !can("chat");
+  $("say-input").placeholder = connection.live && !can("chat") ? "You are muted" : "Message";
+  $("say-send").disabled = !can("chat");
+  for (const button of $("reactions").children) button.disabled = !can("chat");
   showSpeed(anchor().rate);
   const name = item ? item.title ?? film.title ?? labelOf(item.media) : "";
   say($("film"), name);
@@ -702,6 +766,7 @@ setInterval(() => {
   if (!$("room").hidden && document.visibilityState === "visible") {
     drawTime();
     drawControls();
+    if (state().hold) draw();
   }
 }, 250);
 
@@ -723,6 +788,7 @@ document.addEventListener("fullscreenchange", draw);
 
 face($("back"), "back", "Back 10 seconds", "Back 10 seconds (J)");
 face($("forward"), "forward", "Forward 10 seconds", "Forward 10 seconds (L)");
+face($("next"), "next", "Play the next film", "Play the next film (N)");
 face($("load-open"), "film", "Choose what to watch");
 face($("say-send"), "send", "Send");
 face($("copy"), "link", "Copy link");

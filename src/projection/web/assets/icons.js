@@ -17,9 +17,11 @@ const PATHS = {
   send: ["M4 10h11.5", "M11 5.5l4.5 4.5-4.5 4.5"],
   film: ["M3.5 5h13v10h-13z", "M7 5v10", "M13 5v10", "M3.5 10H7", "M13 10h3.5"],
   pen: ["M4 16l.8-3.3 8.4-8.4 2.5 2.5-8.4 8.4z"],
+  next: ["M4.5 4.5v11l8-5.5z", "M15 4.5v11"],
+  more: ["M4.5 10h.1", "M10 10h.1", "M15.5 10h.1"],
   close: ["M5.5 5.5l9 9", "M14.5 5.5l-9 9"],
 };
-const FILLED = new Set(["play"]);
+const FILLED = new Set(["play", "next"]);
 
 /** One icon; silent for screen readers, because its button has words. */
 export function icon(name) {

@@ -1,6 +1,7 @@
 // Who is here and how their players do.
 
 import { $, face, hueOf, make, say } from "./dom.js";
+import { may } from "./fold.js";
 import { driftFace } from "./story.js";
 
 /** Further off than this is worth a colour. */
@@ -25,11 +26,38 @@ export function doingOf(report) {
   return [off ? "◆" : "●", off ? "warn" : "good", driftFace(report.drift)];
 }
 
-const ROLES = { host: "host", co_host: "co-host", guest: "", viewer: "watches" };
+const ROLES = { host: "host", co_host: "co-host", guest: "", viewer: "viewer" };
 
-/** Draws the list: `presence` maps member to report, `rename` is called by the viewer's own pen. */
-export function showPeople(roster, presence, me, rename) {
-  const present = Object.entries(roster).filter(([, member]) => member.present);
+/** Whether `me` may moderate that member; the program's `authority` has the same rule. */
+const isBelow = (state, me, member) => may(state, me, "moderate")
+  && (["guest", "viewer"].includes(member.role) || (state.roster[me].role === "host" && member.role === "co_host"));
+
+/** What `me` may do about a member: words, a longer explanation, and the intent. */
+export function deedsFor(state, me, id) {
+  const member = state.roster[id];
+  if (id === me || !member || !isBelow(state, me, member)) return [];
+  const role = (words, about, role) => ({ words, about, intent: { set_role: { member: id, role } } });
+  const roles = {
+    co_host: role("Make co-host", "May do what you may, but for choosing co-hosts", "co_host"),
+    guest: role("Make guest", "Watches, controls and talks", "guest"),
+    viewer: role("Make viewer", "Watches and talks, but does not control", "viewer"),
+  };
+  const wanted = ["co_host", "guest", "viewer"].filter((name) => name !== member.role
+    && (name !== "co_host" || state.roster[me].role === "host"));
+  const ruling = { member: id, action: "chat", lasts: null };
+  const mute = may(state, id, "chat")
+    ? { words: "Mute", about: "They can no longer talk", intent: { revoke: ruling } }
+    : { words: "Unmute", about: "They can talk again", intent: { grant: ruling } };
+  const kick = { words: "Send out", about: "They leave the party, and may come back", intent: { kick: { member: id } } };
+  return [...wanted.map((name) => roles[name]), mute, kick];
+}
+
+/**
+ * Draws the list: `presence` maps member to report, `rename` is called by the viewer's own pen,
+ * `ask(intent)` by what a moderator chooses for somebody.
+ */
+export function showPeople(state, presence, me, rename, ask) {
+  const present = Object.entries(state.roster).filter(([, member]) => member.present);
   say($("people-count"), String(present.length));
   say($("tab-count"), String(present.length));
   const list = $("people");
@@ -37,7 +65,8 @@ export function showPeople(roster, presence, me, rename) {
   for (const [id, member] of present) {
     const row = rows.get(id) ?? newRow(Number(id), Number(id) === me, rename);
     rows.delete(id);
-    fill(row, member, presence.get(Number(id)), Number(id) === me);
+    fill(row, state, Number(id), presence.get(Number(id)), me);
+    offerDeeds(row, deedsFor(state, me, Number(id)), member.name, ask);
     if (!row.isConnected) {
       const after = [...list.children].find((other) => Number(other.dataset.member) > Number(id));
       list.insertBefore(row, after ?? null);
@@ -61,13 +90,63 @@ function newRow(id, mine, rename) {
   return row;
 }
 
-function fill(row, member, report, mine) {
+/** The button behind a name, and what it opens; neither where there is nothing to do. */
+function offerDeeds(row, deeds, name, ask) {
+  const known = row.querySelector(".more");
+  if (deeds.length === 0) {
+    known?.remove();
+    row.querySelector(".deeds")?.remove();
+    return;
+  }
+  const more = known ?? newMore(row);
+  face(more, "more", `What to do about ${name}`);
+  const list = row.querySelector(".deeds");
+  const words = deeds.map((deed) => deed.words).join();
+  if (list.dataset.words === words) return;
+  list.dataset.words = words;
+  list.replaceChildren(...deeds.map(({ words: text, about, intent }) => {
+    const button = make("button", "quiet", text);
+    button.type = "button";
+    button.title = about;
+    button.addEventListener("click", () => {
+      openDeeds(row, false);
+      ask(intent);
+    });
+    return button;
+  }));
+}
+
+function newMore(row) {
+  const more = make("button", "tool more");
+  more.type = "button";
+  more.addEventListener("click", () => {
+    const open = row.querySelector(".deeds").hidden;
+    for (const other of row.parentElement.children) openDeeds(other, false);
+    openDeeds(row, open);
+  });
+  const list = make("div", "deeds");
+  list.hidden = true;
+  row.append(more, list);
+  more.setAttribute("aria-expanded", "false");
+  return more;
+}
+
+function openDeeds(row, open) {
+  const list = row.querySelector(".deeds");
+  if (!list) return;
+  list.hidden = !open;
+  row.querySelector(".more").setAttribute("aria-expanded", String(open));
+}
+
+function fill(row, state, id, report, me) {
+  const member = state.roster[id];
+  const muted = may(state, id, "chat") ? "" : "muted";
   const [mark, colour, words] = doingOf(report);
   const [markElement, name, tag] = row.children;
   say(markElement, mark);
   markElement.className = `mark ${colour}`;
   say(name, member.name);
   if (name.title !== member.name) name.title = member.name;
-  say(tag, [ROLES[member.role] ?? "", mine ? "you" : ""].filter(Boolean).join(", "));
-  say(row.lastChild, words);
+  say(tag, [ROLES[member.role] ?? "", muted, id === me ? "you" : ""].filter(Boolean).join(", "));
+  say(row.querySelector(".doing"), words);
 }

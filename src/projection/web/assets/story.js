@@ -177,6 +177,16 @@ export function undoable(state) {
   return length !== null && length - cue.position <= END_SHOWN ? null : deed;
 }
 
+const OF_THE_FILM = ["pause", "play", "seek", "rate", "cue"];
+
+/** The deed of that event while it can be taken back, or null: `undo_of` of the program. */
+export function undoOf(state, seq) {
+  const deed = state.history.find((one) => one.seq === seq);
+  if (!deed) return null;
+  const [remedy] = Object.keys(deed.remedy);
+  return OF_THE_FILM.includes(remedy) && deed.item !== state.timeline.anchor.item ? null : deed;
+}
+
 const REMEDY_NEEDS = { pause: ["play"], play: ["play"], seek: ["seek"], rate: ["rate"], cue: ["play", "queue"] };
 
 /** Whether that member may take that deed back; `Remedy::needs` of the program. */
