@@ -1067,3 +1067,100 @@ async fn until_page(player: &BrowserPlayer, expression: &str) {
         );
     }
 }
+
+/// The promises every player keeps, asked of real Chromes.
+mod promises {
+    use super::*;
+    use chromiumoxide::Page;
+    use chromiumoxide::cdp::browser_protocol::target::CloseTargetParams;
+    use seance::engine::unit::LocalTime;
+    use seance::player::contract::{self, Hand};
+
+    /// The film's user, with a keyboard.
+    pub(crate) struct User(Page);
+
+    impl User {
+        async fn space(&self) {
+            for kind in [
+                DispatchKeyEventType::RawKeyDown,
+                DispatchKeyEventType::KeyUp,
+            ] {
+                let mut event = DispatchKeyEventParams::new(kind);
+                event.key = Some(" ".into());
+                event.code = Some("Space".into());
+                event.windows_virtual_key_code = Some(32);
+                within(self.0.execute(event)).await.unwrap();
+            }
+        }
+    }
+
+    impl Hand for User {
+        async fn press_pause(&mut self) {
+            self.space().await;
+        }
+
+        async fn press_play(&mut self) {
+            self.space().await;
+        }
+
+        async fn drag_to(&mut self, to: MediaTime) {
+            // The control bar is closed to scripts; what a drag does to the page is this:
+            // the pointer goes down on the film, its time changes, the pointer comes up.
+            let mut event =
+                DispatchMouseEventParams::new(DispatchMouseEventType::MousePressed, 300.0, 200.0);
+            event.button = Some(MouseButton::Right);
+            within(self.0.execute(event.clone())).await.unwrap();
+            let moved = format!(
+                "document.querySelector('video').currentTime = {}",
+                to.get() as f64 / 1e6
+            );
+            within(self.0.execute(EvaluateParams::new(moved)))
+                .await
+                .unwrap();
+            event.r#type = DispatchMouseEventType::MouseReleased;
+            within(self.0.execute(event)).await.unwrap();
+        }
+
+        async fn close_window(&mut self) {
+            let close = CloseTargetParams::new(self.0.target_id().clone());
+            // The answer may be lost with the window.
+            let _ = tokio::time::timeout(PATIENCE, self.0.execute(close)).await;
+        }
+    }
+
+    impl contract::Stage for Stage {
+        type Player = BrowserPlayer;
+        type Hand = User;
+
+        async fn open(&self) -> (BrowserPlayer, User) {
+            let player = self.player().await;
+            let user = User(player.page().clone());
+            (player, user)
+        }
+
+        fn media(&self) -> Media {
+            file(self.films.url("/film.mp4"))
+        }
+
+        fn length(&self) -> Micros {
+            Micros::from_secs(FILM_SECS as i64)
+        }
+
+        fn now(&self) -> LocalTime {
+            local_now()
+        }
+
+        fn slack(&self) -> Micros {
+            // A start after a seek takes up to 95 ms, and this machine is busy.
+            Micros::from_millis(250)
+        }
+    }
+
+    #[tokio::test]
+    async fn chromium_keeps_every_promise_of_a_player() {
+        let Some(stage) = Stage::enter().await else {
+            return;
+        };
+        contract::every_promise(&stage).await;
+    }
+}

@@ -41,6 +41,9 @@ const WIDE: Micros = Micros::from_millis(5);
 const DELAY_MAX: Micros = Micros::from_secs(10);
 /// Pings that may be under way at once; of more, the oldest are given up.
 const UNDER_WAY_MAX: usize = 8;
+/// An estimate that moved by less than this share of its doubt has not moved:
+/// players would follow each tremor with two changes of rate.
+const TREMOR_SHARE: i64 = 16;
 /// All four readings are cut to whole microseconds, and halving cuts once more.
 const READING_ERROR: i64 = 2;
 
@@ -190,6 +193,8 @@ pub struct OffsetClock {
     kept: VecDeque<Estimate>,
     /// When each unanswered ping was sent, oldest first.
     under_way: VecDeque<LocalTime>,
+    /// What the kept readings say together.
+    best: Option<Estimate>,
     next_ping_at: LocalTime,
     burst_left: u8,
 }
@@ -200,6 +205,7 @@ impl OffsetClock {
         Self {
             kept: VecDeque::with_capacity(KEEP),
             under_way: VecDeque::with_capacity(UNDER_WAY_MAX),
+            best: None,
             next_ping_at: now,
             burst_left: BURST,
         }
@@ -255,6 +261,7 @@ impl OffsetClock {
             self.kept.pop_front();
         }
         self.kept.push_back(heard);
+        self.best = self.combine();
         Ok(learned)
     }
 
@@ -267,12 +274,18 @@ impl OffsetClock {
     /// Forgets everything, answers under way too, and starts a burst: a clock jumped.
     pub fn discard(&mut self, now: LocalTime) {
         self.kept.clear();
+        self.best = None;
         self.under_way.clear();
         self.hurry(now);
     }
 
-    /// What all kept readings have in common, as of the newest: the same until the next one.
-    pub fn estimate(&self) -> Option<Estimate> {
+    /// What the kept readings say together: the same until the next one.
+    pub const fn estimate(&self) -> Option<Estimate> {
+        self.best
+    }
+
+    /// What all kept readings have in common, as of the newest.
+    fn combine(&self) -> Option<Estimate> {
         let newest = self.kept.back()?;
         let at = newest.heard;
         // The newest reading bounds the others by pairs, because one that did not agree
@@ -283,9 +296,19 @@ impl OffsetClock {
             least = least.max(offset - bound);
             most = most.min(offset + bound);
         }
+        let width = (most - least).max(0);
+        let middle = least + width / 2;
+        let before = self.best.map_or(middle, |best| best.offset.get());
+        let moved = (middle - before).abs();
+        let (offset, width) = if moved <= width / TREMOR_SHARE {
+            // Off the middle, so that the far end is farther: the bound must hold it.
+            (before, width + 2 * moved)
+        } else {
+            (middle, width)
+        };
         Some(Estimate {
-            offset: Micros::new(least + (most - least).div_euclid(2)),
-            delay: Micros::new((most - least).max(0)),
+            offset: Micros::new(offset),
+            delay: Micros::new(width),
             sent: at,
             heard: at,
         })
@@ -376,8 +399,24 @@ mod tests {
         }
         let (session, bound) = clock.session_time(at(700)).unwrap();
         let error = session - SessionTime::from_millis(1_700);
-        assert!(error.abs() < Micros::new(200), "off by {error:?}");
-        assert!(bound < Micros::from_millis(21), "{bound:?}");
+        assert!(error.abs() < Micros::from_millis(3), "off by {error:?}");
+        assert!(bound < Micros::from_millis(23), "{bound:?}");
+    }
+
+    #[test]
+    fn a_tremor_of_the_estimate_moves_no_player() {
+        let mut clock = OffsetClock::new(at(0));
+        let mut told = Vec::new();
+        for (there, back) in [(30, 30), (29, 30), (30, 31), (29, 29), (60, 10)] {
+            let ping = clock.ping(clock.next_ping_at()).unwrap();
+            clock.pong(answer(ping, 1_000, there, 0, back)).unwrap();
+            told.push(clock.estimate().unwrap().offset().get() / 1_000);
+        }
+        assert_eq!(told[..4], [1_000; 4]);
+        assert!(
+            (1_005..=1_015).contains(&told[4]),
+            "what is no tremor is believed: {told:?}"
+        );
     }
 
     #[test]

@@ -484,7 +484,8 @@ impl Controller {
         if let Some(lesson) = self.lesson.take() {
             self.learn(lesson, median, zone);
         }
-        self.uneasy = drift.abs() > DEAD_ZONE && (drift.abs() > zone || spread > DEAD_ZONE);
+        // Also where noise hides it: only further looks tell whether the noise is over.
+        self.uneasy = drift.abs() > DEAD_ZONE;
         if median.abs() <= zone {
             self.calm(now);
             return Order::Hold;

@@ -701,7 +701,7 @@ mod controller {
         }
 
         fn one_in(&mut self, many: u64) -> bool {
-            self.next() % many == 0
+            self.next().is_multiple_of(many)
         }
     }
 

@@ -21,6 +21,8 @@ const WIDE = 5_000;
 const DELAY_MAX = 10_000_000;
 /** Pings that may be under way at once; of more, the oldest are given up. */
 const UNDER_WAY_MAX = 8;
+/** An estimate that moved by less than this share of its doubt has not moved. */
+const TREMOR_SHARE = 16;
 /** All four readings are cut to whole microseconds, and halving cuts once more. */
 const READING_ERROR = 2;
 
@@ -51,6 +53,7 @@ class Estimate {
 export class OffsetClock {
   #kept = [];
   #underWay = [];
+  #best = null;
   #burstLeft = BURST;
   /** When the next ping is due, in local time. */
   nextPingAt;
@@ -84,6 +87,7 @@ export class OffsetClock {
     if (known && !known.agrees(heard, t3)) this.discard(t3);
     if (this.#kept.length === KEEP) this.#kept.shift();
     this.#kept.push(heard);
+    this.#best = this.#combine();
     return true;
   }
 
@@ -96,13 +100,18 @@ export class OffsetClock {
   /** Forgets everything and starts a burst: the machine slept. */
   discard(now) {
     this.#kept = [];
+    this.#best = null;
     this.#underWay = [];
     this.hurry(now);
   }
 
-  /** What all kept exchanges have in common, as of the newest; or null. */
+  /** What the kept exchanges say together, or null. */
   estimate() {
-    if (this.#kept.length === 0) return null;
+    return this.#best;
+  }
+
+  /** What all kept exchanges have in common, as of the newest. */
+  #combine() {
     const at = this.#kept.at(-1).heard;
     let least = -Infinity;
     let most = Infinity;
@@ -111,7 +120,14 @@ export class OffsetClock {
       least = Math.max(least, each.offset - bound);
       most = Math.min(most, each.offset + bound);
     }
-    return new Estimate(least + Math.floor((most - least) / 2), Math.max(0, most - least), at, at);
+    const width = Math.max(0, most - least);
+    const middle = least + Math.floor(width / 2);
+    const before = this.#best?.offset ?? middle;
+    const moved = Math.abs(middle - before);
+    // Off the middle the far end is farther: the bound must hold it.
+    return moved <= Math.floor(width / TREMOR_SHARE)
+      ? new Estimate(before, width + 2 * moved, at, at)
+      : new Estimate(middle, width, at, at);
   }
 
   /** Session time at a local time, or null while it is not known. */

@@ -210,8 +210,8 @@ export class Controller {
       this.#lesson = null;
       this.#learn(lesson, median, zone);
     }
-    const off = Math.abs(drift);
-    this.#uneasy = off > DEAD_ZONE && (off > zone || spread > DEAD_ZONE);
+    // Also where noise hides it: only further looks tell whether the noise is over.
+    this.#uneasy = Math.abs(drift) > DEAD_ZONE;
     if (Math.abs(median) <= zone) {
       this.#calm(now);
       return HOLD;
