@@ -25,7 +25,7 @@ mod place {
     pub const FILM: (u32, u32) = (330, 353);
     pub const HOST: (u32, u32) = (330, 438);
     pub const STAGE: (u32, u32) = (300, 120);
-    pub const PLAY: (u32, u32) = (84, 544);
+    pub const PLAY: (u32, u32) = (84, 563);
     pub const MESSAGE: (u32, u32) = (880, 637);
     pub const LEAVE: (u32, u32) = (1040, 27);
 }
