@@ -2,7 +2,7 @@
 //!
 //! Every intent goes through [`authorise`] before anything else is asked of it,
 //! and nothing else gives rights. Whether the intent makes sense just now is
-//! [`super::decide`]'s to say.
+//! [`super::decide()`]'s to say.
 
 use crate::engine::event::{Action, Role};
 use crate::engine::fold::RoomState;

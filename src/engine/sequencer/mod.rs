@@ -5,7 +5,7 @@
 //! that a retried intent gets the same answer and never a second event. It does
 //! no IO: its caller appends what it returns, and publishes only after that.
 //!
-//! [`authorise`] is a pure function of (state, author, intent), [`decide`] one
+//! [`authorise`] is a pure function of (state, author, intent), [`decide()`] one
 //! of (scene, author, ask); every intent goes through both. What time alone
 //! brings (a wait that expires, a grant that ends, a host who stays away) comes
 //! out of [`Sequencer::tick`], which wants to be called at
