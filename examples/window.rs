@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use seance::engine::event::{Body, Client, Event, Header, Role, Via};
+use seance::engine::event::{Action, Body, Client, Event, Header, HoldReason, Role, Via};
 use seance::engine::fold::RoomState;
 use seance::engine::id::{Epoch, ItemId, MemberId, SessionId, Stamp};
 use seance::engine::media::{Media, Provider};
@@ -20,7 +20,8 @@ use seance::projection::gui::{
 };
 use seance::projection::view::{self, Link, SessionRow, View};
 
-const SCENES: &str = "start, sessions, error, busy, room, empty, crowd, long, lost, over, trouble";
+const SCENES: &str =
+    "start, sessions, error, busy, room, empty, crowd, long, lost, over, trouble, waiting, queue";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -32,7 +33,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let screen =
         scene_named(&scene).ok_or_else(|| format!("no scene {scene}; there are {SCENES}"))?;
     let (requests, mut asked) = tokio::sync::mpsc::channel(64);
-    let (publish, screen) = tokio::sync::watch::channel(screen);
+    // A waiting party begins a moment earlier, so that what was done last happens on the screen.
+    let (first, later) = match scene.as_str() {
+        "waiting" => (Screen::Room(party(4, "Film night")), Some(screen)),
+        _ => (screen, None),
+    };
+    let (publish, screen) = tokio::sync::watch::channel(first);
+    let later = later.map(|later| {
+        let publish = publish.clone();
+        std::thread::spawn(move || {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "there is nothing to await: it is to be seen as something that happens later"
+            )]
+            std::thread::sleep(std::time::Duration::from_secs(2));
+            publish.send_replace(later);
+        })
+    });
     let printer = std::thread::spawn(move || {
         while let Some(request) = asked.blocking_recv() {
             println!("{request:?}");
@@ -58,6 +75,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         },
     })?;
     printer.join().map_err(|_| "the printer panicked")?;
+    if let Some(later) = later {
+        later.join().map_err(|_| "the second scene panicked")?;
+    }
     Ok(())
 }
 
@@ -82,6 +102,8 @@ fn scene_named(name: &str) -> Option<Screen> {
         "busy" => start(|start| start.busy = Some("Opening the party…".to_owned())),
         "room" => Screen::Room(party(4, "Film night")),
         "empty" => Screen::Room(Tale::new("Film night").room()),
+        "waiting" => Screen::Room(waiting()),
+        "queue" => Screen::Room(queued()),
         "crowd" => Screen::Room(party(23, "The whole film club, every last one of them")),
         "long" => Screen::Room(long_names()),
         "lost" => {
@@ -272,6 +294,21 @@ impl Tale {
         );
     }
 
+    fn queue(&mut self, title: &str, by: u32) {
+        let item = self.state.timeline.next_item();
+        self.tell(
+            2_400,
+            Some(by),
+            Body::Queued {
+                item,
+                media: film(&format!("https://films.example/{item}.mp4")),
+                title: Some(Title::new(title).expect("the title is plain")),
+                start: MediaTime::ZERO,
+                place: None,
+            },
+        );
+    }
+
     fn say(&mut self, at_secs: u64, by: u32, text: &str) {
         let moment = self
             .state
@@ -316,6 +353,10 @@ impl Tale {
 }
 
 fn party(people: usize, title: &str) -> Room {
+    tale_of(people, title).room()
+}
+
+fn tale_of(people: usize, title: &str) -> Tale {
     let names = [
         "Bo",
         "Lou",
@@ -371,6 +412,54 @@ fn party(people: usize, title: &str) -> Room {
     );
     tale.say(2_000, 2, "Back. https://example.org/a-very-long-link-without-a-single-space-in-it-anywhere-at-all/1234567890");
     tale.say(2_400, 3, "👏👏 c'était beau");
+    tale
+}
+
+/// A party that waits, over a queue; what is done to it next can be taken back.
+fn waiting() -> Room {
+    let mut tale = tale_of(4, "Film night");
+    tale.queue("La Jetée (1962)", 2);
+    let at = tale.state.timeline.position(SessionTime::from_secs(2_500));
+    tale.tell(
+        2_500,
+        Some(2),
+        Body::Seeked {
+            position: at + Micros::from_secs(5),
+            start: SessionTime::from_secs(2_500),
+        },
+    );
+    tale.tell(
+        2_500,
+        Some(2),
+        Body::HoldStarted {
+            reason: HoldReason::Seek,
+            position: at + Micros::from_secs(5),
+            deadline: SessionTime::from_secs(2_568),
+            waiting: vec![MemberId::new(2), MemberId::new(3)],
+        },
+    );
+    tale.room()
+}
+
+fn queued() -> Room {
+    let mut tale = tale_of(4, "Film night");
+    tale.queue("La Jetée (1962)", 2);
+    tale.queue(
+        "Le Ballon rouge (1956), restored, with a long introduction by somebody",
+        1,
+    );
+    tale.queue("Neighbours (1952)", 3);
+    tale.queue("Powers of Ten (1977)", 3);
+    tale.tell(
+        2_410,
+        Some(1),
+        Body::Ruled {
+            member: MemberId::new(3),
+            action: Action::Chat,
+            allow: Some(false),
+            until: None,
+        },
+    );
     tale.room()
 }
 

@@ -12,7 +12,7 @@ use druid::tests::move_mouse;
 use druid::{Event, KbKey, KeyEvent, Modifiers, MouseButton, MouseEvent, Size};
 use tokio::sync::mpsc;
 
-use seance::engine::event::{self, Body, Client, Header, Role, Via};
+use seance::engine::event::{self, Action, Body, Client, Header, HoldReason, Role, Via};
 use seance::engine::fold::RoomState;
 use seance::engine::id::{Epoch, ItemId, MemberId, SessionId, Stamp};
 use seance::engine::intent::Intent;
@@ -127,6 +127,47 @@ impl Party {
             Some(1),
             Body::Paused {
                 position: MediaTime::from_secs(at_secs),
+            },
+        )
+    }
+
+    /// What somebody but the viewer did; the state it leaves is shown next.
+    fn seek(self, by: u32, to_secs: u64) -> Self {
+        self.tell(
+            Some(by),
+            Body::Seeked {
+                position: MediaTime::from_secs(to_secs),
+                start: SessionTime::from_secs(10),
+            },
+        )
+    }
+
+    fn hold(self, reason: HoldReason, waiting: &[u32]) -> Self {
+        let position = self.state.timeline.position(self.state.at);
+        self.tell(
+            None,
+            Body::HoldStarted {
+                reason,
+                position,
+                deadline: SessionTime::from_secs(18),
+                waiting: waiting.iter().copied().map(MemberId::new).collect(),
+            },
+        )
+    }
+
+    fn queue(self, by: u32, title: &str) -> Self {
+        let item = self.state.timeline.next_item();
+        self.tell(
+            Some(by),
+            Body::Queued {
+                item,
+                media: Media {
+                    provider: Provider::File,
+                    id: format!("https://films.example/{item}.mp4"),
+                },
+                title: Some(longest(title, Title::new)),
+                start: MediaTime::ZERO,
+                place: None,
             },
         )
     }
@@ -511,7 +552,13 @@ fn text_of_any_length_fits_in_windows_of_any_size() {
     for index in 0..60 {
         party = party.say(1 + index % 3, if index % 2 == 0 { &long } else { &mixed });
     }
-    let mut view = party.view();
+    let mut view = party
+        .queue(2, &long)
+        .queue(3, &mixed)
+        .seek(2, 60)
+        .hold(HoldReason::ReadyCheck, &[1, 2, 3])
+        .view();
+    let offer = view.state.history.last().map(|deed| deed.seq);
     let report = |activity| Report {
         activity: Some(activity),
         drift: Some(Micros::from_millis(-1_234)),
@@ -550,7 +597,10 @@ fn text_of_any_length_fits_in_windows_of_any_size() {
         (2_560.0, 1_440.0),
     ] {
         for screen in [room(view.clone()), start.clone()] {
-            sized_window(app(screen), size.into(), 64, |harness, _| {
+            let mut app = app(screen);
+            app.offer = offer;
+            app.chosen = Some(MemberId::new(2));
+            sized_window(app, size.into(), 64, |harness, _| {
                 harness.paint();
                 // And again in another face, so that everything is laid out anew.
                 harness.submit_command(cmd::FLIP_THEME);
@@ -559,6 +609,339 @@ fn text_of_any_length_fits_in_windows_of_any_size() {
             });
         }
     }
+}
+
+fn ctrl(harness: &mut Harness<App>, character: &str) {
+    harness.event(Event::KeyDown(KeyEvent::for_test(
+        druid::RawMods::Ctrl,
+        KbKey::Character(character.to_owned()),
+    )));
+}
+
+/// Clicks over these columns of the window, downwards from `top`, until that is asked for.
+fn click_until_asked(
+    harness: &mut Harness<App>,
+    asked: &mut mpsc::Receiver<Request>,
+    columns: impl Iterator<Item = u32> + Clone,
+    top: u32,
+    wanted: &Intent,
+) -> bool {
+    for y in (top..700).step_by(8) {
+        for x in columns.clone() {
+            click(harness, f64::from(x), f64::from(y));
+            harness.just_layout();
+            if intents(asked).iter().any(|(intent, _)| intent == wanted) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+#[test]
+fn what_somebody_did_is_offered_to_be_taken_back_and_only_while_it_can_be() {
+    let party = || {
+        Party::open("One")
+            .join("Bo", Role::Guest)
+            .load("A film")
+            .pause(46)
+    };
+    let done = || party().seek(2, 51);
+    let seq = done().state.seq;
+    with_window(app(party().screen()), |harness, asked| {
+        assert_eq!(
+            harness.data().undo_line(),
+            None,
+            "that was before we looked"
+        );
+        harness.submit_command(cmd::SHOW.with(Arc::new(done().screen())));
+        let line = Some(("Bo went from 0:46 to 0:51".to_owned(), true));
+        assert_eq!(harness.data().undo_line(), line);
+        harness.submit_command(cmd::UNDO);
+        assert_eq!(
+            intents(asked),
+            [(Intent::Undo { seq: Some(seq) }, Via::Gui)]
+        );
+        assert_eq!(harness.data().undo_line(), None, "it was asked for");
+        // Without an offer the keys take back whatever was last.
+        strike(harness, "u");
+        ctrl(harness, "z");
+        let last = || (Intent::Undo { seq: None }, Via::Key);
+        assert_eq!(intents(asked), [last(), last()]);
+    });
+    with_window(app(party().screen()), |harness, _| {
+        harness.submit_command(cmd::SHOW.with(Arc::new(done().screen())));
+        assert!(harness.data().undo_line().is_some());
+        let other = done().queue(1, "Next").tell(
+            Some(1),
+            Body::Cued {
+                item: ItemId::new(2),
+                position: MediaTime::ZERO,
+            },
+        );
+        harness.submit_command(cmd::SHOW.with(Arc::new(other.screen())));
+        let line = harness.data().undo_line().map(|(line, _)| line);
+        assert_eq!(
+            line.as_deref(),
+            Some("Now on: Next"),
+            "the seek is of another film"
+        );
+    });
+    // What was missed while the connection was lost is no news.
+    let mut lost = party().view();
+    lost.link = Link::Lost(String::new());
+    with_window(app(room(lost)), |harness, _| {
+        harness.submit_command(cmd::SHOW.with(Arc::new(done().screen())));
+        assert_eq!(harness.data().undo_line(), None);
+    });
+    // A viewer sees what was done, and is not offered what the room would refuse.
+    let viewer = |party: Party| {
+        let mut view = party.join("Vi", Role::Viewer).view();
+        view.me = Some(MemberId::new(3));
+        room(view)
+    };
+    with_window(app(viewer(party())), |harness, asked| {
+        let mut later = match viewer(party()) {
+            Screen::Room(room) => room.view,
+            Screen::Start(_) => unreachable!(),
+        };
+        let state = Party {
+            state: (*later.state).clone(),
+            story: (*later.story).clone(),
+        };
+        let state = state.seek(2, 51);
+        later.state = Arc::new(state.state);
+        later.story = Arc::new(state.story);
+        harness.submit_command(cmd::SHOW.with(Arc::new(room(later))));
+        let line = harness.data().undo_line();
+        assert_eq!(line, Some(("Bo went from 0:46 to 0:51".to_owned(), false)));
+        strike(harness, " ");
+        press(harness, KbKey::ArrowRight);
+        assert_eq!(intents(asked), [], "a viewer's keys move nothing");
+    });
+}
+
+#[test]
+fn the_room_s_wait_is_told_with_its_seconds_and_can_be_ended() {
+    let party = Party::open("One")
+        .join("Lou", Role::Guest)
+        .join("Bo", Role::Guest)
+        .load("A film")
+        .play(60)
+        .hold(HoldReason::Seek, &[2, 3]);
+    let mut view = party.view();
+    let report = |activity| Report {
+        activity: Some(activity),
+        drift: None,
+        round_trip: None,
+    };
+    let line = |harness: &Harness<App>| harness.data().hold_line().unwrap();
+    with_window(app(Screen::default()), |harness, asked| {
+        harness.submit_command(cmd::SHOW.with(Arc::new(room(view.clone()))));
+        assert_eq!(line(harness), "Waiting for Lou and Bo: seeking");
+        // The clock is read, and Bo has arrived.
+        let left = seance::os::local_now() - seance::engine::unit::LocalTime::ZERO;
+        let now = SessionTime::from_millis(15_500) - SessionTime::ZERO;
+        view.clock = Some((now - left, Micros::from_millis(1)));
+        view.presence = Arc::new(BTreeMap::from([
+            (MemberId::new(2), report(Activity::Seeking)),
+            (MemberId::new(3), report(Activity::Paused)),
+        ]));
+        harness.submit_command(cmd::SHOW.with(Arc::new(room(view.clone()))));
+        assert_eq!(line(harness), "Waiting for Lou: seeking (3 s)");
+        harness.just_layout();
+        let right = (640..740).step_by(20);
+        assert!(click_until_asked(
+            harness,
+            asked,
+            right,
+            80,
+            &Intent::Play {}
+        ));
+    });
+}
+
+#[test]
+fn a_ready_check_asks_the_viewer_too() {
+    let party = || {
+        let party = Party::open("One").join("Bo", Role::Guest).load("A film");
+        party.hold(HoldReason::ReadyCheck, &[1, 2])
+    };
+    with_window(app(party().screen()), |harness, asked| {
+        let line = harness.data().hold_line().unwrap();
+        assert_eq!(line, "Is everybody ready? Waiting for you and Bo");
+        let right = (540..640).step_by(20);
+        assert!(click_until_asked(
+            harness,
+            asked,
+            right,
+            80,
+            &Intent::SayReady {}
+        ));
+        let said = party().tell(Some(1), Body::SaidReady {});
+        harness.submit_command(cmd::SHOW.with(Arc::new(said.screen())));
+        assert!(!harness.data().asked_ready());
+    });
+}
+
+#[test]
+fn the_field_that_loads_also_adds_to_the_queue() {
+    let mut app = app(Party::open("One").screen());
+    app.draft.address = " https://films.example/b.mp4 ".to_owned();
+    with_window(app, |harness, asked| {
+        harness.submit_command(cmd::QUEUE);
+        let add = Intent::QueueAdd {
+            url: "https://films.example/b.mp4".to_owned(),
+            front: false,
+        };
+        assert_eq!(intents(asked), [(add, Via::Gui)]);
+        assert_eq!(harness.data().draft.address, "");
+    });
+}
+
+#[test]
+fn the_queue_plays_on_and_gives_back_what_one_put_there() {
+    let two = || {
+        Party::open("One")
+            .join("Bo", Role::Guest)
+            .queue(1, "First")
+            .queue(2, "Second")
+    };
+    let items = |app: &App| -> Vec<_> {
+        let rows = app.queue().into_iter();
+        rows.map(|row| (row.title, row.by, row.next, row.removable))
+            .collect()
+    };
+    let row =
+        |title: &str, by: &str, next, removable| (title.to_owned(), by.to_owned(), next, removable);
+    with_window(app(two().screen()), |harness, asked| {
+        assert_eq!(
+            items(harness.data()),
+            [
+                row("First", "you", true, true),
+                row("Second", "Bo", false, true)
+            ]
+        );
+        // Nothing is on yet, so the first is put on; then it is gone on from that.
+        strike(harness, "n");
+        let first = Intent::PlayNow {
+            item: ItemId::new(1),
+        };
+        assert_eq!(intents(asked), [(first, Via::Key)]);
+        let on = two().tell(
+            Some(1),
+            Body::Cued {
+                item: ItemId::new(1),
+                position: MediaTime::ZERO,
+            },
+        );
+        harness.submit_command(cmd::SHOW.with(Arc::new(on.screen())));
+        harness.submit_command(cmd::NEXT);
+        let next = Intent::Next {
+            item: ItemId::new(1),
+        };
+        assert_eq!(intents(asked), [(next, Via::Gui)]);
+        harness.just_layout();
+        let second = Intent::QueueRemove {
+            item: ItemId::new(2),
+        };
+        assert!(click_until_asked(
+            harness,
+            asked,
+            (720..745).step_by(8),
+            80,
+            &second
+        ));
+    });
+    let mut guest = two().view();
+    guest.me = Some(MemberId::new(2));
+    let rows = items(&app(room(guest)));
+    assert_eq!(
+        rows,
+        [
+            row("First", "Ana", true, false),
+            row("Second", "you", false, true)
+        ]
+    );
+}
+
+#[test]
+fn a_host_finds_what_may_be_done_about_somebody_behind_their_row() {
+    let party = || {
+        Party::open("One")
+            .join("Bo", Role::Guest)
+            .join("Vi", Role::Viewer)
+    };
+    let (bo, vi) = (MemberId::new(2), MemberId::new(3));
+    let words = |app: &App| -> Vec<_> { app.chosen_deeds().iter().map(|deed| deed.0).collect() };
+    with_window(app(party().screen()), |harness, asked| {
+        // The rows lie beside the stage; the one above is the host's own, and opens nothing.
+        for y in (100..260).step_by(8) {
+            click(harness, 900.0, f64::from(y));
+            if harness.data().chosen.is_some() {
+                break;
+            }
+        }
+        assert_eq!(harness.data().chosen, Some(bo));
+        let of_a_guest = ["Make co-host", "Make viewer", "Mute", "Send out"];
+        assert_eq!(words(harness.data()), of_a_guest);
+        harness.just_layout();
+        let beside = (930..1_060).step_by(40);
+        // The second line of buttons: each of them closes what it stands in.
+        let kick = Intent::Kick { member: bo };
+        assert!(click_until_asked(harness, asked, beside, 276, &kick));
+        assert_eq!(harness.data().chosen, None, "it was chosen");
+        harness.submit_command(cmd::CHOOSE.with(vi));
+        let of_a_viewer = ["Make co-host", "Make guest", "Mute", "Send out"];
+        assert_eq!(words(harness.data()), of_a_viewer);
+        // Whoever is gone is no longer chosen.
+        let gone = party().tell(Some(1), Body::Kicked { member: vi });
+        harness.submit_command(cmd::SHOW.with(Arc::new(gone.screen())));
+        assert_eq!(harness.data().chosen, None);
+    });
+    let mut view = party().view();
+    view.me = Some(bo);
+    let guest = app(room(view));
+    for member in [MemberId::new(1), bo, vi] {
+        assert_eq!(guest.deeds(member), [], "a guest governs nobody");
+    }
+}
+
+#[test]
+fn whoever_was_muted_is_seen_to_be_and_cannot_send() {
+    let party = Party::open("One").join("Bo", Role::Guest).tell(
+        Some(1),
+        Body::Ruled {
+            member: MemberId::new(2),
+            action: Action::Chat,
+            allow: Some(false),
+            until: None,
+        },
+    );
+    let mut view = party.view();
+    view.me = Some(MemberId::new(2));
+    let mut app = app(room(view));
+    app.draft.message = "let me".to_owned();
+    assert_eq!(app.people()[0].role, "you, muted");
+    with_window(app, |harness, asked| {
+        // Neither the button beside the field nor a reaction above it.
+        for x in (770..1_090).step_by(12) {
+            for y in (590..690).step_by(12) {
+                click(harness, f64::from(x), f64::from(y));
+            }
+        }
+        assert_eq!(intents(asked), []);
+    });
+}
+
+#[test]
+fn a_reaction_is_one_click() {
+    with_window(app(Party::open("One").screen()), |harness, asked| {
+        let react = Intent::React {
+            reaction: "👍".to_owned(),
+        };
+        assert!(click_until_asked(harness, asked, 780..781, 80, &react));
+    });
 }
 
 /// What the window looks like after it was shown these screens one after another.

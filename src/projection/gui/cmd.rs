@@ -8,6 +8,7 @@ use std::sync::Arc;
 use druid::{Selector, WidgetId};
 
 use super::{Request, Screen};
+use crate::engine::id::MemberId;
 
 /// From the bridge: show this. The same `Arc` may come again; that is no change.
 pub const SHOW: Selector<Arc<Screen>> = Selector::new("seance.show");
@@ -23,6 +24,14 @@ pub const REOPEN: Selector<String> = Selector::new("seance.reopen");
 pub const SEND: Selector = Selector::new("seance.send");
 /// From a pane: load the address in the draft.
 pub const LOAD: Selector = Selector::new("seance.load");
+/// From a pane: put the address in the draft into the queue.
+pub const QUEUE: Selector = Selector::new("seance.queue");
+/// From a pane: go on to what comes next.
+pub const NEXT: Selector = Selector::new("seance.next");
+/// From a pane: take back what is offered to be, or whatever was done last.
+pub const UNDO: Selector = Selector::new("seance.undo");
+/// From a pane: show what can be done about this member, or no longer.
+pub const CHOOSE: Selector<MemberId> = Selector::new("seance.choose");
 /// From a pane: play if the film stands, pause if it runs.
 pub const TOGGLE: Selector = Selector::new("seance.toggle");
 /// From a pane: move the film by so many seconds.

@@ -11,11 +11,13 @@ use druid::{Data, Lens};
 
 use super::theme::{Theme, Tone};
 use super::{PlayerState, Remembered, Request, Room, Screen, Start};
-use crate::engine::event::{Role, Via};
+use crate::engine::event::{Action, HoldReason, Role, Via};
+use crate::engine::fold::history::Deed;
 use crate::engine::fold::timeline::Anchor;
-use crate::engine::id::MemberId;
+use crate::engine::id::{ItemId, MemberId, Seq};
 use crate::engine::intent::Intent;
 use crate::engine::presence::{Activity, Report};
+use crate::engine::sequencer::authorise;
 use crate::engine::unit::{LocalTime, MediaTime, Micros, Rate};
 use crate::projection::view::{self, Link, SessionRow, View, Wish};
 
@@ -30,6 +32,14 @@ pub struct App {
     pub note: Option<Note>,
     /// The trouble that was read and put away, so that it is not shown again.
     pub dismissed: Option<Arc<str>>,
+    /// What is offered to be taken back, for a few seconds after it was done.
+    #[data(eq)]
+    pub offer: Option<Seq>,
+    /// About whom a moderator wants to do something.
+    #[data(eq)]
+    pub chosen: Option<MemberId>,
+    /// How many seconds the room waits still, while it does.
+    pub waiting_secs: Option<u64>,
     /// Whether a text field took the key that is being handled: then it is no shortcut.
     pub typing: bool,
 }
@@ -89,6 +99,9 @@ impl App {
             },
             note: None,
             dismissed: None,
+            offer: None,
+            chosen: None,
+            waiting_secs: None,
             typing: false,
         }
     }
@@ -163,9 +176,19 @@ impl App {
             .is_some_and(|view| matches!(view.link, Link::Live | Link::CatchingUp))
     }
 
-    /// Whether the transport's buttons do anything.
-    pub fn controllable(&self) -> bool {
-        self.loaded() && self.connected()
+    /// Whether the room would let this person do that now.
+    pub fn may(&self, action: Action) -> bool {
+        self.connected() && self.view().is_some_and(|view| view.may(action))
+    }
+
+    /// Whether what this button of the transport does can be done.
+    pub fn controllable(&self, action: Action) -> bool {
+        self.loaded() && self.may(action)
+    }
+
+    /// Whether this person may put another film on.
+    pub fn may_load(&self) -> bool {
+        self.may(Action::Play) && self.may(Action::Queue)
     }
 
     /// Where the film stands at `now`.
@@ -244,7 +267,7 @@ impl App {
 
     /// Play when the film stands, pause at the frame on the screen when it runs.
     pub fn toggle(&self, now: LocalTime) -> Option<Intent> {
-        self.controllable().then(|| {
+        self.controllable(Action::Play).then(|| {
             if self.playing() {
                 Intent::Pause {
                     at: Some(self.position(now)),
@@ -258,9 +281,139 @@ impl App {
     /// A move by so many seconds from where the film stands, held inside it.
     pub fn skip(&self, seconds: f64, now: LocalTime) -> Option<Intent> {
         let by = Micros::new((seconds * 1e6) as i64);
-        self.controllable().then(|| Intent::Seek {
+        self.controllable(Action::Seek).then(|| Intent::Seek {
             to: self.inside(self.position(now) + by),
         })
+    }
+
+    /// Going on to what comes next, if something does.
+    pub fn next(&self) -> Option<Intent> {
+        let state = &self.view()?.state;
+        let next = state.queue.upcoming().filter(|_| self.may_load())?.item;
+        Some(match state.timeline.current() {
+            Some((item, _)) => Intent::Next { item },
+            None => Intent::PlayNow { item: next },
+        })
+    }
+
+    /// Taking back what is offered to be; without an offer, whatever was done last.
+    pub fn undo(&self) -> Option<Intent> {
+        let seq = self.offered().map(|deed| deed.seq);
+        self.connected().then_some(Intent::Undo { seq })
+    }
+
+    fn offered(&self) -> Option<&Deed> {
+        view::undo_of(&self.view()?.state, self.offer?)
+    }
+
+    /// What somebody did a moment ago, and whether this person may take it back.
+    pub fn undo_line(&self) -> Option<(String, bool)> {
+        let deed = self.offered()?;
+        let story = &self.view()?.story;
+        let place = story.binary_search_by_key(&deed.seq, |entry| entry.seq);
+        let sentence = story[place.ok()?].text.clone();
+        let may = deed.remedy.needs().iter().all(|action| self.may(*action));
+        Some((sentence, may))
+    }
+
+    /// Why the film stands, while the room waits: "Waiting for Lou: loading (3 s)".
+    pub fn hold_line(&self) -> Option<String> {
+        let view = self.view().filter(|view| view.link == Link::Live)?;
+        let line = view.waiting()?;
+        Some(match self.waiting_secs {
+            Some(secs) => format!("{line} ({secs} s)"),
+            None => line,
+        })
+    }
+
+    /// Whether this person is asked whether they are ready.
+    pub fn asked_ready(&self) -> bool {
+        self.view().is_some_and(|view| {
+            view.state.hold.as_ref().is_some_and(|hold| {
+                let me = view.me.is_some_and(|me| hold.waiting.contains(&me));
+                hold.reason == HoldReason::ReadyCheck && me
+            })
+        })
+    }
+
+    /// What waits in the queue, first first.
+    pub fn queue(&self) -> Vec<Queued> {
+        let Some(view) = self.view() else {
+            return Vec::new();
+        };
+        let queue = &view.state.queue;
+        let next = queue.upcoming().map(|entry| entry.item);
+        let queued = queue.entries.iter().map(|entry| Queued {
+            item: entry.item,
+            title: match view.state.timeline.item(entry.item) {
+                Some(known) => known.label(),
+                None => format!("item {}", entry.item),
+            },
+            by: match entry.by {
+                Some(by) if Some(by) == view.me => "you".to_owned(),
+                Some(by) => view.state.roster.name(by).to_owned(),
+                None => String::new(),
+            },
+            next: Some(entry.item) == next,
+            playable: self.may_load(),
+            removable: self.may(Action::Queue)
+                && (entry.by == view.me || self.may(Action::Moderate)),
+        });
+        queued.collect()
+    }
+
+    /// What this person may do about a member; nothing about most, for most.
+    pub fn deeds(&self, member: MemberId) -> Vec<(&'static str, Intent)> {
+        let Some((view, me)) = self.view().and_then(|view| Some((view, view.me?))) else {
+            return Vec::new();
+        };
+        let state = &view.state;
+        let role = |role| Intent::SetRole { member, role };
+        let (action, lasts) = (Action::Chat, None);
+        let mute = if state.may(member, Action::Chat) {
+            let deed = Intent::Revoke {
+                member,
+                action,
+                lasts,
+            };
+            ("Mute", deed)
+        } else {
+            let deed = Intent::Grant {
+                member,
+                action,
+                lasts,
+            };
+            ("Unmute", deed)
+        };
+        let here = state.roster.get(member).filter(|known| known.present);
+        let deeds = [
+            ("Make co-host", role(Role::CoHost)),
+            ("Make guest", role(Role::Guest)),
+            ("Make viewer", role(Role::Viewer)),
+            mute,
+            ("Send out", Intent::Kick { member }),
+        ];
+        let sensible = |deed: &Intent| match (deed, here) {
+            (_, None) => false,
+            (Intent::SetRole { role, .. }, Some(known)) => known.role != *role,
+            _ => true,
+        };
+        // The room's own rule, asked in advance.
+        deeds
+            .into_iter()
+            .filter(|(_, deed)| {
+                self.connected()
+                    && Some(member) != view.me
+                    && sensible(deed)
+                    && authorise(state, me, deed).is_ok()
+            })
+            .collect()
+    }
+
+    /// The member a moderator chose, and what may be done about them.
+    pub fn chosen_deeds(&self) -> Vec<(&'static str, Intent)> {
+        self.chosen
+            .map_or_else(Vec::new, |member| self.deeds(member))
     }
 
     /// The banner under the header: how the connection stands when it is not simply live.
@@ -316,6 +469,10 @@ impl App {
         let Some(view) = self.view().filter(|_| self.loaded()) else {
             return String::new();
         };
+        // While the room waits, that is said elsewhere, with the seconds.
+        if view.state.hold.is_some() {
+            return String::new();
+        }
         let late: Vec<String> = view
             .state
             .roster
@@ -357,21 +514,23 @@ impl App {
                     Some(report) => presence(report),
                     None => (String::new(), Tone::Muted),
                 };
+                let role =
+                    Some(view::role_word(member.role)).filter(|_| member.role != Role::Guest);
+                let muted = !view.state.may(id, Action::Chat);
+                let tags = [
+                    (Some(id) == view.me).then_some("you"),
+                    role,
+                    muted.then_some("muted"),
+                ];
+                let tags: Vec<&str> = tags.into_iter().flatten().collect();
                 Person {
                     id,
                     name: member.name.as_str().to_owned(),
-                    role: match (member.role, Some(id) == view.me) {
-                        (Role::Host, true) => "you, host",
-                        (Role::Host, false) => "host",
-                        (Role::CoHost, true) => "you, co-host",
-                        (Role::CoHost, false) => "co-host",
-                        (Role::Viewer, true) => "you, viewer",
-                        (Role::Viewer, false) => "viewer",
-                        (Role::Guest, true) => "you",
-                        (Role::Guest, false) => "",
-                    },
+                    role: tags.join(", "),
                     presence,
                     tone,
+                    chosen: self.chosen == Some(id),
+                    governable: !self.deeds(id).is_empty(),
                 }
             })
             .collect();
@@ -423,11 +582,33 @@ pub struct Person {
     /// What they are called.
     pub name: String,
     /// What they are here, and whether they are the viewer.
-    pub role: &'static str,
+    pub role: String,
     /// What their player does.
     pub presence: String,
     /// How that is coloured.
     pub tone: Tone,
+    /// Whether what can be done about them is shown.
+    pub chosen: bool,
+    /// Whether the viewer may do anything about them.
+    pub governable: bool,
+}
+
+/// One row of the queue.
+#[derive(Clone, Debug, PartialEq, Eq, Data)]
+pub struct Queued {
+    /// Which item.
+    #[data(eq)]
+    pub item: ItemId,
+    /// What it is called.
+    pub title: String,
+    /// Who put it there.
+    pub by: String,
+    /// Whether it comes next.
+    pub next: bool,
+    /// Whether the viewer may play it at once.
+    pub playable: bool,
+    /// Whether the viewer may take it out.
+    pub removable: bool,
 }
 
 /// Beyond this drift eyes and ears notice that two people talk about different frames: a guess

@@ -19,14 +19,19 @@ use super::bridge::Bridge;
 use super::data::{App, DEAF, Note};
 use super::{Request, Root, Screen, cmd, pane, theme};
 use crate::engine::event::Via;
+use crate::engine::id::Seq;
 use crate::engine::intent::Intent;
 use crate::os::local_now;
-use crate::projection::view::Wish;
+use crate::projection::view::{self, Link, Wish};
 
 /// How long "Link copied" stands.
 const COPIED_FOR: Duration = Duration::from_secs(2);
 /// How long a sentence of trouble stands: time to read its longest twice.
 const TROUBLE_FOR: Duration = Duration::from_secs(8);
+/// How long what was done is offered to be taken back.
+const OFFER_FOR: Duration = Duration::from_secs(6);
+/// How often the seconds of a wait are looked at, so that none is shown much too long.
+const SECOND_SEEN: Duration = Duration::from_millis(200);
 /// What the arrow keys move by, in seconds.
 const ARROW_SECS: f64 = 5.0;
 /// What `j`, `l` and the two buttons move by, in seconds.
@@ -54,6 +59,8 @@ pub fn root(requests: mpsc::Sender<Request>) -> Root {
             requests,
             note_timer: TimerToken::INVALID,
             trouble_timer: TimerToken::INVALID,
+            offer_timer: TimerToken::INVALID,
+            waiting_timer: TimerToken::INVALID,
         })
         .with_id(cmd::DESK);
     EnvScope::new(|env, app: &App| theme::dress(env, app.draft.theme), desk).boxed()
@@ -64,6 +71,8 @@ struct Desk {
     requests: mpsc::Sender<Request>,
     note_timer: TimerToken,
     trouble_timer: TimerToken,
+    offer_timer: TimerToken,
+    waiting_timer: TimerToken,
 }
 
 impl Desk {
@@ -130,7 +139,21 @@ impl Desk {
         }
         let was_in_room = app.room().is_some();
         let had = app.trouble().cloned();
+        let undoable = newest_deed(app);
         app.screen = Arc::clone(screen);
+        // Only of what happened on this screen: what was caught up with is old.
+        match (undoable, newest_deed(app)) {
+            (Some(was), Some(is)) if is > was => {
+                app.offer = is;
+                self.offer_timer = ctx.request_timer(OFFER_FOR);
+            }
+            (Some(_), Some(_)) => {}
+            _ => app.offer = None,
+        }
+        self.count_down(ctx, app);
+        if app.chosen_deeds().is_empty() {
+            app.chosen = None;
+        }
         if was_in_room != app.room().is_some() {
             // The focused control is gone with its pane, and keys would go nowhere.
             ctx.set_focus(cmd::DESK);
@@ -144,6 +167,19 @@ impl Desk {
         if is_new {
             self.trouble_timer = ctx.request_timer(TROUBLE_FOR);
         }
+    }
+
+    /// Keeps the seconds of the room's wait.
+    fn count_down(&mut self, ctx: &mut EventCtx, app: &mut App) {
+        app.waiting_secs = app.view().and_then(|view| view.waiting_secs(local_now()));
+        if app.waiting_secs.is_some() {
+            self.waiting_timer = ctx.request_timer(SECOND_SEEN);
+        }
+    }
+
+    fn undo(&mut self, ctx: &mut EventCtx, app: &mut App, via: Via) {
+        self.ask(ctx, app, app.undo(), via);
+        app.offer = None;
     }
 
     fn command(&mut self, ctx: &mut EventCtx, app: &mut App, command: &Command) {
@@ -166,6 +202,19 @@ impl Desk {
             let load = |url| Intent::Load { url };
             self.ask_typed(ctx, app, |app| &mut app.draft.address, load);
             ctx.set_focus(cmd::DESK);
+        } else if command.is(cmd::QUEUE) {
+            let add = |url| Intent::QueueAdd { url, front: false };
+            self.ask_typed(ctx, app, |app| &mut app.draft.address, add);
+            ctx.set_focus(cmd::DESK);
+        } else if command.is(cmd::NEXT) {
+            self.ask(ctx, app, app.next(), Via::Gui);
+        } else if command.is(cmd::UNDO) {
+            self.undo(ctx, app, Via::Gui);
+            // The button that asked for it goes with the offer.
+            ctx.set_focus(cmd::DESK);
+        } else if let Some(member) = command.get(cmd::CHOOSE) {
+            let again = app.chosen == Some(*member) || app.deeds(*member).is_empty();
+            app.chosen = (!again).then_some(*member);
         } else if command.is(cmd::TOGGLE) {
             self.ask(ctx, app, app.toggle(now), Via::Gui);
         } else if let Some(seconds) = command.get(cmd::SKIP) {
@@ -194,6 +243,11 @@ impl Desk {
     /// The keys of every video site, when no field is being typed in.
     fn shortcut(&mut self, ctx: &mut EventCtx, app: &mut App, key: &KeyEvent) {
         let now = local_now();
+        let undo = KbKey::Character("z".to_owned());
+        if (key.mods.ctrl() || key.mods.meta()) && key.key == undo && app.room().is_some() {
+            self.undo(ctx, app, Via::Key);
+            ctx.set_handled();
+        }
         if key.mods.ctrl() || key.mods.alt() || key.mods.meta() {
             return;
         }
@@ -213,10 +267,19 @@ impl Desk {
             KbKey::Character(c) if c == "l" => {
                 self.ask(ctx, app, app.skip(LEAP_SECS, now), Via::Key);
             }
+            KbKey::Character(c) if c == "n" => self.ask(ctx, app, app.next(), Via::Key),
+            KbKey::Character(c) if c == "u" => self.undo(ctx, app, Via::Key),
             _ => return,
         }
         ctx.set_handled();
     }
+}
+
+/// The newest thing that could be taken back, `Some(None)` for nothing yet; `None`
+/// while the party is not followed live.
+fn newest_deed(app: &App) -> Option<Option<Seq>> {
+    let view = app.view().filter(|view| view.link == Link::Live)?;
+    Some(view::undoable(&view.state).map(|deed| deed.seq))
 }
 
 impl<W: Widget<App>> Controller<App, W> for Desk {
@@ -235,6 +298,8 @@ impl<W: Widget<App>> Controller<App, W> for Desk {
             Event::Timer(token) if *token == self.trouble_timer => {
                 app.dismissed = app.trouble().cloned();
             }
+            Event::Timer(token) if *token == self.offer_timer => app.offer = None,
+            Event::Timer(token) if *token == self.waiting_timer => self.count_down(ctx, app),
             _ => {}
         }
         child.event(ctx, event, app, env);

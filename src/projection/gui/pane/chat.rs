@@ -1,11 +1,13 @@
 //! Beside the stage: who is here, and what is said.
 
-use druid::widget::{CrossAxisAlignment, Flex, Scroll};
-use druid::{EventCtx, LensExt, Widget, WidgetExt};
+use druid::widget::{CrossAxisAlignment, Flex, Scroll, ViewSwitcher};
+use druid::{Env, EventCtx, LensExt, Widget, WidgetExt};
 
+use crate::engine::event::{Action, Via};
+use crate::engine::intent::Intent;
 use crate::projection::gui::cmd;
 use crate::projection::gui::data::{App, Draft};
-use crate::projection::gui::theme::{Tone, size, space};
+use crate::projection::gui::theme::{CONTROL, Tone, size, space};
 use crate::projection::gui::widget::button::{Button, Kind};
 use crate::projection::gui::widget::card::surface;
 use crate::projection::gui::widget::field::Field;
@@ -43,8 +45,95 @@ pub(super) fn people() -> impl Widget<App> {
             Scroll::new(People::default()).vertical().expand_height(),
             1.0,
         )
+        .with_child(deeds())
         .padding((0.0, 0.0, 0.0, space::S))
         .background(surface())
+}
+
+/// How many buttons of what can be done about somebody stand on one line, and how tall it all is.
+const DEEDS_BESIDE: usize = 2;
+
+/// How tall what can be done about the chosen member is.
+pub(super) fn deeds_height(app: &App) -> f64 {
+    match app.chosen_deeds().len().div_ceil(DEEDS_BESIDE) {
+        0 => 0.0,
+        lines => lines as f64 * (CONTROL + space::XS) + space::S,
+    }
+}
+
+/// What can be done about the chosen member.
+fn deeds() -> impl Widget<App> {
+    // The words say which buttons there are; what each does, it looks up when it is pressed.
+    let words = |app: &App| {
+        let words: Vec<_> = app.chosen_deeds().iter().map(|deed| deed.0).collect();
+        words.join("\n")
+    };
+    ViewSwitcher::new(
+        move |app: &App, _: &Env| words(app),
+        |words: &String, _, _| {
+            let words: Vec<String> = words.lines().map(str::to_owned).collect();
+            if words.is_empty() {
+                return druid::widget::SizedBox::empty().boxed();
+            }
+            let mut lines = Flex::column().cross_axis_alignment(CrossAxisAlignment::Fill);
+            for beside in words.chunks(DEEDS_BESIDE) {
+                let mut line = Flex::row();
+                for (place, words) in beside.iter().enumerate() {
+                    if place > 0 {
+                        line.add_spacer(space::XS);
+                    }
+                    line.add_flex_child(deed(words.clone()).expand_width(), 1.0);
+                }
+                lines.add_child(line);
+                lines.add_spacer(space::XS);
+            }
+            lines.padding((space::M, space::S, space::M, 0.0)).boxed()
+        },
+    )
+}
+
+fn deed(words: String) -> Button<App> {
+    let named = words.clone();
+    Button::new(
+        Kind::Plain,
+        move |_| words.clone(),
+        move |ctx: &mut EventCtx, app: &App| {
+            let deeds = app.chosen_deeds();
+            let Some((_, deed)) = deeds.into_iter().find(|(words, _)| *words == named) else {
+                return;
+            };
+            ctx.submit_command(cmd::REQUEST.with(App::ask(deed, Via::Gui)));
+            if let Some(member) = app.chosen {
+                ctx.submit_command(cmd::CHOOSE.with(member));
+            }
+            // The button goes with the choice.
+            ctx.set_focus(cmd::DESK);
+        },
+    )
+}
+
+/// The five that say most of what is felt in front of a film.
+const REACTIONS: [&str; 5] = ["👍", "😂", "😮", "😢", "🎉"];
+
+fn reactions() -> impl Widget<App> {
+    let mut row = Flex::row();
+    for reaction in REACTIONS {
+        row.add_child(
+            Button::new(
+                Kind::Quiet,
+                move |_| reaction.to_owned(),
+                move |ctx: &mut EventCtx, _: &App| {
+                    let react = Intent::React {
+                        reaction: reaction.to_owned(),
+                    };
+                    ctx.submit_command(cmd::REQUEST.with(App::ask(react, Via::Gui)));
+                },
+            )
+            .enabled(|app: &App| app.may(Action::Chat)),
+        );
+    }
+    row.align_left()
+        .padding((space::S, space::XS, space::S, 0.0))
 }
 
 /// What is said.
@@ -67,9 +156,9 @@ pub(super) fn chat() -> impl Widget<App> {
                 |ctx: &mut EventCtx, _| ctx.submit_command(cmd::SEND),
             )
             .icon(|_| Some(Icon::Send))
-            .enabled(|app: &App| app.connected() && !app.draft.message.trim().is_empty()),
+            .enabled(|app: &App| app.may(Action::Chat) && !app.draft.message.trim().is_empty()),
         )
-        .padding(space::M);
+        .padding((space::M, space::XS, space::M, space::M));
     Flex::column()
         .cross_axis_alignment(CrossAxisAlignment::Fill)
         .with_child(head("Chat", |_| String::new()))
@@ -77,6 +166,7 @@ pub(super) fn chat() -> impl Widget<App> {
             Follow::new(Story::default().with_id(cmd::STORY)).expand_height(),
             1.0,
         )
+        .with_child(reactions())
         .with_child(write)
         .background(surface())
 }

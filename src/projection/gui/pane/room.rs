@@ -12,10 +12,10 @@ use druid::{
     Rect, RenderContext, Size, UpdateCtx, Widget, WidgetExt, WidgetPod,
 };
 
-use super::chat::{chat, people};
+use super::chat::{chat, deeds_height, people};
 use super::stage::stage;
 use super::theme_button;
-use super::transport::{load, transport};
+use super::transport::{QUEUED_ROW, load, notices, queue, transport};
 use crate::projection::gui::cmd;
 use crate::projection::gui::data::{App, Note};
 use crate::projection::gui::theme::{CONTROL, Tone, palette, size, space};
@@ -34,6 +34,10 @@ const SIDE: f64 = 320.0;
 /// How tall one row of the people list and its heading are, to give a short list no more than it needs.
 const PEOPLE_ROW: f64 = 44.0;
 const PEOPLE_HEAD: f64 = 44.0;
+/// How many rows of the queue are seen at once, in a wide window and in a narrow one, where people
+/// and chat need the height. Half a row tells that there are more.
+const QUEUED_WIDE: f64 = 3.5;
+const QUEUED_NARROW: f64 = 1.5;
 /// The least that the stage shrinks to in a narrow window.
 const STAGE_MIN: f64 = 72.0;
 /// How wide the invite's text gets, and its button, whose words change.
@@ -47,8 +51,10 @@ pub(in super::super) struct Room {
     header: Pod,
     banners: Pod,
     stage: Pod,
-    load: Pod,
+    notices: Pod,
     transport: Pod,
+    load: Pod,
+    queue: Pod,
     people: Pod,
     chat: Pod,
     status: Pod,
@@ -64,8 +70,10 @@ pub(in super::super) fn room() -> Room {
         header: pod(header()),
         banners: pod(banners()),
         stage: pod(stage()),
-        load: pod(load()),
+        notices: pod(notices()),
         transport: pod(transport()),
+        load: pod(load()),
+        queue: pod(queue()),
         people: pod(people()),
         chat: pod(chat()),
         status: pod(status()),
@@ -183,13 +191,15 @@ fn share() -> impl Widget<App> {
 }
 
 impl Room {
-    fn pods(&mut self) -> [&mut Pod; 8] {
+    fn pods(&mut self) -> [&mut Pod; 10] {
         [
             &mut self.header,
             &mut self.banners,
             &mut self.stage,
-            &mut self.load,
+            &mut self.notices,
             &mut self.transport,
+            &mut self.load,
+            &mut self.queue,
             &mut self.people,
             &mut self.chat,
             &mut self.status,
@@ -204,7 +214,12 @@ impl Room {
 
     /// Lays `pod` out as tall as it likes at this width, and says how tall that is.
     fn height(pod: &mut Pod, ctx: &mut LayoutCtx, width: f64, app: &App, env: &Env) -> f64 {
-        let bounds = BoxConstraints::new(Size::new(width, 0.0), Size::new(width, f64::INFINITY));
+        Self::height_up_to(pod, ctx, Size::new(width, f64::INFINITY), app, env)
+    }
+
+    /// The same, but at most so tall.
+    fn height_up_to(pod: &mut Pod, ctx: &mut LayoutCtx, most: Size, app: &App, env: &Env) -> f64 {
+        let bounds = BoxConstraints::new(Size::new(most.width, 0.0), most);
         pod.layout(ctx, &bounds, app, env).height
     }
 }
@@ -227,7 +242,7 @@ impl Widget<App> for Room {
             app.view()
                 .map_or(0, |view| view.state.roster.present().count())
         };
-        if count(was) != count(app) {
+        if count(was) != count(app) || deeds_height(was) != deeds_height(app) {
             ctx.request_layout();
         }
         for pod in self.pods() {
@@ -255,31 +270,43 @@ impl Widget<App> for Room {
 
         let wide = whole.width >= WIDE_FROM;
         let main = if wide { width - SIDE - gap } else { width };
-        let load = Self::height(&mut self.load, ctx, main, app, env);
+        let notices = Self::height(&mut self.notices, ctx, main, app, env);
         let transport = Self::height(&mut self.transport, ctx, main, app, env);
-        let fixed = load + gap + transport + gap;
+        let load = Self::height(&mut self.load, ctx, main, app, env);
+        let rows = if wide { QUEUED_WIDE } else { QUEUED_NARROW };
+        let most = Size::new(main, QUEUED_ROW * rows);
+        let queue = Self::height_up_to(&mut self.queue, ctx, most, app, env);
+        // Beside each other, the last stands at the foot; above people and chat, a gap follows.
+        let last = if wide { 0.0 } else { gap };
+        let fixed = gap + transport + gap + load + space::S + queue + last;
         let count = app
             .view()
             .map_or(0, |view| view.state.roster.present().count());
-        let people_wanted = PEOPLE_HEAD + PEOPLE_ROW * count.max(1) as f64;
+        let people_wanted = PEOPLE_HEAD + PEOPLE_ROW * count.max(1) as f64 + deeds_height(app);
+        // What is only there for a moment takes its place from the stage.
         let stage = if wide {
-            bottom - top - fixed
+            bottom - top - fixed - notices
         } else {
             // A third of what is left: below stand people and chat, who need more lines.
-            ((bottom - top - fixed) * 0.34).max(STAGE_MIN)
+            ((bottom - top - fixed) * 0.34 - notices).max(STAGE_MIN)
         };
         let main_right = left + main;
         let stage_area = Rect::new(left, top, main_right, top + stage);
         Self::place(&mut self.stage, ctx, stage_area, app, env);
         let mut y = top + stage + gap;
-        self.load.set_origin(ctx, Point::new(left, y));
-        y += load + gap;
+        self.notices.set_origin(ctx, Point::new(left, y));
+        y += notices;
         self.transport.set_origin(ctx, Point::new(left, y));
         y += transport + gap;
+        self.load.set_origin(ctx, Point::new(left, y));
+        y += load + space::S;
+        self.queue.set_origin(ctx, Point::new(left, y));
+        y += queue + last;
 
         let (people, chat) = if wide {
             let side = main_right + gap;
-            let split = top + people_wanted.min((bottom - top) * 0.4);
+            let share = if app.chosen.is_some() { 0.6 } else { 0.4 };
+            let split = top + people_wanted.min((bottom - top) * share);
             (
                 Rect::new(side, top, right, split),
                 Rect::new(side, split + gap, right, bottom),

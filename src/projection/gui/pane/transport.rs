@@ -1,19 +1,26 @@
-//! Under the stage: the next film's link, the seek bar, and the buttons everybody knows.
+//! Under the stage: what the room waits for, the seek bar and the buttons everybody knows, and what comes next.
 
-use druid::widget::{CrossAxisAlignment, Flex};
-use druid::{EventCtx, LensExt, Widget, WidgetExt};
+use std::sync::Arc;
 
+use druid::widget::{CrossAxisAlignment, Flex, List, Scroll, ViewSwitcher};
+use druid::{Env, EventCtx, LensExt, Widget, WidgetExt};
+
+use crate::engine::event::{Action, Via};
+use crate::engine::id::ItemId;
+use crate::engine::intent::Intent;
 use crate::projection::gui::cmd;
-use crate::projection::gui::data::{App, Draft};
+use crate::projection::gui::data::{App, Draft, Queued};
 use crate::projection::gui::delegate::LEAP_SECS;
-use crate::projection::gui::theme::space;
+use crate::projection::gui::theme::{CONTROL, Tone, size, space};
 use crate::projection::gui::widget::button::{Button, Kind};
-use crate::projection::gui::widget::card::surface;
+use crate::projection::gui::widget::card::{banner_with, surface};
 use crate::projection::gui::widget::clock::Clock;
 use crate::projection::gui::widget::field::Field;
 use crate::projection::gui::widget::icon::Icon;
 use crate::projection::gui::widget::rates::Rates;
 use crate::projection::gui::widget::seekbar::SeekBar;
+use crate::projection::gui::widget::shown::shown;
+use crate::projection::gui::widget::words::Words;
 
 /// The field for a film's address, with its button.
 pub(super) fn load() -> impl Widget<App> {
@@ -31,11 +38,119 @@ pub(super) fn load() -> impl Widget<App> {
         .with_child(
             Button::new(
                 Kind::Plain,
-                |_| "Load".to_owned(),
+                |_| "Load now".to_owned(),
                 |ctx: &mut EventCtx, _| ctx.submit_command(cmd::LOAD),
             )
-            .enabled(|app: &App| app.connected() && !app.draft.address.trim().is_empty()),
+            .enabled(|app: &App| app.may_load() && !app.draft.address.trim().is_empty()),
         )
+        .with_spacer(space::XS)
+        .with_child(
+            Button::new(
+                Kind::Plain,
+                |_| "Add to queue".to_owned(),
+                |ctx: &mut EventCtx, _| ctx.submit_command(cmd::QUEUE),
+            )
+            .enabled(|app: &App| app.may(Action::Queue) && !app.draft.address.trim().is_empty()),
+        )
+}
+
+/// What comes next.
+pub(super) fn queue() -> impl Widget<App> {
+    ViewSwitcher::new(
+        |app: &App, _: &Env| app.queue().is_empty(),
+        |empty, _, _| {
+            if *empty {
+                return Words::fixed("Nothing is queued. What is added plays when the film ends.")
+                    .size(size::SMALL)
+                    .tone(Tone::Muted)
+                    .padding((space::XS, 0.0))
+                    .boxed();
+            }
+            let rows = druid::lens::Map::new(
+                |app: &App| Arc::new(app.queue()),
+                // Rows change nothing: what they want, they submit.
+                |_: &mut App, _| {},
+            );
+            Scroll::new(List::new(queued).lens(rows))
+                .vertical()
+                .padding((space::M, 0.0, space::XS, 0.0))
+                .background(surface())
+                .boxed()
+        },
+    )
+}
+
+/// How tall one row of the queue is.
+pub(super) const QUEUED_ROW: f64 = CONTROL;
+
+fn queued() -> impl Widget<Queued> {
+    let tool = |icon, what: fn(ItemId) -> Intent| {
+        Button::new(
+            Kind::Quiet,
+            |_| String::new(),
+            move |ctx: &mut EventCtx, row: &Queued| {
+                let ask = App::ask(what(row.item), Via::Gui);
+                ctx.submit_command(cmd::REQUEST.with(ask));
+            },
+        )
+        .icon(move |_| Some(icon))
+    };
+    Flex::row()
+        .with_flex_child(
+            Words::new(|row: &Queued| {
+                let next = if row.next { "Next: " } else { "" };
+                format!("{next}{}", row.title)
+            })
+            .expand_width(),
+            3.0,
+        )
+        .with_spacer(space::S)
+        .with_flex_child(
+            Words::new(|row: &Queued| row.by.clone())
+                .size(size::SMALL)
+                .tone(Tone::Muted)
+                .align_right(),
+            1.0,
+        )
+        .with_spacer(space::XS)
+        .with_child(tool(Icon::Play, |item| Intent::PlayNow { item }).enabled(|row| row.playable))
+        .with_child(
+            tool(Icon::Close, |item| Intent::QueueRemove { item }).enabled(|row| row.removable),
+        )
+        .fix_height(QUEUED_ROW)
+}
+
+/// Whom the room waits for, and what somebody did that can be taken back: right over the transport.
+pub(super) fn notices() -> impl Widget<App> {
+    let button = |words: &'static str, act: fn(&mut EventCtx)| {
+        Button::new(
+            Kind::Plain,
+            move |_| words.to_owned(),
+            move |ctx: &mut EventCtx, _: &App| act(ctx),
+        )
+    };
+    let ready = move || {
+        button("I am ready", |ctx| {
+            let ready = App::ask(Intent::SayReady {}, Via::Gui);
+            ctx.submit_command(cmd::REQUEST.with(ready));
+        })
+    };
+    let start = move || button("Start anyway", |ctx| ctx.submit_command(cmd::TOGGLE));
+    let undo = move || button("Undo", |ctx| ctx.submit_command(cmd::UNDO));
+    Flex::column()
+        .with_child(banner_with(
+            |app: &App| Some((Tone::Accent, app.hold_line()?)),
+            move || {
+                Flex::row()
+                    .with_child(shown(App::asked_ready, 0.0, ready))
+                    .with_spacer(space::XS)
+                    .with_child(shown(|app| app.may(Action::Play), 0.0, start))
+            },
+        ))
+        .with_child(banner_with(
+            |app: &App| Some((Tone::Info, app.undo_line()?.0)),
+            move || shown(|app| app.undo_line().is_some_and(|(_, may)| may), 0.0, undo),
+        ))
 }
 
 /// Seek bar and buttons.
@@ -54,7 +169,7 @@ pub(super) fn transport() -> impl Widget<App> {
                     Icon::Play
                 })
             })
-            .enabled(App::controllable)
+            .enabled(|app| app.controllable(Action::Play))
             .width_min(104.0)
             .with_id(cmd::PLAY),
         )
@@ -62,6 +177,16 @@ pub(super) fn transport() -> impl Widget<App> {
         .with_child(leap("10", Icon::Back, -LEAP_SECS))
         .with_spacer(space::XS)
         .with_child(leap("10", Icon::Forward, LEAP_SECS))
+        .with_spacer(space::XS)
+        .with_child(
+            Button::new(
+                Kind::Quiet,
+                |_| String::new(),
+                |ctx: &mut EventCtx, _: &App| ctx.submit_command(cmd::NEXT),
+            )
+            .icon(|_| Some(Icon::Next))
+            .enabled(|app: &App| app.next().is_some()),
+        )
         .with_spacer(space::M)
         .with_child(Clock::default())
         .with_spacer(space::M)
@@ -82,5 +207,5 @@ fn leap(words: &'static str, icon: Icon, seconds: f64) -> Button<App> {
         move |ctx: &mut EventCtx, _: &App| ctx.submit_command(cmd::SKIP.with(seconds)),
     )
     .icon(move |_| Some(icon))
-    .enabled(App::controllable)
+    .enabled(|app| app.controllable(Action::Seek))
 }

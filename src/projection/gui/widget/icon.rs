@@ -41,6 +41,10 @@ pub(in super::super) enum Icon {
     Close,
     /// Send what was typed.
     Send,
+    /// On to what comes next.
+    Next,
+    /// There is more to do here.
+    More,
 }
 
 impl Icon {
@@ -158,6 +162,13 @@ impl Icon {
                 stroke(Line::new((5.5, 5.5), (14.5, 14.5))),
                 stroke(Line::new((14.5, 5.5), (5.5, 14.5))),
             ],
+            Self::Next => vec![
+                fill(closed(&[(4.0, 4.5), (12.5, 10.0), (4.0, 15.5)])),
+                stroke(Line::new((15.0, 4.5), (15.0, 15.5))),
+            ],
+            Self::More => [4.5, 10.0, 15.5]
+                .map(|x| fill(Circle::new((x, 10.0), 1.4)))
+                .into(),
             Self::Send => vec![
                 stroke(closed(&[
                     (3.0, 4.0),

@@ -11,7 +11,7 @@ use super::super::data::{App, RATES};
 use super::super::theme::{CONTROL, RADIUS_FIELD, RING, palette, size};
 use super::icon::focus_ring;
 use super::words::{Face, set};
-use crate::engine::event::Via;
+use crate::engine::event::{Action, Via};
 use crate::engine::intent::Intent;
 use crate::engine::unit::Rate;
 
@@ -101,7 +101,7 @@ impl Widget<App> for Rates {
 
     fn lifecycle(&mut self, ctx: &mut LifeCycleCtx, event: &LifeCycle, app: &App, _: &Env) {
         match event {
-            LifeCycle::WidgetAdded => ctx.set_disabled(!app.controllable()),
+            LifeCycle::WidgetAdded => ctx.set_disabled(!app.controllable(Action::Rate)),
             LifeCycle::BuildFocusChain => ctx.register_for_focus(),
             LifeCycle::HotChanged(hot) => {
                 if !hot {
@@ -115,7 +115,7 @@ impl Widget<App> for Rates {
     }
 
     fn update(&mut self, ctx: &mut UpdateCtx, was: &App, app: &App, _: &Env) {
-        ctx.set_disabled(!app.controllable());
+        ctx.set_disabled(!app.controllable(Action::Rate));
         if was.rate() != app.rate() || ctx.env_changed() {
             ctx.request_layout();
         }

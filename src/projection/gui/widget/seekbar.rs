@@ -19,7 +19,7 @@ use super::super::data::{App, clock_face};
 use super::super::theme::{RING, palette, size, space};
 use super::icon::focus_ring;
 use super::words::{Face, set};
-use crate::engine::event::Via;
+use crate::engine::event::{Action, Via};
 use crate::engine::id::Generation;
 use crate::engine::intent::Intent;
 use crate::engine::unit::{LocalTime, MediaTime, Micros};
@@ -64,7 +64,7 @@ fn x_at(at: MediaTime, width: f64, length: Micros) -> f64 {
 impl SeekBar {
     fn usable(app: &App) -> Option<Micros> {
         let length = app.duration().filter(|length| *length > Micros::ZERO)?;
-        app.controllable().then_some(length)
+        app.controllable(Action::Seek).then_some(length)
     }
 
     fn shown(&self, app: &App, now: LocalTime) -> MediaTime {
