@@ -748,7 +748,7 @@ fn the_room_s_wait_is_told_with_its_seconds_and_can_be_ended() {
             (MemberId::new(3), report(Activity::Paused)),
         ]));
         harness.submit_command(cmd::SHOW.with(Arc::new(room(view.clone()))));
-        assert_eq!(line(harness), "Waiting for Lou: seeking (3 s)");
+        assert_eq!(line(harness), "Waiting for Lou: seeking (3\u{a0}s)");
         harness.just_layout();
         let right = (640..740).step_by(20);
         assert!(click_until_asked(
@@ -924,9 +924,9 @@ fn whoever_was_muted_is_seen_to_be_and_cannot_send() {
     app.draft.message = "let me".to_owned();
     assert_eq!(app.people()[0].role, "you, muted");
     with_window(app, |harness, asked| {
-        // Neither the button beside the field nor a reaction above it.
-        for x in (770..1_090).step_by(12) {
-            for y in (590..690).step_by(12) {
+        // Neither the button beside the field nor a reaction beside the heading.
+        for x in (770..1_090).step_by(16) {
+            for y in (160..690).step_by(16) {
                 click(harness, f64::from(x), f64::from(y));
             }
         }
@@ -940,7 +940,13 @@ fn a_reaction_is_one_click() {
         let react = Intent::React {
             reaction: "👍".to_owned(),
         };
-        assert!(click_until_asked(harness, asked, 780..781, 80, &react));
+        assert!(click_until_asked(
+            harness,
+            asked,
+            (850..900).step_by(10),
+            80,
+            &react
+        ));
     });
 }
 

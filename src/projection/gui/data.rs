@@ -321,7 +321,7 @@ impl App {
         let view = self.view().filter(|view| view.link == Link::Live)?;
         let line = view.waiting()?;
         Some(match self.waiting_secs {
-            Some(secs) => format!("{line} ({secs} s)"),
+            Some(secs) => format!("{line} ({secs}\u{a0}s)"),
             None => line,
         })
     }

@@ -17,7 +17,7 @@ use crate::projection::gui::widget::people::People;
 use crate::projection::gui::widget::story::Story;
 use crate::projection::gui::widget::words::Words;
 
-fn head(words: &'static str, count: impl Fn(&App) -> String + 'static) -> impl Widget<App> {
+fn head(words: &'static str, end: impl Widget<App> + 'static) -> impl Widget<App> {
     Flex::row()
         .with_flex_child(
             Words::fixed(words)
@@ -27,20 +27,21 @@ fn head(words: &'static str, count: impl Fn(&App) -> String + 'static) -> impl W
                 .expand_width(),
             1.0,
         )
-        .with_child(Words::new(count).size(size::SMALL).tone(Tone::Muted))
-        .padding((space::L, space::S))
+        .with_child(end)
 }
 
 /// Who is here.
 pub(super) fn people() -> impl Widget<App> {
-    let count = |app: &App| {
+    let count = Words::new(|app: &App| {
         app.view()
             .map_or(0, |view| view.state.roster.present().count())
             .to_string()
-    };
+    })
+    .size(size::SMALL)
+    .tone(Tone::Muted);
     Flex::column()
         .cross_axis_alignment(CrossAxisAlignment::Fill)
-        .with_child(head("People", count))
+        .with_child(head("People", count).padding((space::L, space::S)))
         .with_flex_child(
             Scroll::new(People::default()).vertical().expand_height(),
             1.0,
@@ -132,8 +133,7 @@ fn reactions() -> impl Widget<App> {
             .enabled(|app: &App| app.may(Action::Chat)),
         );
     }
-    row.align_left()
-        .padding((space::S, space::XS, space::S, 0.0))
+    row
 }
 
 /// What is said.
@@ -158,15 +158,14 @@ pub(super) fn chat() -> impl Widget<App> {
             .icon(|_| Some(Icon::Send))
             .enabled(|app: &App| app.may(Action::Chat) && !app.draft.message.trim().is_empty()),
         )
-        .padding((space::M, space::XS, space::M, space::M));
+        .padding(space::M);
     Flex::column()
         .cross_axis_alignment(CrossAxisAlignment::Fill)
-        .with_child(head("Chat", |_| String::new()))
+        .with_child(head("Chat", reactions()).padding((space::L, 0.0, space::XS, 0.0)))
         .with_flex_child(
             Follow::new(Story::default().with_id(cmd::STORY)).expand_height(),
             1.0,
         )
-        .with_child(reactions())
         .with_child(write)
         .background(surface())
 }

@@ -15,7 +15,7 @@ use druid::{
 use super::chat::{chat, deeds_height, people};
 use super::stage::stage;
 use super::theme_button;
-use super::transport::{QUEUED_ROW, load, notices, queue, transport};
+use super::transport::{QUEUED_ROW, hold, load, offer, queue, transport};
 use crate::projection::gui::cmd;
 use crate::projection::gui::data::{App, Note};
 use crate::projection::gui::theme::{CONTROL, Tone, palette, size, space};
@@ -40,6 +40,10 @@ const QUEUED_WIDE: f64 = 3.5;
 const QUEUED_NARROW: f64 = 1.5;
 /// The least that the stage shrinks to in a narrow window.
 const STAGE_MIN: f64 = 72.0;
+/// How much of the width the room's wait gets beside what can be undone: it says more.
+const HOLD_SHARE: f64 = 0.55;
+/// What people and chat need below it all in a narrow window.
+const CHAT_MIN: f64 = 116.0;
 /// How wide the invite's text gets, and its button, whose words change.
 const INVITE_MAX: f64 = 250.0;
 const COPY_WIDTH: f64 = 136.0;
@@ -51,7 +55,8 @@ pub(in super::super) struct Room {
     header: Pod,
     banners: Pod,
     stage: Pod,
-    notices: Pod,
+    hold: Pod,
+    offer: Pod,
     transport: Pod,
     load: Pod,
     queue: Pod,
@@ -70,7 +75,8 @@ pub(in super::super) fn room() -> Room {
         header: pod(header()),
         banners: pod(banners()),
         stage: pod(stage()),
-        notices: pod(notices()),
+        hold: pod(hold()),
+        offer: pod(offer()),
         transport: pod(transport()),
         load: pod(load()),
         queue: pod(queue()),
@@ -191,12 +197,13 @@ fn share() -> impl Widget<App> {
 }
 
 impl Room {
-    fn pods(&mut self) -> [&mut Pod; 10] {
+    fn pods(&mut self) -> [&mut Pod; 11] {
         [
             &mut self.header,
             &mut self.banners,
             &mut self.stage,
-            &mut self.notices,
+            &mut self.hold,
+            &mut self.offer,
             &mut self.transport,
             &mut self.load,
             &mut self.queue,
@@ -221,6 +228,19 @@ impl Room {
     fn height_up_to(pod: &mut Pod, ctx: &mut LayoutCtx, most: Size, app: &App, env: &Env) -> f64 {
         let bounds = BoxConstraints::new(Size::new(most.width, 0.0), most);
         pod.layout(ctx, &bounds, app, env).height
+    }
+
+    /// Lays out what is only there for a moment, beside each other if it is two. Says how tall that is.
+    fn notices(&mut self, ctx: &mut LayoutCtx, width: f64, app: &App, env: &Env) -> f64 {
+        let hold = Self::height(&mut self.hold, ctx, width, app, env);
+        let offer = Self::height(&mut self.offer, ctx, width, app, env);
+        if hold == 0.0 || offer == 0.0 {
+            return hold + offer;
+        }
+        let share = ((width - space::M) * HOLD_SHARE).floor();
+        let rest = width - space::M - share;
+        let hold = Self::height(&mut self.hold, ctx, share, app, env);
+        hold.max(Self::height(&mut self.offer, ctx, rest, app, env))
     }
 }
 
@@ -270,11 +290,16 @@ impl Widget<App> for Room {
 
         let wide = whole.width >= WIDE_FROM;
         let main = if wide { width - SIDE - gap } else { width };
-        let notices = Self::height(&mut self.notices, ctx, main, app, env);
+        let notices = self.notices(ctx, main, app, env);
         let transport = Self::height(&mut self.transport, ctx, main, app, env);
         let load = Self::height(&mut self.load, ctx, main, app, env);
-        let rows = if wide { QUEUED_WIDE } else { QUEUED_NARROW };
-        let most = Size::new(main, QUEUED_ROW * rows);
+        let rows = if wide {
+            QUEUED_ROW * QUEUED_WIDE
+        } else {
+            let others = STAGE_MIN + notices + transport + load + CHAT_MIN + 4.0 * gap;
+            (QUEUED_ROW * QUEUED_NARROW).min((bottom - top - others).max(0.0))
+        };
+        let most = Size::new(main, rows);
         let queue = Self::height_up_to(&mut self.queue, ctx, most, app, env);
         // Beside each other, the last stands at the foot; above people and chat, a gap follows.
         let last = if wide { 0.0 } else { gap };
@@ -294,7 +319,11 @@ impl Widget<App> for Room {
         let stage_area = Rect::new(left, top, main_right, top + stage);
         Self::place(&mut self.stage, ctx, stage_area, app, env);
         let mut y = top + stage + gap;
-        self.notices.set_origin(ctx, Point::new(left, y));
+        let beside = self.hold.layout_rect().width() + gap;
+        let both = self.hold.layout_rect().height() > 0.0;
+        self.hold.set_origin(ctx, Point::new(left, y));
+        let x = if both { left + beside } else { left };
+        self.offer.set_origin(ctx, Point::new(x, y));
         y += notices;
         self.transport.set_origin(ctx, Point::new(left, y));
         y += transport + gap;

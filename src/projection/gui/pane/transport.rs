@@ -120,15 +120,16 @@ fn queued() -> impl Widget<Queued> {
         .fix_height(QUEUED_ROW)
 }
 
-/// Whom the room waits for, and what somebody did that can be taken back: right over the transport.
-pub(super) fn notices() -> impl Widget<App> {
-    let button = |words: &'static str, act: fn(&mut EventCtx)| {
-        Button::new(
-            Kind::Plain,
-            move |_| words.to_owned(),
-            move |ctx: &mut EventCtx, _: &App| act(ctx),
-        )
-    };
+fn button(words: &'static str, act: fn(&mut EventCtx)) -> Button<App> {
+    Button::new(
+        Kind::Plain,
+        move |_| words.to_owned(),
+        move |ctx: &mut EventCtx, _: &App| act(ctx),
+    )
+}
+
+/// Whom the room waits for.
+pub(super) fn hold() -> impl Widget<App> {
     let ready = move || {
         button("I am ready", |ctx| {
             let ready = App::ask(Intent::SayReady {}, Via::Gui);
@@ -136,21 +137,24 @@ pub(super) fn notices() -> impl Widget<App> {
         })
     };
     let start = move || button("Start anyway", |ctx| ctx.submit_command(cmd::TOGGLE));
-    let undo = move || button("Undo", |ctx| ctx.submit_command(cmd::UNDO));
-    Flex::column()
-        .with_child(banner_with(
-            |app: &App| Some((Tone::Accent, app.hold_line()?)),
-            move || {
-                Flex::row()
-                    .with_child(shown(App::asked_ready, 0.0, ready))
-                    .with_spacer(space::XS)
-                    .with_child(shown(|app| app.may(Action::Play), 0.0, start))
-            },
-        ))
-        .with_child(banner_with(
-            |app: &App| Some((Tone::Info, app.undo_line()?.0)),
-            move || shown(|app| app.undo_line().is_some_and(|(_, may)| may), 0.0, undo),
-        ))
+    banner_with(
+        |app: &App| Some((Tone::Accent, app.hold_line()?)),
+        move || {
+            Flex::row()
+                .with_child(shown(App::asked_ready, 0.0, ready))
+                .with_spacer(space::XS)
+                .with_child(shown(|app| app.may(Action::Play), 0.0, start))
+        },
+    )
+}
+
+/// What somebody did a moment ago, to be taken back.
+pub(super) fn offer() -> impl Widget<App> {
+    let undo = || button("Undo", |ctx| ctx.submit_command(cmd::UNDO));
+    banner_with(
+        |app: &App| Some((Tone::Info, app.undo_line()?.0)),
+        move || shown(|app| app.undo_line().is_some_and(|(_, may)| may), 0.0, undo),
+    )
 }
 
 /// Seek bar and buttons.

@@ -663,7 +663,7 @@ function drawHold(shown) {
   if (line === null) return;
   say($("hold-text"), line);
   const now = connection.clock.session(localNow());
-  say($("hold-secs"), now === null ? "" : ` (${Math.ceil(Math.max(0, hold.deadline - now) / 1e6)} s)`);
+  say($("hold-secs"), now === null ? "" : ` (${Math.ceil(Math.max(0, hold.deadline - now) / 1e6)}\u00a0s)`);
   $("hold-ready").hidden = hold.reason !== "ready_check" || !hold.waiting.includes(me());
   $("hold-start").hidden = !can("play");
 }
