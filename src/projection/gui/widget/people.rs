@@ -80,12 +80,12 @@ impl Widget<App> for People {
                     ctx.request_paint();
                 }
             }
-            Event::MouseDown(mouse) if mouse.button.is_left() => {
-                if self.row_at(mouse.pos).is_some() {
-                    ctx.set_active(true);
-                    ctx.set_focus(cmd::DESK);
-                    ctx.set_handled();
-                }
+            Event::MouseDown(mouse)
+                if mouse.button.is_left() && self.row_at(mouse.pos).is_some() =>
+            {
+                ctx.set_active(true);
+                ctx.set_focus(cmd::DESK);
+                ctx.set_handled();
             }
             Event::MouseUp(mouse) if ctx.is_active() => {
                 ctx.set_active(false);
