@@ -650,7 +650,9 @@ function drawStage() {
     say($("screen-load"), note.act?.words ?? "Choose what to watch");
   }
   $("click-to-join").hidden = driver.activity !== "needs_click" || driver.player.clickInside;
-  const word = note || state().hold ? "" : stageWord();
+  // While the room waits, that is said; only a click that is needed is more urgent.
+  const busy = state().hold !== null && driver.activity !== "needs_click";
+  const word = note || busy ? "" : stageWord();
   say($("stage-word"), word);
   $("stage-word").hidden = word === "";
 }
