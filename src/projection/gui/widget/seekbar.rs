@@ -265,10 +265,11 @@ mod tests {
     use druid::{MouseButton, MouseEvent, WidgetExt};
 
     use super::super::super::{Remembered, Request, Room, Screen};
-    use crate::engine::event::{Body, Event as Fact, Header};
+    use crate::engine::event::{Body, Client, Event as Fact, Header, Role};
     use crate::engine::fold::RoomState;
-    use crate::engine::id::{Epoch, ItemId, Stamp};
+    use crate::engine::id::{Epoch, ItemId, MemberId, Stamp};
     use crate::engine::media::{Media, Provider};
+    use crate::engine::text::Name;
     use crate::engine::unit::SessionTime;
     use crate::projection::view::{Link, View, Wish};
 
@@ -294,8 +295,19 @@ mod tests {
     }
 
     fn app(link: Link, length_secs: i64) -> App {
+        app_of(Role::Guest, link, length_secs)
+    }
+
+    fn app_of(role: Role, link: Link, length_secs: i64) -> App {
         let mut state = RoomState::default();
+        let me = MemberId::new(1);
         let bodies = [
+            Body::Joined {
+                member: me,
+                name: Name::new("Bo").unwrap(),
+                role,
+                client: Client::Window,
+            },
             Body::MediaSet {
                 item: ItemId::new(1),
                 media: Media {
@@ -326,6 +338,7 @@ mod tests {
         }
         let view = View {
             state: Arc::new(state),
+            me: Some(me),
             link,
             ..View::default()
         };
@@ -395,6 +408,8 @@ mod tests {
     fn a_bar_nobody_would_hear_asks_nothing() {
         assert!(dragged(app(Link::Lost(String::new()), 7_200), &[300.0]).is_empty());
         assert!(dragged(app(Link::Live, 0), &[300.0]).is_empty());
+        let viewer = app_of(Role::Viewer, Link::Live, 7_200);
+        assert!(dragged(viewer, &[300.0]).is_empty());
     }
 
     #[test]
