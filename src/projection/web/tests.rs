@@ -373,6 +373,29 @@ fn a_player_tells_each_thing_it_saw_once_and_again_to_a_new_connection() {
 }
 
 #[test]
+fn the_page_has_the_program_s_sentence_for_every_closing_and_comes_back_from_the_same() {
+    use crate::engine::frame::Closing;
+    let (_, last) = text("net.js").split_once("const FINAL").unwrap();
+    let last = last.lines().next().unwrap();
+    for why in [
+        Closing::HostLeft,
+        Closing::Slow,
+        Closing::Replaced,
+        Closing::Unruly,
+        Closing::NotAdmitted,
+        Closing::LogFailed,
+        Closing::Kicked,
+    ] {
+        let name = serde_json::to_value(why).unwrap();
+        let name = name.as_str().unwrap();
+        let line = format!("{name}: \"{why}\",");
+        assert!(text("net.js").contains(&line), "net.js lacks {line}");
+        let is_final = last.contains(&format!("\"{name}\""));
+        assert_eq!(is_final, !why.may_return(), "{name}");
+    }
+}
+
+#[test]
 fn moderators_are_offered_what_the_room_would_grant_them_and_nobody_else_anything() {
     const SCRIPT: &str = r#"
         const { emptyState } = await load("fold.js");
