@@ -7,16 +7,11 @@
 //! members claimed was true.
 
 use std::fmt;
-use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
 /// Domain separation: a link never equals any other hash we make.
 const CONTEXT: &str = "seance 2026 event chain v1";
-
-/// A hasher that has taken in the context already: doing that for each record
-/// would hash twice as much as the record is long.
-static EMPTY: LazyLock<blake3::Hasher> = LazyLock::new(|| blake3::Hasher::new_derive_key(CONTEXT));
 
 /// What a record commits to: itself and everything before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -40,7 +35,7 @@ impl Link {
     /// The link of a record with these header and body bytes, behind `self`.
     #[must_use]
     pub fn then(&self, header: &[u8], body: &[u8]) -> Self {
-        let mut hasher = EMPTY.clone();
+        let mut hasher = blake3::Hasher::new_derive_key(CONTEXT);
         hasher.update(&self.0);
         hasher.update(&(header.len() as u64).to_be_bytes());
         hasher.update(header);
