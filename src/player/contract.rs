@@ -23,6 +23,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// A lost player refuses at once, and does not wait for anything.
 const AT_ONCE: Duration = Duration::from_millis(500);
+/// How many stretches of two seconds a rate has to show itself in.
+const WINDOWS_MAX: usize = 5;
 
 /// The user's hand on a player under test.
 pub trait Hand: Send {
@@ -260,19 +262,29 @@ pub async fn a_seek_goes_on_as_it_was(stage: &impl Stage) {
 pub async fn a_rate_is_played(stage: &impl Stage) {
     let (mut player, _hand) = running(stage, MediaTime::from_secs(5)).await;
     told(player.set_rate(1.5)).await;
-    let from = until(&mut player, "the rate is read back", |sample| {
+    let mut from = until(&mut player, "the rate is read back", |sample| {
         (sample.rate - 1.5).abs() < 0.001 && sample.activity == Activity::Playing
     })
     .await;
-    let to = until(&mut player, "it plays on", |sample| {
-        sample.at - from.at >= Micros::from_secs(2)
-    })
-    .await;
-    let film = (to.position - from.position).get() as f64;
-    let due = (to.at - from.at).get() as f64 * 1.5;
+    // A busy machine may drop a beat; one that plays the rate does so for two seconds soon.
+    let mut windows = Vec::new();
+    for _ in 0..WINDOWS_MAX {
+        let to = until(&mut player, "it plays on", |sample| {
+            sample.at - from.at >= Micros::from_secs(2)
+        })
+        .await;
+        let film = (to.position - from.position).get() as f64;
+        let due = (to.at - from.at).get() as f64 * 1.5;
+        windows.push((film, due));
+        if (film - due).abs() <= stage.slack().get() as f64 {
+            break;
+        }
+        from = to;
+    }
+    let (film, due) = windows[windows.len() - 1];
     assert!(
         (film - due).abs() <= stage.slack().get() as f64,
-        "{film} µs of film in place of {due}"
+        "never {due} µs of film: {windows:?}"
     );
     closed(player).await;
 }
