@@ -216,6 +216,27 @@ impl Program {
         }
     }
 
+    /// Waits for so long at most whether what it prints, from line `from` on, gives an answer.
+    pub fn wait_briefly<T>(
+        &self,
+        length: Duration,
+        from: usize,
+        find: impl Fn(&Value) -> Option<T>,
+    ) -> Option<T> {
+        let began = Instant::now();
+        let mut heard = self.heard.0.lock().unwrap();
+        loop {
+            if let Some(found) = heard.lines.iter().skip(from).find_map(&find) {
+                return Some(found);
+            }
+            let left = length.saturating_sub(began.elapsed());
+            if left.is_zero() || heard.ended {
+                return None;
+            }
+            heard = self.heard.1.wait_timeout(heard, left).unwrap().0;
+        }
+    }
+
     /// Waits until it printed something that gives an answer.
     pub fn wait<T>(&self, what: &str, find: impl Fn(&Value) -> Option<T>) -> T {
         self.wait_from(0, what, find)
