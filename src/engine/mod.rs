@@ -20,6 +20,7 @@ pub mod media;
 pub mod presence;
 pub mod reader;
 pub mod replay;
+pub mod room;
 pub mod sequencer;
 pub mod session;
 pub mod snapshot;
