@@ -54,7 +54,7 @@ const CALM_MAX: Duration = Duration::from_secs(60);
 /// Longer than both ends' patience with a silent other end (10 and 12 s).
 const LONG_SILENCE: Duration = Duration::from_secs(13);
 /// Parties at once: most of a party is waiting.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 125;
 
 /// A disk that takes its time, and whose last writes die with the host.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl Site for NoPages {
 
 /// A host: its own runtime, so that it can die like a process, at every await at once.
 struct Host {
-    runtime: Option<Runtime>,
+    runtime: OwnRuntime,
     address: SocketAddr,
     log: Arc<dyn EventLog>,
     _room: RoomHandle,
@@ -128,6 +128,7 @@ impl Venue {
             .enable_all()
             .build()
             .unwrap();
+        let runtime = OwnRuntime(Some(runtime));
         let (session, door) = (self.session, self.door.clone());
         let log: Arc<dyn EventLog> = match &self.medium {
             Medium::Memory(kept) => Arc::new(SlowLog {
@@ -144,6 +145,7 @@ impl Venue {
         let marked = Arc::clone(&self.alive);
         let its_log = Arc::clone(&log);
         let (room, address, stop) = runtime
+            .get()
             .spawn(async move {
                 let beginning = if its_log.tail() == Seq::FIRST {
                     let title = Title::new("Chaos").unwrap();
@@ -165,7 +167,7 @@ impl Venue {
             .await
             .unwrap();
         Host {
-            runtime: Some(runtime),
+            runtime,
             address,
             log,
             _room: room,
@@ -178,7 +180,7 @@ impl Host {
     /// Dies: every task of it stops where it waits, and nothing is said to anybody.
     async fn crash(mut self) {
         tokio::task::spawn_blocking(move || {
-            let runtime = self.runtime.take().expect("a host dies once");
+            let runtime = self.runtime.0.take().expect("a host dies once");
             runtime.shutdown_timeout(WAIT_MAX);
             drop(self);
         })
@@ -187,10 +189,19 @@ impl Host {
     }
 }
 
-impl Drop for Host {
+/// A runtime that may be dropped anywhere, as when another party failed.
+struct OwnRuntime(Option<Runtime>);
+
+impl OwnRuntime {
+    fn get(&self) -> &Runtime {
+        self.0.as_ref().expect("it is taken only to end it")
+    }
+}
+
+impl Drop for OwnRuntime {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background(); // another party failed
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
         }
     }
 }
@@ -345,7 +356,18 @@ impl Party {
         let twin = Guest::join(&self.link(number), &name(number), resume);
         let came_in = twin.until(WAIT_MAX, |record| record.welcomes > 0).await;
         assert!(came_in, "{} cannot come in twice", name(number));
-        let ghost = std::mem::replace(&mut self.guests[number], twin);
+        // Who comes in last stays; that may be the first, on its way back from a cut.
+        let first = &self.guests[number];
+        let is_over = |record: &Record| record.over.is_some();
+        let twin_stays = tokio::select! {
+            first_ended = first.until(WAIT_MAX, is_over) => first_ended,
+            twin_ended = twin.until(WAIT_MAX, is_over) => !twin_ended,
+        };
+        let ghost = if twin_stays {
+            std::mem::replace(&mut self.guests[number], twin)
+        } else {
+            twin
+        };
         self.ghosts.push(ghost.record());
     }
 
