@@ -182,12 +182,12 @@ fn note(record: &mut Record, news: News) {
         News::Refused(refused) => {
             if let Some(counter) = refused.counter {
                 record.counted(counter);
+                record.answers += 1;
             }
             record.read_only += usize::from(matches!(
                 refused.refusal,
                 seance::engine::intent::Refusal::ReadOnly { .. }
             ));
-            record.answers += 1;
         }
         News::Over(why) => record.over = Some(why),
         News::Dialling | News::CaughtUp | News::Presence(_) | News::Lost(_) => {}
