@@ -23,6 +23,7 @@ pub mod commit;
 mod files;
 pub mod key;
 pub mod memory;
+pub mod past;
 pub mod salvage;
 pub mod sled;
 pub mod store;

@@ -229,7 +229,8 @@ mod tests {
                 once.iter().cloned().map(move |mut event| {
                     let header = &mut event.header;
                     header.seq = Seq::new(header.seq.get() + time * count);
-                    header.epoch = crate::engine::id::Epoch::new(header.epoch.get() + time as u32 * 1_000);
+                    header.epoch =
+                        crate::engine::id::Epoch::new(header.epoch.get() + time as u32 * 1_000);
                     header.at = SessionTime::new(header.at.get() + time * length.get());
                     header.cause = header.cause.map(|it| Seq::new(it.get() + time * count));
                     event
