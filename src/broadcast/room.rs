@@ -95,6 +95,8 @@ pub struct RoomHandle {
     clock: SessionClock,
     presence: watch::Receiver<Arc<Vec<Presence>>>,
     ended: watch::Receiver<Option<Closing>>,
+    /// Where else the party is, for those inside to be told.
+    place: Arc<watch::Sender<Option<Arc<str>>>>,
 }
 
 /// Why a room did not open.
@@ -150,6 +152,7 @@ pub async fn open(
         clock,
         presence,
         ended,
+        place: Arc::new(watch::Sender::new(None)),
     })
 }
 
@@ -241,6 +244,27 @@ impl RoomHandle {
     /// What everybody's players do, when it changes.
     pub fn presence(&self) -> watch::Receiver<Arc<Vec<Presence>>> {
         self.presence.clone()
+    }
+
+    /// Tells everybody inside, and whoever comes in later, where else the party can be reached:
+    /// a scheme, a host, perhaps a port. The latest word counts.
+    pub fn move_to(&self, place: &str) {
+        self.place.send_if_modified(|known| {
+            let news = known.as_deref() != Some(place);
+            if news {
+                *known = Some(place.into());
+            }
+            news
+        });
+    }
+
+    /// Where else the party can be reached; a word from before counts as news.
+    pub fn place(&self) -> watch::Receiver<Option<Arc<str>>> {
+        let mut place = self.place.subscribe();
+        if place.borrow().is_some() {
+            place.mark_changed();
+        }
+        place
     }
 
     /// Becomes `Some` when the room ends.
