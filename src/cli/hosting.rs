@@ -75,7 +75,7 @@ pub async fn start(home: &Home, options: HostOptions) -> Result<Hosting> {
     let bind = options
         .bind
         .or_else(|| store.info.bind.as_ref()?.parse().ok());
-    let listener = listen(bind, options.local_only).await?;
+    let listener = listen(bind, options.local_only)?;
     let bound = listener
         .local_addr()
         .context("the port that was just opened has no address")?;
@@ -181,14 +181,14 @@ impl Hosting {
 }
 
 /// Opens the port asked for; without one, the usual port, or any if that is taken.
-async fn listen(bind: Option<SocketAddr>, local_only: bool) -> Result<TcpListener> {
+fn listen(bind: Option<SocketAddr>, local_only: bool) -> Result<TcpListener> {
     let everywhere = if local_only {
         Ipv4Addr::LOCALHOST
     } else {
         Ipv4Addr::UNSPECIFIED
     };
     match bind {
-        Some(address) => match TcpListener::bind(address).await {
+        Some(address) => match server::listen(address) {
             Ok(listener) => Ok(listener),
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
                 bail!(
@@ -207,10 +207,9 @@ async fn listen(bind: Option<SocketAddr>, local_only: bool) -> Result<TcpListene
                 "Listening on {address} failed ({error}). Choose another address with --bind."
             ),
         },
-        None => match TcpListener::bind((everywhere, PORT)).await {
+        None => match server::listen((everywhere, PORT).into()) {
             Ok(listener) => Ok(listener),
-            Err(_) => TcpListener::bind((everywhere, 0))
-                .await
+            Err(_) => server::listen((everywhere, 0).into())
                 .context("no port could be opened on this machine"),
         },
     }
