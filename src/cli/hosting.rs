@@ -18,6 +18,7 @@ use crate::engine::frame::{self, Closing};
 use crate::engine::id::{Seq, SessionId};
 use crate::engine::replay::Replay;
 use crate::engine::text::Title;
+use crate::engine::unit::{LocalTime, Micros};
 use crate::log::EventLog;
 use crate::log::store::{Alive, Home, Session};
 use crate::net::link::JoinLink;
@@ -27,6 +28,10 @@ use crate::projection::web::{self, MediaHosts};
 
 /// The port a party listens on where nothing else was asked for.
 pub const PORT: u16 = 7878;
+
+/// The list of sessions may be behind by this much: a thousand who come at once are not a
+/// thousand synced files.
+const SAVE_EVERY: Micros = Micros::from_secs(1);
 
 /// Events folded at a time when a past session is opened.
 const FOLD_STEP: usize = 4_096;
@@ -55,6 +60,8 @@ pub struct Hosting {
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
     store: Session,
+    /// When the file beside the session was written last.
+    saved: Option<LocalTime>,
 }
 
 /// Opens a session, new or past, and puts it on air.
@@ -121,6 +128,7 @@ pub async fn start(home: &Home, options: HostOptions) -> Result<Hosting> {
         stop,
         server,
         store,
+        saved: None,
     })
 }
 
@@ -162,6 +170,10 @@ impl Hosting {
     ///
     /// Done as it changes and not at the end, because an end is not promised.
     pub fn remember(&mut self, state: &RoomState) {
+        let now = os::local_now();
+        if self.saved.is_some_and(|saved| now - saved < SAVE_EVERY) {
+            return; // the next news, or the next tick of the clock, comes here again
+        }
         let people = state.roster.iter().count();
         let watched: Vec<_> = state
             .timeline
@@ -174,6 +186,7 @@ impl Hosting {
             return;
         }
         (info.people, info.watched) = (people, watched);
+        self.saved = Some(now);
         if let Err(error) = self.store.save_info() {
             tracing::warn!(%error, "the list of sessions will show less of this one");
         }
