@@ -4,131 +4,23 @@
 //! `seek`. "bare" is a postcard loop over the same header and body without format, length, chain or
 //! state: what any reader of such events pays at least.
 
+#[path = "shared/evening.rs"]
+mod evening;
+
 use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use seance::engine::event::{Body, Client, Event, Header, Role, Via, codec};
+use seance::engine::event::{Body, Client, Header, Role, Via, codec};
 use seance::engine::fold::RoomState;
-use seance::engine::id::{Epoch, ItemId, MemberId, Seq, SessionId, Stamp};
+use seance::engine::id::{MemberId, SessionId, Stamp};
 use seance::engine::intent::{Ask, Intent};
-use seance::engine::media::{Media, Provider};
 use seance::engine::sequencer::{Entrant, Moment, Sequencer};
 use seance::engine::snapshot;
-use seance::engine::text::{Line, Name, Title};
-use seance::engine::unit::{MediaTime, Micros, Rate, SessionTime};
+use seance::engine::text::{Name, Title};
+use seance::engine::unit::{MediaTime, Micros, SessionTime};
 
-/// An evening of an evening's length times two hundred.
-const EVENTS: u64 = 1_000_000;
-/// Members who take part.
-const MEMBERS: u32 = 10;
-/// How far snapshots stand apart.
-const SNAPSHOT_EVERY: u64 = 4_096;
-
-/// What the log is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mix {
-    /// The film is moved, nothing is said: the small events that the goal speaks of.
-    Control,
-    /// Two lines of talk for each move of the film, as people are.
-    Evening,
-}
-
-fn header(seq: u64) -> Header {
-    Header {
-        seq: Seq::new(seq),
-        epoch: Epoch::new(1),
-        stamp: Stamp::new(seq * 2),
-        at: SessionTime::from_millis(seq * 7),
-        wall: 1_790_000_000_000 + seq * 7,
-        by: Some(MemberId::new(1 + (seq * 7 % u64::from(MEMBERS)) as u32)),
-        via: Via::Key,
-        cause: None,
-        intent: Some(1_790_000_000_000 + seq),
-    }
-}
-
-fn body(seq: u64, mix: Mix) -> Body {
-    let place = MediaTime::from_millis(seq * 7 % 7_200_000);
-    if seq == 1 {
-        return Body::Opened {
-            session: SessionId::new(7),
-            title: Title::new("Film night").unwrap(),
-        };
-    }
-    if seq <= 1 + u64::from(MEMBERS) {
-        let number = seq as u32 - 1;
-        return Body::Joined {
-            member: MemberId::new(number),
-            name: Name::new(&format!("Member {number}")).unwrap(),
-            role: if number == 1 { Role::Host } else { Role::Guest },
-            client: Client::Page,
-        };
-    }
-    if seq % 5_000 == 12 {
-        return Body::MediaSet {
-            item: ItemId::new((seq / 5_000) as u32 + 1),
-            media: Media {
-                provider: Provider::Youtube,
-                id: "YE7VzlLtp-4".to_owned(),
-            },
-            title: None,
-            start: MediaTime::ZERO,
-        };
-    }
-    if mix == Mix::Evening && !seq.is_multiple_of(3) {
-        return Body::Said {
-            text: Line::new("did you see who stood behind the door?").unwrap(),
-            moment: place,
-        };
-    }
-    match seq % 8 {
-        0..=2 => Body::Played {
-            position: place,
-            start: SessionTime::from_millis(seq * 7 + 130),
-        },
-        3..=5 => Body::Paused { position: place },
-        6 => Body::Seeked {
-            position: place,
-            start: SessionTime::from_millis(seq * 7),
-        },
-        _ => Body::RateSet {
-            rate: Rate::from_millis(1_000 + (seq % 500) as u16).unwrap(),
-            position: place,
-        },
-    }
-}
-
-fn events(mix: Mix) -> impl Iterator<Item = Event> {
-    (1..=EVENTS).map(move |seq| Event {
-        header: header(seq),
-        body: body(seq, mix),
-    })
-}
-
-/// Records behind one another, with where each ends: as a log's reader has them.
-struct Packed {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl Packed {
-    fn new(records: impl Iterator<Item = Vec<u8>>) -> Self {
-        let (mut bytes, mut ends) = (Vec::new(), Vec::new());
-        for record in records {
-            bytes.extend(record);
-            ends.push(bytes.len());
-        }
-        Self { bytes, ends }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts
-            .zip(&self.ends)
-            .map(|(start, end)| &self.bytes[start..*end])
-    }
-}
+use evening::{EVENTS, Mix, Packed, SNAPSHOT_EVERY, events};
 
 fn decode_and_fold(c: &mut Criterion) {
     for (name, mix) in [("control", Mix::Control), ("evening", Mix::Evening)] {

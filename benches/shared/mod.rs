@@ -4,6 +4,7 @@
 //! Every figure is a number a round. What is told is the least, the middle and the most, and for
 //! what has a baseline the middle of the *ratios of the same round*: a machine that is busy with
 //! something else slows both, so the ratio stands where the number does not.
+#![allow(dead_code, reason = "each bench uses its part")]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -23,6 +23,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::broadcast::hub::Hub;
@@ -125,10 +126,7 @@ pub async fn serve(
     drop(listener);
     // Rooms were closed before; their connections say goodbye and end by their own deadlines.
     let all = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(Duration::from_secs(3), all)
-        .await
-        .is_err()
-    {
+    if timeout(Duration::from_secs(3), all).await.is_err() {
         connections.shutdown().await;
     }
 }
@@ -159,6 +157,14 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 async fn serve_connection(stream: TcpStream, peer: SocketAddr, hub: Hub, site: Arc<dyn Site>) {
     // Small frames must not wait for each other.
     let _ = stream.set_nodelay(true);
+    // Before anything is set aside to read it: who only connects costs a socket, and a thousand
+    // who come at once need no thousand buffers at once, which the allocator would keep.
+    if !matches!(
+        timeout(HEADERS_WAIT_MAX, stream.readable()).await,
+        Ok(Ok(()))
+    ) {
+        return;
+    }
     // In a box, so that an evening's connection does not carry along what its first millisecond needed.
     if let Some((stream, behind, form)) = Box::pin(greet(stream, peer, site)).await {
         pump::run(stream, behind, form, hub).await;

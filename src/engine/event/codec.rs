@@ -45,14 +45,24 @@ pub struct Parts<'a> {
 
 /// Writes an event.
 pub fn encode(event: &Event) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(64);
+    // What most events need, in one piece.
+    let mut bytes = Vec::with_capacity(128);
     bytes.push(FORMAT);
-    let bytes =
+    let mut bytes =
         postcard::to_extend(&event.header, bytes).expect("a header always encodes into memory");
-    let body = postcard::to_stdvec(&event.body).expect("a body always encodes into memory");
-    let mut bytes = postcard::to_extend(&(body.len() as u32), bytes)
-        .expect("a length always encodes into memory");
-    bytes.extend_from_slice(&body);
+    // The length stands before the body and is known behind it: nearly always it is one byte.
+    let at = bytes.len();
+    bytes.push(0);
+    let mut bytes =
+        postcard::to_extend(&event.body, bytes).expect("a body always encodes into memory");
+    let len = bytes.len() - at - 1;
+    match u8::try_from(len) {
+        Ok(short) if short < 0x80 => bytes[at] = short,
+        _ => {
+            let len = postcard::to_stdvec(&(len as u32)).expect("a length encodes into memory");
+            bytes.splice(at..=at, len);
+        }
+    }
     bytes
 }
 
