@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -16,6 +17,9 @@ use crate::net::link::{JoinLink, Place};
 use crate::net::server::Names;
 use crate::tunnel::direct::Direct;
 use crate::tunnel::{self, Opened, State, Tunnel, addresses, firewall};
+
+/// How long the consequences of a tunnel's end may take: no time, since nothing waits in them.
+const FOLLOW_WAIT_MAX: Duration = Duration::from_millis(500);
 
 /// One way, as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,10 +151,15 @@ impl Reach {
 }
 
 impl Kept {
-    async fn close(self) {
+    async fn close(mut self) {
         self.tunnel.close().await;
-        // It ends with its tunnel; one that panicked has nothing left to do.
-        let _ = self.follower.await;
+        // It ends with its tunnel. One whose tunnel had to be ended may never hear of it.
+        if tokio::time::timeout(FOLLOW_WAIT_MAX, &mut self.follower)
+            .await
+            .is_err()
+        {
+            self.follower.abort();
+        }
     }
 }
 
@@ -169,11 +178,15 @@ async fn follow(name: &'static str, mut state: watch::Receiver<State>, so: Conse
     loop {
         let now = state.borrow_and_update().clone();
         known = so.draw(name, &now, known);
+        if now == State::Closed {
+            return;
+        }
         if state.changed().await.is_err() {
-            break;
+            // It ended without a word.
+            so.draw(name, &State::Closed, known);
+            return;
         }
     }
-    so.draw(name, &State::Closed, known);
 }
 
 impl Consequences {

@@ -153,7 +153,7 @@ impl Tunnel for Ngrok {
                     ground.report.say(State::Failed(trouble));
                     ground.stopped().await;
                 }
-                () = ground.stopped() => line.goodbye().await,
+                () = ground.stopped() => line.end().await,
             }
         })
     }
@@ -185,13 +185,25 @@ impl Ngrok {
 
     /// One session, from the first word to its end; says why it ended.
     async fn session(&self, line: &Arc<Line>, local: SocketAddr) -> Result<Refused, Refused> {
+        let number = line.begin();
+        let ended = self.converse(line, number, local).await;
+        line.end().await;
+        ended
+    }
+
+    async fn converse(
+        &self,
+        line: &Arc<Line>,
+        number: u32,
+        local: SocketAddr,
+    ) -> Result<Refused, Refused> {
         let silent = || {
             Refused::passing(Trouble::new(
                 "ngrok does not answer.",
                 "It is tried again by itself; https://status.ngrok.com says whether ngrok has trouble.",
             ))
         };
-        let builder = self.builder(line)?;
+        let builder = self.builder(line, number)?;
         let session = timeout(ANSWER_WAIT_MAX, builder.connect())
             .await
             .map_err(|_| silent())?
@@ -256,7 +268,11 @@ impl Ngrok {
         }
     }
 
-    fn builder(&self, line: &Arc<Line>) -> Result<ngrok::session::SessionBuilder, Refused> {
+    fn builder(
+        &self,
+        line: &Arc<Line>,
+        number: u32,
+    ) -> Result<ngrok::session::SessionBuilder, Refused> {
         // The crate asks rustls for the process's provider.
         tls::provider();
         let mut builder = Session::builder();
@@ -304,6 +320,9 @@ impl Ngrok {
                   lost: Option<AcceptError>| {
                 let line = Arc::clone(&dialler);
                 async move {
+                    if !line.is_current(number) {
+                        return Err(ConnectError::Canceled);
+                    }
                     match lost {
                         None => line.dial(&host, port, tls).await,
                         // What stands in the way of the old address is not the way there: begin anew.
@@ -311,7 +330,7 @@ impl Ngrok {
                             line.note(&why);
                             Err(ConnectError::Canceled)
                         }
-                        Some(_) => Ok(line.dial_again(&host, port, tls).await),
+                        Some(_) => line.dial_again(number, &host, port, tls).await,
                     }
                 }
             },
@@ -488,6 +507,9 @@ fn is_certificate(error: &io::Error) -> bool {
 struct Line {
     report: Report,
     backoff: Backoff,
+    /// Which session is the current one. The crate's tasks outlive the handles on them: closed
+    /// while it looks away, a session of its would dial again and hold the address for good.
+    current: AtomicU32,
     /// The session, to be closed with a word; and where guests come in by it.
     session: Mutex<Option<Session>>,
     places: Mutex<Vec<Place>>,
@@ -507,6 +529,7 @@ impl Line {
         Self {
             report,
             backoff: Backoff::new(options.retry_min, options.retry_max),
+            current: AtomicU32::new(0),
             session: Mutex::default(),
             places: Mutex::default(),
             cutter: Mutex::default(),
@@ -529,7 +552,6 @@ impl Line {
     }
 
     fn lost(&self, trouble: Trouble) {
-        *self.session.lock().expect(UNPOISONED) = None;
         self.report.say(State::Reconnecting {
             places: self.places(),
             trouble,
@@ -551,7 +573,7 @@ impl Line {
         }
     }
 
-    /// Ends the connection in use; the session notices and dials again.
+    /// Ends the connection in use; a session that is current notices and dials again.
     fn cut(&self) {
         // An error means that it ended already.
         let _ = self
@@ -574,12 +596,24 @@ impl Line {
         self.last.lock().expect(UNPOISONED).take()
     }
 
-    async fn goodbye(&self) {
+    /// A new session begins; whatever is left of earlier ones dials no more.
+    fn begin(&self) -> u32 {
+        self.current.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    fn is_current(&self, number: u32) -> bool {
+        self.current.load(Ordering::SeqCst) == number
+    }
+
+    /// Ends the session, with a word if there is somebody to hear it.
+    async fn end(&self) {
+        self.current.fetch_add(1, Ordering::SeqCst);
         let session = self.session.lock().expect(UNPOISONED).take();
         if let Some(mut session) = session {
             // A service that does not hear it notices our silence.
             let _ = timeout(GOODBYE_WAIT_MAX, session.close()).await;
         }
+        self.cut();
     }
 
     /// Dials once.
@@ -599,39 +633,59 @@ impl Line {
         *self.cutter.lock().expect(UNPOISONED) = Some(cut);
         self.beats.store(0, Ordering::Relaxed);
         Ok(Box::new(Cuttable {
-            stream,
-            cut: Some(cutter),
+            stream: Some(stream),
+            cutter,
         }))
     }
 
     /// Dials until somebody answers, for a session that is to go on.
     async fn dial_again(
         &self,
+        number: u32,
         host: &str,
         port: u16,
         tls: Arc<rustls::ClientConfig>,
-    ) -> Box<dyn IoStream> {
+    ) -> Result<Box<dyn IoStream>, ConnectError> {
         let mut backoff = self.backoff;
         let mut trouble = lost();
-        loop {
+        while self.is_current(number) {
             self.report.say(State::Reconnecting {
                 places: self.places(),
                 trouble,
             });
             match self.dial(host, port, Arc::clone(&tls)).await {
-                Ok(stream) => return stream,
+                Ok(stream) => return Ok(stream),
                 Err(error) => trouble = unreachable(&error),
             }
             tokio::time::sleep(backoff.next()).await;
         }
+        Err(ConnectError::Canceled)
     }
 }
 
-/// A connection that can be ended from elsewhere: reads fail once its sender spoke or is gone.
+/// A connection that can be ended from elsewhere: once its sender spoke or is gone it is closed,
+/// and everything asked of it fails.
 struct Cuttable {
-    stream: Box<dyn IoStream>,
     /// `None` once it was cut.
-    cut: Option<oneshot::Receiver<()>>,
+    stream: Option<Box<dyn IoStream>>,
+    cutter: oneshot::Receiver<()>,
+}
+
+impl Cuttable {
+    /// The connection, while it stands; wakes the reader when it is cut.
+    fn stands(&mut self, context: &mut Context<'_>) -> io::Result<Pin<&mut Box<dyn IoStream>>> {
+        // Asked again after it answered it would panic; there is no stream to ask for then.
+        if self.stream.is_some() && Pin::new(&mut self.cutter).poll(context).is_ready() {
+            self.stream = None;
+        }
+        self.running()
+    }
+
+    /// The same for writers, whose waking would take the reader's.
+    fn running(&mut self) -> io::Result<Pin<&mut Box<dyn IoStream>>> {
+        let stream = self.stream.as_mut().map(Pin::new);
+        stream.ok_or_else(|| io::ErrorKind::ConnectionAborted.into())
+    }
 }
 
 impl AsyncRead for Cuttable {
@@ -640,15 +694,7 @@ impl AsyncRead for Cuttable {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let is_cut = match &mut self.cut {
-            Some(cut) => Pin::new(cut).poll(context).is_ready(),
-            None => true,
-        };
-        if is_cut {
-            self.cut = None;
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
-        }
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        self.stands(context)?.poll_read(context, buffer)
     }
 }
 
@@ -658,15 +704,15 @@ impl AsyncWrite for Cuttable {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        self.running()?.poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        self.running()?.poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        self.running()?.poll_shutdown(context)
     }
 }
 

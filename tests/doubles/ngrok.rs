@@ -60,6 +60,7 @@ struct Agent {
     control: mpsc::Sender<u32>,
     end: watch::Sender<bool>,
     bound: Option<(String, String)>,
+    client: String,
 }
 
 struct Shared {
@@ -226,6 +227,7 @@ where
         control,
         end,
         bound: None,
+        client: String::new(),
     });
     loop {
         tokio::select! {
@@ -342,7 +344,16 @@ fn authenticate(id: u64, request: &Value, shared: &Shared, agent: &mut Option<Ag
             "ERR_NGROK_107",
         );
     }
+    let known = request["ClientId"].as_str().filter(|id| !id.is_empty());
     let mut agents = locked(&shared.agents);
+    // Who comes back as themselves takes the place of what is left of them.
+    let before = agents
+        .iter()
+        .find(|(_, agent)| Some(&*agent.client) == known)
+        .map(|(id, _)| *id);
+    if let Some(ghost) = before.and_then(|before| agents.remove(&before)) {
+        ghost.end.send_replace(true);
+    }
     if agents.len() >= rules.sessions_max {
         let sentence = format!(
             "Your account is limited to {} simultaneous ngrok agent sessions.",
@@ -350,11 +361,14 @@ fn authenticate(id: u64, request: &Value, shared: &Shared, agent: &mut Option<Ag
         );
         return refusal(&sentence, "ERR_NGROK_108");
     }
-    agents.extend(agent.take().map(|agent| (id, agent)));
-    let known = request["ClientId"].as_str().filter(|id| !id.is_empty());
+    let client = known.map_or_else(|| format!("client-{id}"), str::to_owned);
+    if let Some(mut agent) = agent.take() {
+        agent.client.clone_from(&client);
+        agents.insert(id, agent);
+    }
     json!({
         "Version": "3",
-        "ClientId": known.map_or_else(|| format!("client-{id}"), str::to_owned),
+        "ClientId": client,
         "Extra": { "Version": "prod", "Region": "eu", "Cookie": "a cookie", "AccountName": "test", "SessionDuration": 0, "PlanName": "Free", "Banner": "" },
     })
 }
