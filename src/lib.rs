@@ -68,7 +68,7 @@ pub mod broadcast;
 #[cfg(feature = "server")]
 pub mod cli;
 pub mod engine;
-#[cfg(feature = "server")]
+#[cfg(feature = "sim")]
 pub mod log;
 #[cfg(feature = "server")]
 pub mod net;
@@ -78,5 +78,7 @@ pub mod os;
 pub mod player;
 #[cfg(feature = "server")]
 pub mod projection;
+#[cfg(feature = "sim")]
+pub mod sim;
 #[cfg(feature = "server")]
 pub mod tunnel;

@@ -615,7 +615,7 @@ async fn leaving_the_film_is_told_and_the_way_back_heals() {
     };
     assert_eq!(
         why,
-        "Chrome left the film on 127.0.0.1. Go back in the Chrome window, or load the film again."
+        "Chrome left the film on 127.0.0.1. Go back in the Séance browser window, or load the film again."
     );
     let refused = player.play(local_now()).await;
     assert_eq!(refused, Err(PlayerError::Media(why)));
@@ -1007,11 +1007,11 @@ async fn a_video_youtube_does_not_show_says_why() {
         ),
         (
             youtube::PRIVATE,
-            "YouTube wants a login for this video. Log in in the Chrome window, then load it again.",
+            "YouTube wants you to sign in. Sign in in the Séance browser window; the film opens after that.",
         ),
         (
             youtube::CONSENT,
-            "YouTube asks about cookies. Answer it in the Chrome window; the film opens after that.",
+            "YouTube asks about cookies. Answer it in the Séance browser window; the film opens after that.",
         ),
     ] {
         let refused = within(player.load(&YoutubeDouble::media(id), MediaTime::ZERO)).await;
@@ -1038,10 +1038,7 @@ async fn another_video_in_the_same_window_is_told() {
     let Notice::Failed(why) = within(player.notice()).await else {
         panic!("the film was left");
     };
-    assert!(
-        why.starts_with("Chrome left the film on www.youtube.com."),
-        "{why}"
-    );
+    assert!(why.starts_with("Chrome left the film on YouTube."), "{why}");
     until_page(
         &player,
         "document.querySelector('.html5-main-video').paused",

@@ -237,10 +237,14 @@ impl Pump {
     async fn admit(&mut self, hello: Hello) -> Result<(), Going> {
         let admitted = match self.hub.room(hello.session) {
             None => Err(Refusal::UnknownSession),
-            Some(room) => room
-                .admit(hello, self.replies_in.clone())
-                .await
-                .map(|admission| (room, admission)),
+            Some(room) => {
+                let admitted = room.admit(hello, self.replies_in.clone()).await;
+                if admitted.is_err() && room.has_ended() {
+                    // Not a refusal, after which nobody comes back: the host may be on again in a moment.
+                    return Err(Going::Closing(Closing::HostLeft));
+                }
+                admitted.map(|admission| (room, admission))
+            }
         };
         let actions = match admitted {
             Err(refusal) => self.end.refused(refusal),

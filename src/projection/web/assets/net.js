@@ -299,6 +299,11 @@ export class Connection {
       return;
     }
     const kind = typeof refused.refusal === "string" ? refused.refusal : Object.keys(refused.refusal)[0];
+    // The host's disk is full or failed, not our stay: once that is mended, the evening goes on.
+    if (kind === "read_only" && this.#resume) {
+      this.#lose(refused.sentence);
+      return;
+    }
     // What we hold or claim may be of a party that was here before; once, come as a stranger.
     if ((kind === "ahead" || this.#resume) && !this.#freshTry && kind !== "name_taken" && kind !== "wrong_version") {
       this.#freshTry = true;
