@@ -80,7 +80,9 @@ struct Args {
 fn main() -> Result<()> {
     let args = Args::parse();
     if let Some(part) = &args.be {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?;
         let served = match part.split_once(':') {
             Some((_, rooms)) => runtime.block_on(servers::serve_rooms(rooms.parse()?)),
             None if part == "raw" => runtime.block_on(raw::serve(None)),
@@ -94,7 +96,11 @@ fn main() -> Result<()> {
     }
     shared::tell_machine("load", args.json);
     let mut figures = Figures::default();
-    let wanted = |target: &Target| args.only.as_ref().is_none_or(|part| target.name().contains(part.as_str()));
+    let wanted = |target: &Target| {
+        args.only
+            .as_ref()
+            .is_none_or(|part| target.name().contains(part.as_str()))
+    };
     for _ in 0..args.rounds {
         for &members in &args.members {
             for target in Target::ALL.into_iter().filter(wanted) {
@@ -133,11 +139,15 @@ impl Lap {
 }
 
 fn say(_: u64) -> Intent {
-    Intent::Say { text: LINE.to_owned() }
+    Intent::Say {
+        text: LINE.to_owned(),
+    }
 }
 
 fn seek(counter: u64) -> Intent {
-    Intent::Seek { to: MediaTime::from_millis(counter % 500_000) }
+    Intent::Seek {
+        to: MediaTime::from_millis(counter % 500_000),
+    }
 }
 
 fn seconds(micros: Micros) -> f64 {
@@ -149,7 +159,9 @@ fn quantile(took: &[Micros], share: f64) -> f64 {
     let mut sorted = took.to_vec();
     sorted.sort_unstable();
     let place = (sorted.len() as f64 * share).ceil() as usize;
-    sorted.get(place.clamp(1, sorted.len().max(1)) - 1).map_or(f64::NAN, |at| at.get() as f64 / 1e3)
+    sorted
+        .get(place.clamp(1, sorted.len().max(1)) - 1)
+        .map_or(f64::NAN, |at| at.get() as f64 / 1e3)
 }
 
 fn one_room(figures: &mut Figures, target: Target, members: usize, millis: i64) -> Result<()> {
@@ -166,12 +178,26 @@ fn one_room(figures: &mut Figures, target: Target, members: usize, millis: i64) 
     crowd.settle()?;
     let [server_cpu, _] = lap.lap();
     let mut note = |title: &str, unit, value| figures.note(title, unit, None, &row, value);
-    note("Everybody joins at once", "s until the last is in", seconds(joined));
-    note("Everybody joins at once: processor", "s of the server", server_cpu);
-    note("Everybody joins at once: traffic", "MB from the server", crowd.count.bytes as f64 / 1e6);
+    note(
+        "Everybody joins at once",
+        "s until the last is in",
+        seconds(joined),
+    );
+    note(
+        "Everybody joins at once: processor",
+        "s of the server",
+        server_cpu,
+    );
+    note(
+        "Everybody joins at once: traffic",
+        "MB from the server",
+        crowd.count.bytes as f64 / 1e6,
+    );
 
     if target.is_ours() {
-        crowd.just_ask(Intent::Load { url: "https://youtu.be/YE7VzlLtp-4".to_owned() })?;
+        crowd.just_ask(Intent::Load {
+            url: "https://youtu.be/YE7VzlLtp-4".to_owned(),
+        })?;
         crowd.just_ask(Intent::Play {})?;
         crowd.reporting = true;
         crowd.pass(Micros::from_millis(millis / 2 + 1_000))?;
@@ -181,31 +207,75 @@ fn one_room(figures: &mut Figures, target: Target, members: usize, millis: i64) 
         crowd.pass(idle)?;
         let [server_cpu, _] = lap.lap();
         let client_seconds = members as f64 * seconds(idle);
-        note("The film is on, nobody acts: processor", "µs of the server a client and second", server_cpu * 1e6 / client_seconds);
-        note("The film is on, nobody acts: traffic", "bytes from the server a client and second", (crowd.count.bytes - bytes) as f64 / client_seconds);
+        note(
+            "The film is on, nobody acts: processor",
+            "µs of the server a client and second",
+            server_cpu * 1e6 / client_seconds,
+        );
+        note(
+            "The film is on, nobody acts: traffic",
+            "bytes from the server a client and second",
+            (crowd.count.bytes - bytes) as f64 / client_seconds,
+        );
         crowd.reporting = false;
         crowd.settle()?;
     }
-    note("Memory", "KiB of the server a member", (memory_kib(server.pid(), "VmRSS") - before) / members as f64);
+    note(
+        "Memory",
+        "KiB of the server a member",
+        (memory_kib(server.pid(), "VmRSS") - before) / members as f64,
+    );
 
     let mut note = |title: &str, unit, value| figures.note(title, unit, Some(&base), &row, value);
     crowd.ask_all(LINES, 1, say)?;
-    note("A line, one at a time: p50", "ms until the last member has it", quantile(&crowd.took, 0.5));
-    note("A line, one at a time: p99", "ms", quantile(&crowd.took, 0.99));
+    note(
+        "A line, one at a time: p50",
+        "ms until the last member has it",
+        quantile(&crowd.took, 0.5),
+    );
+    note(
+        "A line, one at a time: p99",
+        "ms",
+        quantile(&crowd.took, 0.99),
+    );
     if target.is_ours() {
         crowd.ask_all(SEEKS, 1, seek)?;
-        note("A seek, one at a time: p50", "ms", quantile(&crowd.took, 0.5));
+        note(
+            "A seek, one at a time: p50",
+            "ms",
+            quantile(&crowd.took, 0.5),
+        );
     }
     crowd.ask_all(BUSY_LINES, WINDOW, say)?;
-    note("A line, 32 under way: p50", "ms", quantile(&crowd.took, 0.5));
-    note("A line, 32 under way: p99", "ms", quantile(&crowd.took, 0.99));
-    note("A line, 32 under way: max", "ms", quantile(&crowd.took, 1.0));
+    note(
+        "A line, 32 under way: p50",
+        "ms",
+        quantile(&crowd.took, 0.5),
+    );
+    note(
+        "A line, 32 under way: p99",
+        "ms",
+        quantile(&crowd.took, 0.99),
+    );
+    note(
+        "A line, 32 under way: max",
+        "ms",
+        quantile(&crowd.took, 1.0),
+    );
 
     if members >= SATURATING {
         saturate(figures, target, &mut crowd, &mut lap, members, millis, "")?;
         if target.is_ours() {
             crowd.one_goes_deaf()?;
-            saturate(figures, target, &mut crowd, &mut lap, members, millis, ", one never reads")?;
+            saturate(
+                figures,
+                target,
+                &mut crowd,
+                &mut lap,
+                members,
+                millis,
+                ", one never reads",
+            )?;
         }
     }
     Ok(())
@@ -228,9 +298,27 @@ fn saturate(
     let [server, own] = lap.lap();
     let deliveries = (crowd.count.deliveries - deliveries) as f64;
     let base = Some(base.as_str());
-    figures.note("As many lines as go through", "deliveries a second", base, &row, deliveries / seconds(took));
-    figures.note("As many lines as go through: processor", "s of the server for 100,000 deliveries", base, &row, server * 1e5 / deliveries);
-    figures.note("As many lines as go through: the generator's own processor", "s for 100,000 deliveries", None, &row, own * 1e5 / deliveries);
+    figures.note(
+        "As many lines as go through",
+        "deliveries a second",
+        base,
+        &row,
+        deliveries / seconds(took),
+    );
+    figures.note(
+        "As many lines as go through: processor",
+        "s of the server for 100,000 deliveries",
+        base,
+        &row,
+        server * 1e5 / deliveries,
+    );
+    figures.note(
+        "As many lines as go through: the generator's own processor",
+        "s for 100,000 deliveries",
+        None,
+        &row,
+        own * 1e5 / deliveries,
+    );
     Ok(())
 }
 
@@ -245,9 +333,21 @@ fn many_rooms(figures: &mut Figures, rooms: usize, millis: i64) -> Result<()> {
     let [server_cpu, _] = lap.lap();
     let row = format!("{rooms} rooms of 10: séance, postcard");
     let mut note = |title: &str, unit, value| figures.note(title, unit, None, &row, value);
-    note("Everybody joins at once", "s until the last is in", seconds(joined));
-    note("Everybody joins at once: processor", "s of the server", server_cpu);
-    note("Everybody joins at once: traffic", "MB from the server", crowd.count.bytes as f64 / 1e6);
+    note(
+        "Everybody joins at once",
+        "s until the last is in",
+        seconds(joined),
+    );
+    note(
+        "Everybody joins at once: processor",
+        "s of the server",
+        server_cpu,
+    );
+    note(
+        "Everybody joins at once: traffic",
+        "MB from the server",
+        crowd.count.bytes as f64 / 1e6,
+    );
     crowd.reporting = true;
     crowd.pass(Micros::from_millis(millis / 2 + 1_000))?;
     lap.lap();
@@ -255,21 +355,55 @@ fn many_rooms(figures: &mut Figures, rooms: usize, millis: i64) -> Result<()> {
     crowd.pass(Micros::from_millis(millis))?;
     let [server_cpu, _] = lap.lap();
     let client_seconds = rooms as f64 * 10.0 * millis as f64 / 1e3;
-    note("The film is on, nobody acts: processor", "µs of the server a client and second", server_cpu * 1e6 / client_seconds);
-    note("The film is on, nobody acts: traffic", "bytes from the server a client and second", (crowd.count.bytes - bytes) as f64 / client_seconds);
+    note(
+        "The film is on, nobody acts: processor",
+        "µs of the server a client and second",
+        server_cpu * 1e6 / client_seconds,
+    );
+    note(
+        "The film is on, nobody acts: traffic",
+        "bytes from the server a client and second",
+        (crowd.count.bytes - bytes) as f64 / client_seconds,
+    );
     crowd.reporting = false;
     crowd.settle()?;
     crowd.ask_all(LINES, 1, say)?;
-    note("A line, one at a time: p50", "ms until the last member has it", quantile(&crowd.took, 0.5));
-    note("A line, one at a time: p99", "ms", quantile(&crowd.took, 0.99));
+    note(
+        "A line, one at a time: p50",
+        "ms until the last member has it",
+        quantile(&crowd.took, 0.5),
+    );
+    note(
+        "A line, one at a time: p99",
+        "ms",
+        quantile(&crowd.took, 0.99),
+    );
     let deliveries = crowd.count.deliveries;
     lap.lap();
     crowd.ask_all(1_000, WINDOW, say)?;
     let [server_cpu, _] = lap.lap();
     let deliveries = (crowd.count.deliveries - deliveries) as f64;
-    note("A line, 32 under way: p50", "ms", quantile(&crowd.took, 0.5));
-    note("A line, 32 under way: p99", "ms", quantile(&crowd.took, 0.99));
-    note("A line, 32 under way: max", "ms", quantile(&crowd.took, 1.0));
-    figures.note("As many lines as go through: processor", "s of the server for 100,000 deliveries", Some("1000: raw + fdatasync"), &format!("{row}, 32 under way"), server_cpu * 1e5 / deliveries);
+    note(
+        "A line, 32 under way: p50",
+        "ms",
+        quantile(&crowd.took, 0.5),
+    );
+    note(
+        "A line, 32 under way: p99",
+        "ms",
+        quantile(&crowd.took, 0.99),
+    );
+    note(
+        "A line, 32 under way: max",
+        "ms",
+        quantile(&crowd.took, 1.0),
+    );
+    figures.note(
+        "As many lines as go through: processor",
+        "s of the server for 100,000 deliveries",
+        Some("1000: raw + fdatasync"),
+        &format!("{row}, 32 under way"),
+        server_cpu * 1e5 / deliveries,
+    );
     Ok(())
 }

@@ -27,7 +27,8 @@ use seance::os;
 use shared::{Figures, memory_kib};
 
 /// A line that makes a record of 116 bytes.
-const LINE: &str = "did you see who stood behind the door when the light went out for good, or was it me";
+const LINE: &str =
+    "did you see who stood behind the door when the light went out for good, or was it me";
 const SESSION: SessionId = SessionId::new(7);
 /// How many events are in one commit, and how many commits are timed.
 const SHAPES: [(usize, usize); 4] = [(1, 1_500), (16, 600), (64, 300), (1_024, 60)];
@@ -108,10 +109,22 @@ fn batches(each: usize, commits: usize) -> Vec<Vec<Event>> {
 const APPENDS: &str = "Durable appends";
 const ON_DISK: &str = "On disk";
 
-fn note(figures: &mut Figures, who: &str, each: usize, events: usize, since: seance::engine::unit::LocalTime) {
+fn note(
+    figures: &mut Figures,
+    who: &str,
+    each: usize,
+    events: usize,
+    since: seance::engine::unit::LocalTime,
+) {
     let took = (os::local_now() - since).get() as f64 / 1e6;
     let title = format!("{APPENDS}, {each} a commit");
-    figures.note(&title, "events a second", Some("file + fdatasync"), who, events as f64 / took);
+    figures.note(
+        &title,
+        "events a second",
+        Some("file + fdatasync"),
+        who,
+        events as f64 / took,
+    );
 }
 
 fn file(figures: &mut Figures, each: usize, commits: usize) -> Result<()> {
@@ -138,7 +151,11 @@ fn ours(figures: &mut Figures, each: usize, commits: usize) -> Result<()> {
     let db = dir.path().join("db");
     let log = SledLog::open(&db, SESSION)?;
     let batches = batches(each, commits);
-    let records: usize = batches.iter().flatten().map(|event| codec::encode(event).len()).sum();
+    let records: usize = batches
+        .iter()
+        .flatten()
+        .map(|event| codec::encode(event).len())
+        .sum();
     let since = os::local_now();
     for batch in batches {
         log.append(batch).wait()?;
@@ -148,8 +165,20 @@ fn ours(figures: &mut Figures, each: usize, commits: usize) -> Result<()> {
     if each * commits > 10_000 {
         let events = (each * commits) as f64;
         let title = format!("{ON_DISK}, {each} a commit");
-        figures.note(&title, "bytes an event", Some("its record"), "its record", records as f64 / events);
-        figures.note(&title, "bytes an event", Some("its record"), "séance", bytes_in(&db)? / events);
+        figures.note(
+            &title,
+            "bytes an event",
+            Some("its record"),
+            "its record",
+            records as f64 / events,
+        );
+        figures.note(
+            &title,
+            "bytes an event",
+            Some("its record"),
+            "séance",
+            bytes_in(&db)? / events,
+        );
     }
     Ok(())
 }
@@ -161,7 +190,11 @@ fn bytes_in(dir: &Path) -> Result<f64> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let about = entry.metadata()?;
-        bytes += if about.is_dir() { bytes_in(&entry.path())? as u64 } else { about.blocks() * 512 };
+        bytes += if about.is_dir() {
+            bytes_in(&entry.path())? as u64
+        } else {
+            about.blocks() * 512
+        };
     }
     Ok(bytes as f64)
 }
@@ -184,19 +217,48 @@ fn million(figures: &mut Figures, scans: usize) -> Result<()> {
     }
     file.flush()?;
     drop(log);
-    figures.note(&format!("{ON_DISK}, a session of 1,000,000"), "bytes an event", None, "séance", bytes_in(&db)? / MANY as f64);
+    figures.note(
+        &format!("{ON_DISK}, a session of 1,000,000"),
+        "bytes an event",
+        None,
+        "séance",
+        bytes_in(&db)? / MANY as f64,
+    );
     for _ in 0..scans {
-        for (who, path) in [("file, decoded and folded", &plain), ("séance, opened, verified, decoded and folded", &db)] {
-            let said = Command::new(std::env::current_exe()?).arg("--scan").arg(path).output()?;
+        for (who, path) in [
+            ("file, decoded and folded", &plain),
+            ("séance, opened, verified, decoded and folded", &db),
+        ] {
+            let said = Command::new(std::env::current_exe()?)
+                .arg("--scan")
+                .arg(path)
+                .output()?;
             let said = String::from_utf8(said.stdout)?;
             let mut numbers = said.split_whitespace().map(str::parse::<f64>);
-            let mut next = || numbers.next().context("the reading process failed")?.context("not a number");
+            let mut next = || {
+                numbers
+                    .next()
+                    .context("the reading process failed")?
+                    .context("not a number")
+            };
             let base = Some("file, decoded and folded");
             let seconds = next()?;
             figures.note("A session of 1,000,000, from cold", "s", base, who, seconds);
-            figures.note("A session of 1,000,000: peak memory", "MiB", base, who, next()?);
+            figures.note(
+                "A session of 1,000,000: peak memory",
+                "MiB",
+                base,
+                who,
+                next()?,
+            );
             if let Ok(open) = next() {
-                figures.note("A session of 1,000,000, from cold", "s", base, "séance, opened and verified only", open);
+                figures.note(
+                    "A session of 1,000,000, from cold",
+                    "s",
+                    base,
+                    "séance, opened and verified only",
+                    open,
+                );
             }
         }
     }
@@ -228,7 +290,15 @@ fn scan(path: &Path) -> Result<()> {
     };
     let took = os::local_now() - since;
     assert_eq!(state.seq.get(), MANY);
-    print!("{} {}", took.get() as f64 / 1e6, memory_kib(std::process::id(), "VmHWM") / 1024.0);
-    println!(" {}", opened.map_or(String::new(), |opened| (opened.get() as f64 / 1e6).to_string()));
+    print!(
+        "{} {}",
+        took.get() as f64 / 1e6,
+        memory_kib(std::process::id(), "VmHWM") / 1024.0
+    );
+    println!(
+        " {}",
+        opened.map_or(String::new(), |opened| (opened.get() as f64 / 1e6)
+            .to_string())
+    );
     Ok(())
 }

@@ -135,7 +135,11 @@ impl Crowd {
     }
 
     fn form(&self) -> Form {
-        if self.target == Target::Json { Form::Json } else { Form::Postcard }
+        if self.target == Target::Json {
+            Form::Json
+        } else {
+            Form::Postcard
+        }
     }
 
     /// Everybody dials at once; returns when each holds all that had happened when it was let in.
@@ -151,7 +155,8 @@ impl Crowd {
                     Interest::READABLE | Interest::WRITABLE,
                 )?;
                 // Spread evenly, so that nobody reports in step.
-                let share = |every: Micros| Micros::new(every.get() * number as i64 % every.get().max(1));
+                let share =
+                    |every: Micros| Micros::new(every.get() * number as i64 % every.get().max(1));
                 self.members.push(Member {
                     stream,
                     room,
@@ -169,10 +174,16 @@ impl Crowd {
             }
         }
         self.until("everybody is in", |crowd| {
-            crowd.members.iter().all(|one| one.stage == Stage::In && one.seen + 1 >= one.tail)
+            crowd
+                .members
+                .iter()
+                .all(|one| one.stage == Stage::In && one.seen + 1 >= one.tail)
         })?;
         for tally in &mut self.tallies {
-            *tally = Tally { members: u32::try_from(each)?, ..Tally::default() };
+            *tally = Tally {
+                members: u32::try_from(each)?,
+                ..Tally::default()
+            };
         }
         Ok(())
     }
@@ -181,13 +192,23 @@ impl Crowd {
     pub fn settle(&mut self) -> Result<()> {
         self.until("everybody holds the same", |crowd| {
             (0..crowd.places.len()).all(|room| {
-                let mut seen = crowd.members.iter().filter(|one| one.room == room && !one.deaf).map(|one| one.seen);
+                let mut seen = crowd
+                    .members
+                    .iter()
+                    .filter(|one| one.room == room && !one.deaf)
+                    .map(|one| one.seen);
                 let first = seen.next();
                 seen.all(|one| Some(one) == first)
             })
         })?;
         let ends: Vec<_> = (0..self.places.len())
-            .map(|room| self.members.iter().filter(|one| one.room == room).map(|one| one.seen).max())
+            .map(|room| {
+                self.members
+                    .iter()
+                    .filter(|one| one.room == room)
+                    .map(|one| one.seen)
+                    .max()
+            })
             .collect();
         for (tally, end) in self.tallies.iter_mut().zip(ends) {
             tally.base = end.unwrap_or(0) + 1;
@@ -206,7 +227,12 @@ impl Crowd {
     }
 
     /// Asks `count` times with at most `window` on their way, and waits until all arrived.
-    pub fn ask_all(&mut self, count: usize, window: usize, intent: impl Fn(u64) -> Intent) -> Result<()> {
+    pub fn ask_all(
+        &mut self,
+        count: usize,
+        window: usize,
+        intent: impl Fn(u64) -> Intent,
+    ) -> Result<()> {
         let since = os::local_now();
         let mut sent = 0;
         self.took.clear();
@@ -216,14 +242,22 @@ impl Crowd {
             }
             self.turn(Duration::from_millis(5))?;
             if os::local_now() - since > WAIT_MAX {
-                bail!("{} of {count} asks never reached everybody", count - self.took.len());
+                bail!(
+                    "{} of {count} asks never reached everybody",
+                    count - self.took.len()
+                );
             }
         }
         Ok(())
     }
 
     /// Asks as much as the window allows for so long, then waits until all arrived.
-    pub fn saturate(&mut self, time: Micros, window: usize, intent: impl Fn(u64) -> Intent) -> Result<Micros> {
+    pub fn saturate(
+        &mut self,
+        time: Micros,
+        window: usize,
+        intent: impl Fn(u64) -> Intent,
+    ) -> Result<Micros> {
         let since = os::local_now();
         self.took.clear();
         while os::local_now() - since < time {
@@ -261,7 +295,14 @@ impl Crowd {
             self.counter += 1;
             let counter = self.counter;
             let room = member.room;
-            self.flights.insert(counter, Flight { sent: now, room, seq: None });
+            self.flights.insert(
+                counter,
+                Flight {
+                    sent: now,
+                    room,
+                    seq: None,
+                },
+            );
             if self.target.is_ours() {
                 let ask = Ask {
                     counter,
@@ -297,9 +338,16 @@ impl Crowd {
         while !done(self) {
             self.turn(Duration::from_millis(5))?;
             if os::local_now() - since > WAIT_MAX {
-                let stages: Vec<_> = self.members.iter().map(|one| (one.stage, one.seen, one.tail)).collect();
+                let stages: Vec<_> = self
+                    .members
+                    .iter()
+                    .map(|one| (one.stage, one.seen, one.tail))
+                    .collect();
                 let stuck = stages.iter().filter(|stage| stage.0 != Stage::In).count();
-                bail!("waited in vain until {what}; {stuck} of {} are not in", stages.len());
+                bail!(
+                    "waited in vain until {what}; {stuck} of {} are not in",
+                    stages.len()
+                );
             }
         }
         Ok(())
@@ -340,7 +388,11 @@ impl Crowd {
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: c2VhbmNlIGlzIGEgbG9nIQ==\r\n\
              Sec-WebSocket-Protocol: {}\r\n\r\n",
             self.places[member.room].address,
-            if self.target == Target::Json { "seance.v1.json" } else { "seance.v1.postcard" },
+            if self.target == Target::Json {
+                "seance.v1.json"
+            } else {
+                "seance.v1.postcard"
+            },
         );
         member.stream.write_all(request.as_bytes())?;
         Ok(())
@@ -356,7 +408,11 @@ impl Crowd {
             match member.stream.read(&mut buffer[kept..]) {
                 Ok(0) => {
                     member.stage = Stage::Gone;
-                    break if member.deaf { Ok(()) } else { Err(anyhow!("member {number} was hung up on")) };
+                    break if member.deaf {
+                        Ok(())
+                    } else {
+                        Err(anyhow!("member {number} was hung up on"))
+                    };
                 }
                 Ok(len) => {
                     self.count.bytes += len as u64;
@@ -397,7 +453,10 @@ impl Crowd {
         while let Some((opcode, payload, len)) = framed(&bytes[used..]) {
             match opcode {
                 1 | 2 => self.heard(number, payload)?,
-                8 => bail!("member {number} was closed: {}", String::from_utf8_lossy(payload)),
+                8 => bail!(
+                    "member {number} was closed: {}",
+                    String::from_utf8_lossy(payload)
+                ),
                 _ => {}
             }
             used += len;
@@ -413,7 +472,11 @@ impl Crowd {
             session: place.session,
             secret: place.secret.clone(),
             name: format!("Kim {number}"),
-            client: if self.target == Target::Json { Client::Page } else { Client::Window },
+            client: if self.target == Target::Json {
+                Client::Page
+            } else {
+                Client::Window
+            },
             resume: None,
             cursor: Seq::new(super::CURSOR),
         });
@@ -548,7 +611,10 @@ impl Crowd {
         }
         bytes.extend([0; 4]);
         bytes.extend(payload);
-        self.members[number].stream.write_all(&bytes).context("a member's socket takes no more")
+        self.members[number]
+            .stream
+            .write_all(&bytes)
+            .context("a member's socket takes no more")
     }
 }
 
@@ -556,8 +622,14 @@ impl Crowd {
 fn framed(bytes: &[u8]) -> Option<(u8, &[u8], usize)> {
     let (&first, &second) = (bytes.first()?, bytes.get(1)?);
     let (head, len) = match second {
-        126 => (4, usize::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?))),
-        127 => (10, usize::try_from(u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?)).ok()?),
+        126 => (
+            4,
+            usize::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?)),
+        ),
+        127 => (
+            10,
+            usize::try_from(u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?)).ok()?,
+        ),
         short => (2, usize::from(short)),
     };
     let payload = bytes.get(head..head + len)?;

@@ -38,7 +38,10 @@ struct Shared {
 /// Serves until its end of standard input is closed.
 pub async fn serve(log: Option<PathBuf>) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    println!("{}", serde_json::json!({ "links": [format!("http://{}/", listener.local_addr()?)] }));
+    println!(
+        "{}",
+        serde_json::json!({ "links": [format!("http://{}/", listener.local_addr()?)] })
+    );
     let shared = Arc::new(Shared {
         frames: RwLock::new((0, VecDeque::new())),
         tail: watch::Sender::new(0),
@@ -49,7 +52,9 @@ pub async fn serve(log: Option<PathBuf>) -> Result<()> {
     std::thread::spawn(move || write(numbers, file, &writer));
     let accepting = async {
         loop {
-            let Ok((stream, _)) = listener.accept().await else { break };
+            let Ok((stream, _)) = listener.accept().await else {
+                break;
+            };
             tokio::spawn(follow(stream, Arc::clone(&shared), numbers_in.clone()));
         }
     };
@@ -74,10 +79,15 @@ fn write(mut numbers: mpsc::Receiver<u64>, mut file: Option<File>, shared: &Shar
             })
             .collect();
         if let Some(file) = &mut file {
-            let saved = file.write_all(&frames.concat()).and_then(|()| file.sync_data());
+            let saved = file
+                .write_all(&frames.concat())
+                .and_then(|()| file.sync_data());
             saved.expect("the bench's disk takes what it is given");
         }
-        let mut kept = shared.frames.write().expect("nobody panics while holding it");
+        let mut kept = shared
+            .frames
+            .write()
+            .expect("nobody panics while holding it");
         kept.1.extend(frames);
         while kept.1.len() > KEPT {
             kept.1.pop_front();
@@ -134,7 +144,10 @@ async fn follow(mut stream: TcpStream, shared: Arc<Shared>, numbers: mpsc::Sende
         while tail.changed().await.is_ok() {
             tail.borrow_and_update();
             {
-                let kept = shared.frames.read().expect("nobody panics while holding it");
+                let kept = shared
+                    .frames
+                    .read()
+                    .expect("nobody panics while holding it");
                 let from = usize::try_from(next - kept.0).expect("nobody is that far behind");
                 for frame in kept.1.range(from..) {
                     out.extend_from_slice(frame);

@@ -68,11 +68,24 @@ impl Server {
     pub fn start(target: Target) -> Result<Self> {
         let mut command = if target.is_ours() {
             let mut command = Command::new(env!("CARGO_BIN_EXE_seance"));
-            command.args(["host", "--player", "none", "--json", "--bind", "127.0.0.1:0", "--name", "Ana"]);
+            command.args([
+                "host",
+                "--player",
+                "none",
+                "--json",
+                "--bind",
+                "127.0.0.1:0",
+                "--name",
+                "Ana",
+            ]);
             command
         } else {
             let mut command = Command::new(std::env::current_exe()?);
-            command.arg(if target == Target::Raw { "--be=raw" } else { "--be=raw-sync" });
+            command.arg(if target == Target::Raw {
+                "--be=raw"
+            } else {
+                "--be=raw-sync"
+            });
             command
         };
         Self::launch(&mut command)
@@ -95,19 +108,33 @@ impl Server {
             .stderr(Stdio::inherit())
             .spawn()
             .context("the server did not start")?;
-        let mut server = Self { child, rooms: Vec::new(), _home: home };
+        let mut server = Self {
+            child,
+            rooms: Vec::new(),
+            _home: home,
+        };
         let first = server.first_line(&said)?;
         let first: Value = serde_json::from_str(&first)?;
         let links = match (&first["link"], &first["links"]) {
             (Value::String(link), _) => vec![link.clone()],
-            (_, Value::Array(links)) => links.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            (_, Value::Array(links)) => links
+                .iter()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
             _ => bail!("the server said {first}"),
         };
-        server.rooms = links.iter().map(|link| place(link)).collect::<Result<_>>()?;
+        server.rooms = links
+            .iter()
+            .map(|link| place(link))
+            .collect::<Result<_>>()?;
         Ok(server)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a file does not tell when it grows; the tries are counted")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a file does not tell when it grows; the tries are counted"
+    )]
     fn first_line(&mut self, said: &Path) -> Result<String> {
         for _ in 0..START_WAIT_MAX / 10 {
             let mut line = String::new();
@@ -126,7 +153,6 @@ impl Server {
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
-
 }
 
 impl Drop for Server {
@@ -146,7 +172,10 @@ fn place(link: &str) -> Result<Place> {
         }),
         // A floor's link names no party.
         Err(_) => Ok(Place {
-            address: link.trim_start_matches("http://").trim_end_matches('/').parse()?,
+            address: link
+                .trim_start_matches("http://")
+                .trim_end_matches('/')
+                .parse()?,
             session: SessionId::new(0),
             secret: String::new(),
         }),
@@ -164,7 +193,10 @@ pub async fn serve_rooms(rooms: usize) -> Result<()> {
         };
         hostings.push(hosting::start(&home, options).await?);
     }
-    let links: Vec<String> = hostings.iter().map(|hosting| hosting.link().to_string()).collect();
+    let links: Vec<String> = hostings
+        .iter()
+        .map(|hosting| hosting.link().to_string())
+        .collect();
     println!("{}", serde_json::json!({ "links": links }));
     tokio::io::copy(&mut tokio::io::stdin(), &mut tokio::io::sink()).await?;
     Ok(())

@@ -29,7 +29,14 @@ struct Table {
 
 impl Figures {
     /// Notes one round's figure. `base` names the row that it is compared with.
-    pub fn note(&mut self, title: &str, unit: &'static str, base: Option<&str>, row: &str, value: f64) {
+    pub fn note(
+        &mut self,
+        title: &str,
+        unit: &'static str,
+        base: Option<&str>,
+        row: &str,
+        value: f64,
+    ) {
         let place = self.tables.iter().position(|table| table.title == title);
         let place = place.unwrap_or_else(|| {
             self.tables.push(Table {
@@ -73,10 +80,18 @@ impl Table {
         println!("\n**{}**, {}\n", self.title, self.unit);
         let ratio = self.base.as_ref().map_or("", |_| " ratio |");
         println!("| | min | median | max |{ratio}");
-        println!("|---|---|---|---|{}", if ratio.is_empty() { "" } else { "---|" });
+        println!(
+            "|---|---|---|---|{}",
+            if ratio.is_empty() { "" } else { "---|" }
+        );
         for (row, values) in &self.rows {
             let (min, median, max) = spread(values);
-            print!("| {row} | {} | {} | {} |", short(min), short(median), short(max));
+            print!(
+                "| {row} | {} | {} | {} |",
+                short(min),
+                short(median),
+                short(max)
+            );
             match (&self.base, self.ratio(values)) {
                 (Some(_), Some(ratio)) => println!(" {ratio:.2} |"),
                 (Some(_), None) => println!(" |"),
@@ -131,13 +146,22 @@ pub fn machine() -> BTreeMap<&'static str, Value> {
         .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
         .map_or("unknown", |(_, model)| model);
     let memory = read("/proc/meminfo");
-    let kib = memory.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok());
+    let kib = memory
+        .split_whitespace()
+        .nth(1)
+        .and_then(|kib| kib.parse::<u64>().ok());
     BTreeMap::from([
-        ("cores", json!(std::thread::available_parallelism().map_or(0, usize::from))),
+        (
+            "cores",
+            json!(std::thread::available_parallelism().map_or(0, usize::from)),
+        ),
         ("cpu", json!(model.trim())),
         ("memory_gib", json!(kib.unwrap_or(0) >> 20)),
         ("kernel", json!(read("/proc/sys/kernel/osrelease").trim())),
-        ("load", json!(read("/proc/loadavg").split(' ').next().unwrap_or(""))),
+        (
+            "load",
+            json!(read("/proc/loadavg").split(' ').next().unwrap_or("")),
+        ),
     ])
 }
 
@@ -148,18 +172,29 @@ pub fn tell_machine(bench: &str, as_json: bool) {
         println!("{}", json!({ "bench": bench, "machine": machine }));
         return;
     }
-    let word = |name| machine[name].as_str().map_or_else(|| machine[name].to_string(), str::to_owned);
+    let word = |name| {
+        machine[name]
+            .as_str()
+            .map_or_else(|| machine[name].to_string(), str::to_owned)
+    };
     println!(
         "### {bench}\n\n{} cores, {}, {} GiB, Linux {}; load average {} as it began",
-        word("cores"), word("cpu"), word("memory_gib"), word("kernel"), word("load")
+        word("cores"),
+        word("cpu"),
+        word("memory_gib"),
+        word("kernel"),
+        word("load")
     );
 }
 
 /// A field of `/proc/<pid>/status` in KiB, such as `VmRSS` or `VmHWM`.
 pub fn memory_kib(pid: u32, field: &str) -> f64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0.0)
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0.0)
 }
 
 /// Processor time of a process, by the system's own accounting: the sum over its threads.
@@ -173,7 +208,10 @@ pub struct Cpu {
 impl Cpu {
     /// The account of a process.
     pub fn of(pid: u32) -> Self {
-        Self { pid, threads: BTreeMap::new() }
+        Self {
+            pid,
+            threads: BTreeMap::new(),
+        }
     }
 
     /// Seconds used so far.
@@ -184,7 +222,9 @@ impl Cpu {
                 .ok()
                 .and_then(|text| text.split(' ').next()?.parse::<u64>().ok());
             let name = task.file_name();
-            if let (Some(nanos), Some(thread)) = (nanos, name.to_str().and_then(|name| name.parse().ok())) {
+            if let (Some(nanos), Some(thread)) =
+                (nanos, name.to_str().and_then(|name| name.parse().ok()))
+            {
                 self.threads.insert(thread, nanos);
             }
         }
