@@ -74,7 +74,7 @@ enum Command {
     /// Keep, forget or look for the token of the way through ngrok.
     #[command(subcommand, after_help = "Example:\n  seance tunnel login")]
     Tunnel(tunnel::TunnelCommand),
-    /// Check this machine: Chrome, the data folder, addresses, the display.
+    /// Check this machine from end to end: disk, clock, display, player, network, tunnel.
     #[command(after_help = "Example:\n  seance doctor")]
     Doctor(Output),
     /// Print a completion script for a shell.

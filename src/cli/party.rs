@@ -334,7 +334,7 @@ impl Party {
 
 /// How the program starts Chrome.
 #[cfg(feature = "browser")]
-fn browser_options(
+pub(super) fn browser_options(
     headless: bool,
     profile: Option<PathBuf>,
 ) -> crate::player::browser::LaunchOptions {
