@@ -28,7 +28,7 @@ use shared::{Figures, memory_kib};
 
 /// A line that makes a record of 116 bytes.
 const LINE: &str =
-    "did you see who stood behind the door when the light went out for good, or was it me";
+    "did you see who stood behind the door when the light went out for good, or was it you";
 const SESSION: SessionId = SessionId::new(7);
 /// How many events are in one commit, and how many commits are timed.
 const SHAPES: [(usize, usize); 4] = [(1, 1_500), (16, 600), (64, 300), (1_024, 60)];

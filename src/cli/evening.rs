@@ -332,7 +332,7 @@ fn who(party: &Party, style: Style) {
 }
 
 /// Standard input, line by line, from a thread of its own: reading it blocks, and its end ends nothing.
-fn read_lines() -> mpsc::Receiver<String> {
+pub(super) fn read_lines() -> mpsc::Receiver<String> {
     let (out, lines) = mpsc::channel(LINES_MAX);
     std::thread::Builder::new()
         .name("stdin".to_owned())
@@ -352,7 +352,7 @@ fn read_lines() -> mpsc::Receiver<String> {
 }
 
 /// Completes when the system asks the program to end.
-async fn told_to_stop() {
+pub(super) async fn told_to_stop() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

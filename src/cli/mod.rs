@@ -11,6 +11,8 @@ pub mod library;
 pub mod nearby;
 pub mod party;
 pub mod reach;
+mod rewatch;
+pub mod screening;
 pub mod ticket;
 pub mod tunnel;
 #[cfg(feature = "gui")]
@@ -54,9 +56,9 @@ enum Command {
     /// List past sessions.
     #[command(after_help = "Example:\n  seance sessions --json")]
     Sessions(Output),
-    /// Print a past session event by event, or the state at one point of it.
+    /// Print a past session event by event, or the state at one point of it; or watch it again.
     #[command(
-        after_help = "Examples:\n  seance replay 'Film night'\n  seance replay 7m3k --at 120          the state after event 120\n  seance replay 7m3k --at 1:02:03      the state at that session time"
+        after_help = "Examples:\n  seance replay 'Film night'\n  seance replay 7m3k --at 120          the state after event 120\n  seance replay 7m3k --at 1:02:03      the state at that session time\n  seance replay 7m3k --watch --speed 4 --from 1:02\n  seance replay 7m3k --why 42          who, by what input, and what called for it"
     )]
     Replay(ReplayArgs),
     /// Check that a session's log is whole: every record, the chain over them, and the fold.
@@ -200,6 +202,8 @@ struct ReplayArgs {
     #[arg(long, value_name = "SEQ|TIME")]
     at: Option<String>,
     #[command(flatten)]
+    watch: rewatch::WatchArgs,
+    #[command(flatten)]
     output: Output,
 }
 
@@ -254,6 +258,10 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Host(args)) => in_runtime(evening::host(args)),
         Some(Command::Join(args)) => in_runtime(evening::join(args)),
         Some(Command::Sessions(output)) => library::sessions(output.style()),
+        Some(Command::Replay(args)) if args.watch.asked() => in_runtime(async move {
+            let style = args.output.style();
+            rewatch::run(&args.session, args.watch, style).await
+        }),
         Some(Command::Replay(args)) => {
             library::replay(&args.session, args.at.as_deref(), args.output.style())
         }
