@@ -54,6 +54,9 @@ pub(super) async fn host(args: HostArgs) -> Result<()> {
     )
     .await?;
     greet(&mut hosting, style);
+    if !args.unlisted {
+        hosting.announce(&name);
+    }
     tunnel::open_all(hosting.reach(), tunnels).await;
     let member = client::join(hosting.own_link(), name, Client::Terminal, None);
     let party = Party::new(member, choice, Some(hosting.link().to_string()));

@@ -25,6 +25,7 @@ use crate::net::server::{self, Names, Page, Site};
 use crate::os;
 use crate::projection::web::{self, MediaHosts};
 use crate::tunnel::addresses;
+use crate::tunnel::nearby::{Announced, Notice};
 
 /// The port a party listens on where nothing else was asked for.
 pub const PORT: u16 = 7878;
@@ -52,6 +53,7 @@ pub struct Hosting {
     title: String,
     page: JoinLink,
     reach: Reach,
+    announced: Option<Announced>,
     own: JoinLink,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
@@ -120,6 +122,7 @@ pub async fn start(home: &Home, options: HostOptions) -> Result<Hosting> {
     let share = link(addresses::for_others(bound), Role::Guest);
     Ok(Hosting {
         title,
+        announced: None,
         reach: Reach::open(room.clone(), names, bound, share),
         page: link(addresses::for_us(bound), Role::Guest),
         own: link(addresses::for_us(bound), Role::Host),
@@ -146,6 +149,21 @@ impl Hosting {
         self.reach.link()
     }
 
+    /// Tells the network that the party is there and who hosts it; its link is not told. A network
+    /// without multicast only means that nobody finds the party by name.
+    pub fn announce(&mut self, host: &str) {
+        let notice = Notice {
+            session: self.session(),
+            title: self.title.clone(),
+            host: host.to_owned(),
+            bound: self.reach.bound(),
+        };
+        match Announced::start(&notice) {
+            Ok(announced) => self.announced = announced,
+            Err(error) => tracing::warn!(%error, "the party is not announced on this network"),
+        }
+    }
+
     /// The ways by which friends come in.
     pub fn reach(&mut self) -> &mut Reach {
         &mut self.reach
@@ -163,6 +181,7 @@ impl Hosting {
 
     /// Takes the session off air: everybody is told, nothing is lost, and it can be opened again.
     pub async fn stop(mut self) {
+        self.announced = None;
         self.room.close(Closing::HostLeft).await;
         self.reach.close().await;
         self.stop.send_replace(true);

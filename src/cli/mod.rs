@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod evening;
 pub mod hosting;
 pub mod library;
+pub mod nearby;
 pub mod party;
 pub mod reach;
 mod rewatch;
@@ -69,10 +70,13 @@ enum Command {
     /// Add a session from such a file to this machine's past sessions.
     #[command(after_help = "Example:\n  seance import film-night.seance")]
     Import(ImportArgs),
+    /// List the parties on this network by name.
+    #[command(after_help = "Example:\n  seance nearby --seconds 10 --json")]
+    Nearby(nearby::NearbyArgs),
     /// Keep, forget or look for the token of the way through ngrok.
     #[command(subcommand, after_help = "Example:\n  seance tunnel login")]
     Tunnel(tunnel::TunnelCommand),
-    /// Check this machine: Chrome, the data folder, addresses, the display.
+    /// Check this machine from end to end: disk, clock, display, player, network, tunnel.
     #[command(after_help = "Example:\n  seance doctor")]
     Doctor(Output),
     /// Print a completion script for a shell.
@@ -158,6 +162,9 @@ struct HostArgs {
     /// Go on with a past session: its id, the beginning of it, or its title.
     #[arg(long, value_name = "SESSION")]
     session: Option<String>,
+    /// Do not announce the party on this network.
+    #[arg(long)]
+    unlisted: bool,
     #[command(flatten)]
     ways: tunnel::WayArgs,
     #[command(flatten)]
@@ -263,6 +270,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
             library::export(&args.session, &args.file, args.output.style())
         }
         Some(Command::Import(args)) => library::import(&args.file, args.output.style()),
+        Some(Command::Nearby(args)) => in_runtime(nearby::run(args)),
         Some(Command::Tunnel(command)) => tunnel::run(command),
         Some(Command::Doctor(output)) => in_runtime(doctor::run(output.style())),
         Some(Command::Completions { shell }) => {

@@ -345,7 +345,7 @@ pub(super) fn launch_browser(
 
 /// How the program starts Chrome.
 #[cfg(feature = "browser")]
-fn browser_options(
+pub(super) fn browser_options(
     headless: bool,
     profile: Option<PathBuf>,
 ) -> crate::player::browser::LaunchOptions {
