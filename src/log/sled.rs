@@ -282,6 +282,21 @@ impl SledLog {
             .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
+    /// Keeps hosts out of the log in `dir` while the answer lives, and lets other readers in.
+    ///
+    /// # Errors
+    /// [`OpenError::InUse`] while it is on air.
+    pub(super) fn keep_hosts_out(dir: &Path) -> Result<Option<File>, OpenError> {
+        match File::open(dir.join(LOCK_FILE)) {
+            Ok(file) => match file.try_lock_shared() {
+                Err(TryLockError::WouldBlock) => Err(OpenError::InUse),
+                _ => Ok(Some(file)),
+            },
+            // Nobody ever had it open, or the folder is somebody else's backup.
+            Err(_) => Ok(None),
+        }
+    }
+
     /// Where the log in `dir` is known to have been, without opening it; lags a
     /// running log by one commit at most.
     pub fn tail_hint(dir: &Path) -> Option<Seq> {

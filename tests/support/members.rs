@@ -190,7 +190,7 @@ fn note(record: &mut Record, news: News) {
             ));
         }
         News::Over(why) => record.over = Some(why),
-        News::Dialling | News::CaughtUp | News::Presence(_) | News::Lost(_) => {}
+        News::Dialling | News::CaughtUp | News::Presence(_) | News::Moved(_) | News::Lost(_) => {}
     }
 }
 

@@ -83,6 +83,8 @@ pub enum Effect {
     Refused(Refused),
     /// What everybody's players do.
     Presence(Vec<Presence>),
+    /// The party can be reached there too.
+    Moved(String),
     /// Let in.
     Welcomed(Welcome),
     /// Everything that had happened by the time of joining is applied.
@@ -249,6 +251,7 @@ impl MemberEnd {
             }
             ToMember::Presence(presence) => vec![Effect::Presence(presence)],
             ToMember::Closing(why) => self.closing(now, why, dice),
+            ToMember::Moved { to } => vec![Effect::Moved(to)],
         }
     }
 

@@ -67,7 +67,7 @@ export class Connection {
   #freshTry = false;
 
   /**
-   * `hooks`: `cursor()`, `stamp()`, `event(event)`, `presence(list)`, `refused(refused, ask)`,
+   * `hooks`: `cursor()`, `stamp()`, `event(event)`, `presence(list)`, `moved(to)`, `refused(refused, ask)`,
    * `accepted(ask)`, `status()`, `clock()`, `start_over()`.
    */
   constructor(link, hooks) {
@@ -265,6 +265,7 @@ export class Connection {
       case "refused": return this.#refused(body);
       case "pong": return this.#pong(body, now);
       case "presence": return this.#hooks.presence(body);
+      case "moved": return this.#hooks.moved(body.to);
       case "closing": return this.#closing(body);
       default: return undefined;
     }
