@@ -70,7 +70,7 @@ pub(super) fn stage() -> Stage {
 }
 
 fn player_button() -> Button<App> {
-    let state = |app: &App| app.room().map_or(PlayerState::Closed, |room| room.player);
+    let state = App::player;
     Button::new(
         Kind::Plain,
         move |app| {
