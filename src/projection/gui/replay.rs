@@ -210,10 +210,7 @@ impl App {
             return String::new();
         };
         if why.causes().is_empty() {
-            return match why.asked().event.header.by {
-                Some(_) => "Nothing called for it but the person themselves.".to_owned(),
-                None => "The room's own rules called for it, and no earlier event.".to_owned(),
-            };
+            return "No earlier event called for it.".to_owned();
         }
         let lines: Vec<String> = why
             .causes()

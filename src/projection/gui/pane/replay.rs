@@ -3,7 +3,7 @@
 //! Laid out like the room, so that everything is where it was on the evening;
 //! what would change the room is not there.
 
-use druid::widget::{CrossAxisAlignment, Flex, Painter, SizedBox};
+use druid::widget::{CrossAxisAlignment, Flex, Painter};
 use druid::{
     BoxConstraints, Env, Event, EventCtx, LayoutCtx, LensExt, LifeCycle, LifeCycleCtx, PaintCtx,
     Point, Rect, RenderContext, Size, UpdateCtx, Widget, WidgetExt, WidgetPod,
@@ -43,6 +43,9 @@ const STAGE_MIN: f64 = 72.0;
 /// How wide the run button is, whatever it says.
 const RUN_WIDTH: f64 = 104.0;
 
+/// Which of the pods the stage is.
+const STAGE: usize = 2;
+
 type Pod = WidgetPod<App, Box<dyn Widget<App>>>;
 
 /// See the module.
@@ -56,6 +59,8 @@ pub(in super::super) struct Pane {
     talk: Pod,
     export: Pod,
     status: Pod,
+    /// Whether there is room for the stage.
+    staged: bool,
 }
 
 fn pod(widget: impl Widget<App> + 'static) -> Pod {
@@ -74,6 +79,7 @@ pub(in super::super) fn replay() -> Pane {
         talk: pod(talk()),
         export: pod(export()),
         status: pod(status()),
+        staged: true,
     }
 }
 
@@ -223,7 +229,6 @@ fn transport() -> impl Widget<App> {
         .with_child(Scrub::default().with_id(cmd::SEEK_BAR))
         .with_spacer(space::XS)
         .with_child(buttons)
-        .with_child(shown(has_waits, 0.0, waits))
         .padding((space::L, space::S, space::L, space::M))
         .background(surface())
 }
@@ -239,7 +244,7 @@ fn skips(app: &App) -> bool {
 
 /// Whether the stretches in which nothing happened are left out.
 fn waits() -> impl Widget<App> {
-    let skip = Button::new(
+    Button::new(
         Kind::Quiet,
         App::waits_words,
         |ctx: &mut EventCtx, app: &App| {
@@ -252,11 +257,7 @@ fn waits() -> impl Widget<App> {
         } else {
             Icon::Unchecked
         })
-    });
-    Flex::row()
-        .with_child(skip)
-        .with_flex_child(SizedBox::empty().expand_width(), 1.0)
-        .padding((0.0, space::XS, 0.0, 0.0))
+    })
 }
 
 /// What was said and done up to the moment that is shown.
@@ -331,6 +332,8 @@ fn status() -> impl Widget<App> {
             1.0,
         )
         .with_spacer(space::M)
+        .with_child(shown(has_waits, CONTROL, waits))
+        .with_spacer(space::S)
         .with_child(
             Button::new(
                 Kind::Plain,
@@ -377,8 +380,12 @@ fn present(app: &App) -> usize {
 
 impl Widget<App> for Pane {
     fn event(&mut self, ctx: &mut EventCtx, event: &Event, app: &mut App, env: &Env) {
-        for pod in self.pods() {
-            pod.event(ctx, event, app, env);
+        let staged = self.staged;
+        for (place, pod) in self.pods().into_iter().enumerate() {
+            let pressed = matches!(event, Event::MouseDown(_));
+            if staged || place != STAGE || !pressed {
+                pod.event(ctx, event, app, env);
+            }
         }
     }
 
@@ -422,15 +429,17 @@ impl Widget<App> for Pane {
         let why = Self::height(&mut self.why, ctx, main, app, env);
         let transport = Self::height(&mut self.transport, ctx, main, app, env);
         let left_over = bottom - top - why - transport - gap;
-        // In a narrow window people and talk stand below it all and need the more lines.
-        let stage = if wide {
-            left_over.max(STAGE_MIN)
-        } else {
-            (left_over * 0.3).max(STAGE_MIN)
+        // In a narrow window people and talk stand below it all and need the more lines; an answer
+        // then takes the place of the stage.
+        let stage = match (wide, why > 0.0) {
+            (true, _) => left_over.max(STAGE_MIN),
+            (false, false) => (left_over * 0.3).max(STAGE_MIN),
+            (false, true) => 0.0,
         };
         let stage_area = Rect::new(left, top, left + main, top + stage);
         Self::place(&mut self.stage, ctx, stage_area, app, env);
-        let mut y = top + stage + gap;
+        self.staged = stage > 0.0;
+        let mut y = top + stage + if self.staged { gap } else { 0.0 };
         self.why.set_origin(ctx, Point::new(left, y));
         y += why;
         self.transport.set_origin(ctx, Point::new(left, y));
@@ -457,8 +466,11 @@ impl Widget<App> for Pane {
     }
 
     fn paint(&mut self, ctx: &mut PaintCtx, app: &App, env: &Env) {
-        for pod in self.pods() {
-            pod.paint(ctx, app, env);
+        let staged = self.staged;
+        for (place, pod) in self.pods().into_iter().enumerate() {
+            if staged || place != STAGE {
+                pod.paint(ctx, app, env);
+            }
         }
     }
 }

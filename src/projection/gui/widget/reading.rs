@@ -84,6 +84,9 @@ impl Widget<App> for Reading {
         let (evening, film) = Self::read(app, local_now());
         let text = palette(env).text;
         let mut widest = |words: &str, face| {
+            if words.is_empty() {
+                return Size::ZERO;
+            }
             let digits = |c: char| if c.is_ascii_digit() { '0' } else { c };
             let zeros: String = words.chars().map(digits).collect();
             let laid = set(
