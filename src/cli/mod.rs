@@ -4,15 +4,16 @@
 //! line; diagnostics go to standard error. Every error is one sentence that says
 //! what to do, and exit code 1 (2 for a wrong command line).
 
-pub mod addresses;
 pub mod doctor;
 pub mod evening;
 pub mod hosting;
 pub mod library;
 pub mod party;
+pub mod reach;
 mod rewatch;
 pub mod screening;
 pub mod ticket;
+pub mod tunnel;
 #[cfg(feature = "gui")]
 pub mod window;
 
@@ -43,7 +44,7 @@ struct Cli {
 enum Command {
     /// Host a party from this terminal.
     #[command(
-        after_help = "Examples:\n  seance host --title 'Film night' --name Ana --media https://youtu.be/YE7VzlLtp-4\n  seance host --session 'Film night'      go on with a past session\n  seance host --bind 127.0.0.1:0 --player none --json\n\nWhile it runs, type words (help lists them) or, with --json, intents as JSON objects, one a line."
+        after_help = "Examples:\n  seance host --title 'Film night' --name Ana --media https://youtu.be/YE7VzlLtp-4\n  seance host --session 'Film night'      go on with a past session\n  seance host --bind 127.0.0.1:0 --player none --json\n  seance host --tunnel ngrok              friends join from anywhere\n\nWhile it runs, type words (help lists them) or, with --json, intents as JSON objects, one a line."
     )]
     Host(HostArgs),
     /// Join a party from this terminal.
@@ -68,6 +69,9 @@ enum Command {
     /// Add a session from such a file to this machine's past sessions.
     #[command(after_help = "Example:\n  seance import film-night.seance")]
     Import(ImportArgs),
+    /// Keep, forget or look for the token of the way through ngrok.
+    #[command(subcommand, after_help = "Example:\n  seance tunnel login")]
+    Tunnel(tunnel::TunnelCommand),
     /// Check this machine: Chrome, the data folder, addresses, the display.
     #[command(after_help = "Example:\n  seance doctor")]
     Doctor(Output),
@@ -154,6 +158,8 @@ struct HostArgs {
     /// Go on with a past session: its id, the beginning of it, or its title.
     #[arg(long, value_name = "SESSION")]
     session: Option<String>,
+    #[command(flatten)]
+    ways: tunnel::WayArgs,
     #[command(flatten)]
     player: PlayerArgs,
     #[command(flatten)]
@@ -257,6 +263,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
             library::export(&args.session, &args.file, args.output.style())
         }
         Some(Command::Import(args)) => library::import(&args.file, args.output.style()),
+        Some(Command::Tunnel(command)) => tunnel::run(command),
         Some(Command::Doctor(output)) => in_runtime(doctor::run(output.style())),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "seance", &mut std::io::stdout());
@@ -299,7 +306,9 @@ fn in_runtime(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<
 fn start_log() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_env("SEANCE_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("warn,chromiumoxide=off"));
+        .unwrap_or_else(|_| EnvFilter::new("warn,chromiumoxide=off"))
+        // It traces every frame's bytes, among them the tunnel's token.
+        .add_directive("muxado=off".parse().expect("a directive"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -144,6 +144,13 @@ impl Party {
         }
     }
 
+    /// The link a host shares is this one from now on.
+    pub fn share(&mut self, link: &str) {
+        if self.view.invite.as_deref() != Some(link) {
+            self.view.invite = Some(Arc::from(link));
+        }
+    }
+
     /// Asks the room for something; the answer comes as news.
     pub async fn ask(&self, via: Via, intent: Intent) {
         self.order(Order::Ask {

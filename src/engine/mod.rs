@@ -21,6 +21,7 @@ pub mod presence;
 pub mod projectionist;
 pub mod reader;
 pub mod replay;
+pub mod room;
 pub mod sequencer;
 pub mod session;
 pub mod snapshot;

@@ -76,6 +76,7 @@ struct Inside {
     connection: ConnectionId,
     feed: Subscription,
     presence: watch::Receiver<Arc<Vec<Presence>>>,
+    place: watch::Receiver<Option<Arc<str>>>,
     ended: watch::Receiver<Option<Closing>>,
 }
 
@@ -96,6 +97,7 @@ enum Woken {
     Reply(Reply),
     Events(Vec<Arc<Published>>),
     Presence(Arc<Vec<Presence>>),
+    Moved(String),
     Ended(Closing),
     Deadline,
 }
@@ -117,6 +119,7 @@ impl Pump {
                 Woken::Reply(reply) => self.reply(reply).await,
                 Woken::Events(events) => self.forward(&events).await,
                 Woken::Presence(presence) => self.send(ToMember::Presence(presence.to_vec())).await,
+                Woken::Moved(to) => self.send(ToMember::Moved { to }).await,
                 Woken::Ended(why) => Err(Going::Closing(why)),
                 Woken::Deadline => {
                     let action = self.end.tick(os::local_now());
@@ -152,6 +155,10 @@ impl Pump {
                         }
                     },
                     Ok(()) = inside.presence.changed() => Woken::Presence(inside.presence.borrow_and_update().clone()),
+                    Ok(()) = inside.place.changed() => {
+                        let place = inside.place.borrow_and_update().as_deref().unwrap_or_default().to_owned();
+                        Woken::Moved(place)
+                    }
                     Ok(why) = inside.ended.wait_for(Option::is_some) => Woken::Ended(why.unwrap_or(Closing::HostLeft)),
                 },
             }
@@ -230,10 +237,14 @@ impl Pump {
     async fn admit(&mut self, hello: Hello) -> Result<(), Going> {
         let admitted = match self.hub.room(hello.session) {
             None => Err(Refusal::UnknownSession),
-            Some(room) => room
-                .admit(hello, self.replies_in.clone())
-                .await
-                .map(|admission| (room, admission)),
+            Some(room) => {
+                let admitted = room.admit(hello, self.replies_in.clone()).await;
+                if admitted.is_err() && room.has_ended() {
+                    // Not a refusal, after which nobody comes back: the host may be on again in a moment.
+                    return Err(Going::Closing(Closing::HostLeft));
+                }
+                admitted.map(|admission| (room, admission))
+            }
         };
         let actions = match admitted {
             Err(refusal) => self.end.refused(refusal),
@@ -249,6 +260,7 @@ impl Pump {
                     connection,
                     feed: room.subscribe(welcome.tail),
                     presence: room.presence(),
+                    place: room.place(),
                     ended: room.ended(),
                     room,
                 });
