@@ -18,6 +18,7 @@ use crate::engine::frame::{self, Closing};
 use crate::engine::id::{Seq, SessionId};
 use crate::engine::replay::Replay;
 use crate::engine::text::Title;
+use crate::engine::unit::{LocalTime, Micros};
 use crate::log::EventLog;
 use crate::log::store::{Alive, Home, Session};
 use crate::net::link::JoinLink;
@@ -29,6 +30,10 @@ use crate::tunnel::nearby::{Announced, Notice};
 
 /// The port a party listens on where nothing else was asked for.
 pub const PORT: u16 = 7878;
+
+/// The list of sessions may be behind by this much: a thousand who come at once are not a
+/// thousand synced files.
+const SAVE_EVERY: Micros = Micros::from_secs(1);
 
 /// Events folded at a time when a past session is opened.
 const FOLD_STEP: usize = 4_096;
@@ -58,6 +63,8 @@ pub struct Hosting {
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
     store: Session,
+    /// When the file beside the session was written last.
+    saved: Option<LocalTime>,
 }
 
 /// Opens a session, new or past, and puts it on air.
@@ -78,7 +85,7 @@ pub async fn start(home: &Home, options: HostOptions) -> Result<Hosting> {
     let bind = options
         .bind
         .or_else(|| store.info.bind.as_ref()?.parse().ok());
-    let listener = listen(bind, options.local_only).await?;
+    let listener = listen(bind, options.local_only)?;
     let bound = listener
         .local_addr()
         .context("the port that was just opened has no address")?;
@@ -130,6 +137,7 @@ pub async fn start(home: &Home, options: HostOptions) -> Result<Hosting> {
         stop,
         server,
         store,
+        saved: None,
     })
 }
 
@@ -193,6 +201,10 @@ impl Hosting {
     ///
     /// Done as it changes and not at the end, because an end is not promised.
     pub fn remember(&mut self, state: &RoomState) {
+        let now = os::local_now();
+        if self.saved.is_some_and(|saved| now - saved < SAVE_EVERY) {
+            return; // the next news, or the next tick of the clock, comes here again
+        }
         let people = state.roster.iter().count();
         let watched: Vec<_> = state
             .timeline
@@ -205,6 +217,7 @@ impl Hosting {
             return;
         }
         (info.people, info.watched) = (people, watched);
+        self.saved = Some(now);
         if let Err(error) = self.store.save_info() {
             tracing::warn!(%error, "the list of sessions will show less of this one");
         }
@@ -212,14 +225,14 @@ impl Hosting {
 }
 
 /// Opens the port asked for; without one, the usual port, or any if that is taken.
-async fn listen(bind: Option<SocketAddr>, local_only: bool) -> Result<TcpListener> {
+fn listen(bind: Option<SocketAddr>, local_only: bool) -> Result<TcpListener> {
     let everywhere = if local_only {
         Ipv4Addr::LOCALHOST
     } else {
         Ipv4Addr::UNSPECIFIED
     };
     match bind {
-        Some(address) => match TcpListener::bind(address).await {
+        Some(address) => match server::listen(address) {
             Ok(listener) => Ok(listener),
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
                 bail!(
@@ -238,10 +251,9 @@ async fn listen(bind: Option<SocketAddr>, local_only: bool) -> Result<TcpListene
                 "Listening on {address} failed ({error}). Choose another address with --bind."
             ),
         },
-        None => match TcpListener::bind((everywhere, PORT)).await {
+        None => match server::listen((everywhere, PORT).into()) {
             Ok(listener) => Ok(listener),
-            Err(_) => TcpListener::bind((everywhere, 0))
-                .await
+            Err(_) => server::listen((everywhere, 0).into())
                 .context("no port could be opened on this machine"),
         },
     }

@@ -15,7 +15,7 @@ use crate::engine::fold::RoomState;
 use crate::engine::frame::{Closing, Hello, Refused, Resume, ToMember, ToRoom, VERSION, Welcome};
 use crate::engine::id::{MemberId, Seq, SessionId};
 use crate::engine::intent::{Aim, Ask, Intent, Refusal};
-use crate::engine::presence::{Presence, Report};
+use crate::engine::presence::{Known, Presence, Report};
 use crate::engine::replay::{Replay, Step};
 use crate::engine::session::bucket::Bucket;
 use crate::engine::session::room_end;
@@ -118,6 +118,7 @@ pub struct MemberEnd {
     identity: Identity,
     me: Option<MemberId>,
     replay: Replay,
+    presence: Known,
     lamport: Lamport,
     clock: OffsetClock,
     phase: Phase,
@@ -139,6 +140,7 @@ impl MemberEnd {
             me: None,
             identity,
             replay: Replay::new(),
+            presence: Known::default(),
             lamport: Lamport::default(),
             clock: OffsetClock::new(now),
             phase: Phase::Idle,
@@ -252,7 +254,10 @@ impl MemberEnd {
                 });
                 Vec::new()
             }
-            ToMember::Presence(presence) => vec![Effect::Presence(presence)],
+            ToMember::Presence(told) => {
+                self.presence.take(&told);
+                vec![Effect::Presence(self.presence.all())]
+            }
             ToMember::Closing(why) => self.closing(now, why, dice),
             ToMember::Moved { to } => vec![Effect::Moved(to)],
         }
@@ -382,6 +387,8 @@ impl MemberEnd {
         });
         self.attempts = 0;
         self.entered = now;
+        // A room tells a newcomer everything anew.
+        self.presence.forget_all();
         self.clock.hurry(now);
         self.phase = Phase::Live {
             tail: welcome.tail,
@@ -405,7 +412,22 @@ impl MemberEnd {
                         self.clock.forget_before(self.entered);
                     }
                 }
+                // A player goes with its member, and who comes back has another one.
+                let is_less = match &event.body {
+                    Body::Joined { member, .. }
+                    | Body::Left { member, .. }
+                    | Body::Kicked { member }
+                    | Body::Banned {
+                        member,
+                        banned: true,
+                    } => self.presence.forget(*member),
+                    Body::EpochStarted { .. } => self.presence.forget_all(),
+                    _ => false,
+                };
                 let mut effects = vec![Effect::Applied(event)];
+                if is_less {
+                    effects.push(Effect::Presence(self.presence.all()));
+                }
                 effects.extend(self.check_caught_up(now));
                 effects
             }

@@ -119,7 +119,8 @@ function begin(name) {
     stamp: () => state().stamp,
     event: heard,
     presence: (list) => {
-      presence = new Map(list.map(({ member, report }) => [member, report]));
+      // What changed; the rest is as it was told before.
+      for (const { member, report } of list) presence.set(member, report);
       draw();
     },
     moved: (to) => {
@@ -187,6 +188,7 @@ function heard(event) {
     const entry = next ? lineOf(state(), event) : null;
     if (!replay.take(event)) return;
     if (event.by === me() && event.intent !== null) connection.seenCounter(event.intent);
+    forgetPlayers(event.body);
     if (undo.seq !== null && undoOf(state(), undo.seq) === null) hideUndo();
     if (entry) tell(entry, event);
   } catch (error) {
@@ -197,6 +199,13 @@ function heard(event) {
   connection.caughtUp(replay.cursor);
   if (connection.live) followRoom();
   draw();
+}
+
+/** A player goes with its member, and who comes back has another one. */
+function forgetPlayers(body) {
+  const { member } = body.joined ?? body.left ?? body.kicked ?? (body.banned?.banned ? body.banned : {});
+  if (member !== undefined) presence.delete(member);
+  if (body.epoch_started) presence.clear();
 }
 
 function tell(entry, event) {
