@@ -16,12 +16,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
 use crate::broadcast::door::Door;
-use crate::broadcast::feed::{Feed, Subscription};
+use crate::broadcast::feed::{Bulletin, Feed, Subscription};
 use crate::engine::event::{Departure, Role};
 use crate::engine::frame::{Closing, Hello, VERSION, Welcome};
 use crate::engine::id::{MemberId, Seq, SessionId};
 use crate::engine::intent::{Ask, Refusal};
-use crate::engine::presence::{Presence, Report};
+use crate::engine::presence::Report;
 use crate::engine::room::{self, Deed, Now};
 use crate::engine::sequencer::Entrant;
 use crate::engine::text::Name;
@@ -93,8 +93,10 @@ pub struct RoomHandle {
     requests: mpsc::Sender<Request>,
     feed: Arc<Feed>,
     clock: SessionClock,
-    presence: watch::Receiver<Arc<Vec<Presence>>>,
+    presence: watch::Receiver<Arc<Bulletin>>,
     ended: watch::Receiver<Option<Closing>>,
+    /// Where else the party is, for those inside to be told.
+    place: Arc<watch::Sender<Option<Arc<str>>>>,
 }
 
 /// Why a room did not open.
@@ -123,7 +125,7 @@ pub async fn open(
         log.append(events).await?;
         for deed in mind.saved(Ok(()), now()) {
             if let Deed::Publish(events) = deed {
-                feed.publish(&events);
+                feed.publish(events);
             }
         }
     }
@@ -150,6 +152,7 @@ pub async fn open(
         clock,
         presence,
         ended,
+        place: Arc::new(watch::Sender::new(None)),
     })
 }
 
@@ -181,6 +184,11 @@ impl RoomHandle {
         })
         .await;
         answered.await.unwrap_or(Err(Refusal::UnknownSession))
+    }
+
+    /// Whether the room is over, so that whatever is asked of it comes to nothing.
+    pub fn has_ended(&self) -> bool {
+        self.requests.is_closed()
     }
 
     /// Passes an intent on; the answer comes as a [`Reply`].
@@ -234,8 +242,29 @@ impl RoomHandle {
     }
 
     /// What everybody's players do, when it changes.
-    pub fn presence(&self) -> watch::Receiver<Arc<Vec<Presence>>> {
+    pub fn presence(&self) -> watch::Receiver<Arc<Bulletin>> {
         self.presence.clone()
+    }
+
+    /// Tells everybody inside, and whoever comes in later, where else the party can be reached:
+    /// a scheme, a host, perhaps a port. The latest word counts.
+    pub fn move_to(&self, place: &str) {
+        self.place.send_if_modified(|known| {
+            let news = known.as_deref() != Some(place);
+            if news {
+                *known = Some(place.into());
+            }
+            news
+        });
+    }
+
+    /// Where else the party can be reached; a word from before counts as news.
+    pub fn place(&self) -> watch::Receiver<Option<Arc<str>>> {
+        let mut place = self.place.subscribe();
+        if place.borrow().is_some() {
+            place.mark_changed();
+        }
+        place
     }
 
     /// Becomes `Some` when the room ends.
@@ -271,7 +300,7 @@ struct Room {
     mark_alive: MarkAlive,
     /// Where each connection's answers go, until it leaves or is replaced.
     mailboxes: BTreeMap<ConnectionId, mpsc::Sender<Reply>>,
-    presence: watch::Sender<Arc<Vec<Presence>>>,
+    presence: watch::Sender<Arc<Bulletin>>,
 }
 
 impl Room {
@@ -388,7 +417,7 @@ impl Room {
     fn perform(&mut self, deed: Deed, at_the_door: &mut AtTheDoor) {
         match deed {
             Deed::Append(_) => unreachable!("a commit is followed by no other"),
-            Deed::Publish(events) => self.feed.publish(&events),
+            Deed::Publish(events) => self.feed.publish(events),
             Deed::Admit(connection) => {
                 if let Some((answer, admission)) = at_the_door.remove(&connection) {
                     // An error means they hung up meanwhile; their connection's end says so too.
@@ -470,8 +499,8 @@ impl Room {
     }
 
     fn send_presence(&mut self) {
-        if let Some(all) = self.mind.presence() {
-            self.presence.send_replace(Arc::new(all));
+        if let Some(told) = self.mind.presence(now()) {
+            self.presence.send_replace(Arc::new(Bulletin::new(told)));
         }
     }
 

@@ -18,6 +18,7 @@ pub mod id;
 pub mod intent;
 pub mod media;
 pub mod presence;
+pub mod projectionist;
 pub mod reader;
 pub mod replay;
 pub mod room;

@@ -18,7 +18,7 @@ use crate::engine::fold::RoomState;
 use crate::engine::frame::Closing;
 use crate::engine::id::{MemberId, Seq, SessionId};
 use crate::engine::intent::{Ask, Refusal};
-use crate::engine::presence::{Presence, Report};
+use crate::engine::presence::{Board, Report, Told};
 use crate::engine::sequencer::{Answer, Entrant, Moment, Sequencer};
 use crate::engine::text::Title;
 use crate::engine::trace::Trace;
@@ -147,8 +147,7 @@ pub struct Room {
     clock: SessionClock,
     connections: BTreeMap<MemberId, ConnectionId>,
     next_connection: u64,
-    reports: BTreeMap<MemberId, Report>,
-    reports_changed: bool,
+    board: Board,
     /// What was observed beside the log.
     trace: Trace,
     /// Why nothing more can be written, once that is so.
@@ -186,8 +185,7 @@ impl Room {
             clock,
             connections: BTreeMap::new(),
             next_connection: 0,
-            reports: BTreeMap::new(),
-            reports_changed: false,
+            board: Board::default(),
             trace: Trace::default(),
             read_only: None,
             alive_at: local,
@@ -272,8 +270,7 @@ impl Room {
         if !self.speaks_for(connection, member) {
             return;
         }
-        self.reports.insert(member, report);
-        self.reports_changed = true;
+        self.board.note(member, report);
         let now = self.moment(now);
         self.trace.observe(now.at, member, &report);
         if self.read_only.is_none() {
@@ -348,16 +345,9 @@ impl Room {
         self.sequencer.deadline()
     }
 
-    /// What everybody's players do, if that changed since the last time this was asked.
-    pub fn presence(&mut self) -> Option<Vec<Presence>> {
-        if !std::mem::take(&mut self.reports_changed) {
-            return None;
-        }
-        let all = self.reports.iter().map(|(member, report)| Presence {
-            member: *member,
-            report: *report,
-        });
-        Some(all.collect())
+    /// What everybody's players do, if there is something to tell of it now.
+    pub fn presence(&mut self, now: Now) -> Option<Told> {
+        self.board.tell(now.local)
     }
 
     /// Ends a turn: what follows from all that came in since the last one.
@@ -433,7 +423,7 @@ impl Room {
 
     fn goes(&mut self, member: MemberId, reason: Departure, now: Now) {
         self.connections.remove(&member);
-        self.reports_changed |= self.reports.remove(&member).is_some();
+        self.board.forget(member);
         if self.read_only.is_none() {
             let events = self.sequencer.leave(member, reason, self.moment(now));
             self.turn.events.extend(events);
@@ -442,8 +432,8 @@ impl Room {
 
     /// The slowest of those who have a player and are here.
     fn worst_round_trip(&self) -> Micros {
-        self.reports
-            .values()
+        self.board
+            .reports()
             .filter(|report| report.activity.is_some())
             .filter_map(|report| report.round_trip)
             .max()

@@ -30,6 +30,8 @@ mod files;
 pub mod key;
 pub mod memory;
 #[cfg(feature = "server")]
+pub mod past;
+#[cfg(feature = "server")]
 pub mod salvage;
 #[cfg(feature = "server")]
 pub mod sled;

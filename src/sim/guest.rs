@@ -503,7 +503,8 @@ impl World {
                 Effect::Refused(refused) => {
                     self.note(|| format!("member {number} is refused: {}", refused.sentence));
                 }
-                Effect::Presence(_) => {}
+                // There is one way to this host, and it does not move.
+                Effect::Presence(_) | Effect::Moved(_) => {}
             }
         }
         Ok(())

@@ -15,7 +15,7 @@ use crate::engine::fold::RoomState;
 use crate::engine::frame::{Closing, Hello, Refused, Resume, ToMember, ToRoom, VERSION, Welcome};
 use crate::engine::id::{MemberId, Seq, SessionId};
 use crate::engine::intent::{Aim, Ask, Intent, Refusal};
-use crate::engine::presence::{Presence, Report};
+use crate::engine::presence::{Known, Presence, Report};
 use crate::engine::replay::{Replay, Step};
 use crate::engine::session::bucket::Bucket;
 use crate::engine::session::room_end;
@@ -83,6 +83,8 @@ pub enum Effect {
     Refused(Refused),
     /// What everybody's players do.
     Presence(Vec<Presence>),
+    /// The party can be reached there too.
+    Moved(String),
     /// Let in.
     Welcomed(Welcome),
     /// Everything that had happened by the time of joining is applied.
@@ -116,6 +118,7 @@ pub struct MemberEnd {
     identity: Identity,
     me: Option<MemberId>,
     replay: Replay,
+    presence: Known,
     lamport: Lamport,
     clock: OffsetClock,
     phase: Phase,
@@ -137,6 +140,7 @@ impl MemberEnd {
             me: None,
             identity,
             replay: Replay::new(),
+            presence: Known::default(),
             lamport: Lamport::default(),
             clock: OffsetClock::new(now),
             phase: Phase::Idle,
@@ -239,7 +243,7 @@ impl MemberEnd {
                 self.answered(counter);
                 vec![Effect::Accepted { counter, seq }]
             }
-            ToMember::Refused(refused) => self.refused(refused),
+            ToMember::Refused(refused) => self.refused(now, refused, dice),
             ToMember::Pong { t0, t1, t2 } => {
                 // An answer that cannot be believed changes nothing; the next one will do.
                 let _ = self.clock.pong(Exchange {
@@ -250,8 +254,12 @@ impl MemberEnd {
                 });
                 Vec::new()
             }
-            ToMember::Presence(presence) => vec![Effect::Presence(presence)],
+            ToMember::Presence(told) => {
+                self.presence.take(&told);
+                vec![Effect::Presence(self.presence.all())]
+            }
             ToMember::Closing(why) => self.closing(now, why, dice),
+            ToMember::Moved { to } => vec![Effect::Moved(to)],
         }
     }
 
@@ -379,6 +387,8 @@ impl MemberEnd {
         });
         self.attempts = 0;
         self.entered = now;
+        // A room tells a newcomer everything anew.
+        self.presence.forget_all();
         self.clock.hurry(now);
         self.phase = Phase::Live {
             tail: welcome.tail,
@@ -402,7 +412,22 @@ impl MemberEnd {
                         self.clock.forget_before(self.entered);
                     }
                 }
+                // A player goes with its member, and who comes back has another one.
+                let is_less = match &event.body {
+                    Body::Joined { member, .. }
+                    | Body::Left { member, .. }
+                    | Body::Kicked { member }
+                    | Body::Banned {
+                        member,
+                        banned: true,
+                    } => self.presence.forget(*member),
+                    Body::EpochStarted { .. } => self.presence.forget_all(),
+                    _ => false,
+                };
                 let mut effects = vec![Effect::Applied(event)];
+                if is_less {
+                    effects.push(Effect::Presence(self.presence.all()));
+                }
                 effects.extend(self.check_caught_up(now));
                 effects
             }
@@ -470,7 +495,7 @@ impl MemberEnd {
         self.pending.remove(place).map(|pending| pending.ask)
     }
 
-    fn refused(&mut self, refused: Refused) -> Vec<Effect> {
+    fn refused(&mut self, now: LocalTime, refused: Refused, dice: u64) -> Vec<Effect> {
         if let Some(counter) = refused.counter {
             let asked = self.answered(counter);
             return match asked {
@@ -480,6 +505,10 @@ impl MemberEnd {
         }
         if matches!(self.phase, Phase::Live { .. }) {
             return vec![Effect::Refused(refused)];
+        }
+        if self.me.is_some() && matches!(refused.refusal, Refusal::ReadOnly { .. }) {
+            // The host's disk is full or failed, not our stay: once that is mended, the evening goes on.
+            return self.give_up(now, &refused.sentence, dice);
         }
         self.phase = Phase::Over;
         let sentence = refused.sentence.clone();
@@ -860,6 +889,24 @@ mod tests {
             pings >= 10,
             "a burst for the clock, then heartbeats: {pings}"
         );
+    }
+
+    #[test]
+    fn a_member_waits_for_a_host_whose_disk_is_full() {
+        // Found by tests/crash.rs, power cuts from seed 1: they were gone for good.
+        let mut end = member();
+        end.start(at(0));
+        end.connected(at(0));
+        end.frame(at(1), welcome(2), 0);
+        end.disconnected(at(2), "gone".into(), 0);
+        end.tick(end.deadline().unwrap(), 0);
+        end.connected(at(1_000));
+        let reason = "the disk is full".into();
+        let full = Refused::new(None, Refusal::ReadOnly { reason });
+        let effects = end.frame(at(1_001), ToMember::Refused(full.clone()), 0);
+        assert_eq!(effects, [Effect::HangUp, Effect::Lost(full.sentence)]);
+        let effects = end.tick(end.deadline().unwrap(), 0);
+        assert_eq!(effects, [Effect::Dial]);
     }
 
     #[test]
