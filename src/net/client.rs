@@ -400,6 +400,13 @@ async fn dial(link: &JoinLink, trust: &mut Option<Trust>) -> Result<Socket, Stri
             "The host does not answer to that name. Use the address it shows in its own link."
                 .to_owned(),
         ),
+        // ngrok itself answers, for nobody is behind it.
+        Err(Error::Http(response)) if response.headers().contains_key("ngrok-error-code") => {
+            Err(format!(
+                "No party is open at {} now. Ask the host whether it runs, and for its link as it is now.",
+                link.authority()
+            ))
+        }
         // A tunnel or a proxy that stands, and nothing behind it.
         Err(Error::Http(response)) if response.status().is_server_error() => Err(format!(
             "The way to {} stands, but the party behind it does not answer. Ask the host whether it runs.",

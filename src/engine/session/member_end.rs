@@ -127,6 +127,8 @@ pub struct MemberEnd {
     pace: Bucket,
     heard: LocalTime,
     sent: LocalTime,
+    /// When this connection was let in; what was read of the clock before may be another sequencer's.
+    entered: LocalTime,
     attempts: u32,
 }
 
@@ -147,6 +149,7 @@ impl MemberEnd {
             pace: Bucket::new(ASKS_BURST, ASKS_PER_SEC, now),
             heard: now,
             sent: now,
+            entered: now,
             attempts: 0,
         }
     }
@@ -301,7 +304,10 @@ impl MemberEnd {
         if !self.is_live() {
             return Vec::new();
         }
-        report.round_trip = self.clock.estimate().map(|best| best.delay());
+        let clock = self.clock.estimate();
+        report.round_trip = clock.map(|best| best.delay());
+        // Whatever the player measured by, it was not this room's clock.
+        report.drift = report.drift.filter(|_| clock.is_some());
         vec![self.send(now, ToRoom::Report(report))]
     }
 
@@ -380,6 +386,7 @@ impl MemberEnd {
             token: welcome.token.clone(),
         });
         self.attempts = 0;
+        self.entered = now;
         // A room tells a newcomer everything anew.
         self.presence.forget_all();
         self.clock.hurry(now);
@@ -396,9 +403,14 @@ impl MemberEnd {
         match self.replay.take(&event) {
             Ok(Step::Duplicate) => Vec::new(),
             Ok(Step::Applied) => {
-                if matches!(event.body, Body::EpochStarted { .. }) && self.is_live() {
+                if matches!(event.body, Body::EpochStarted { .. }) {
                     // Another sequencer's clock: what was known of the old one says nothing about it.
-                    self.clock.discard(now);
+                    if self.is_live() {
+                        self.clock.discard(now);
+                    } else {
+                        // It began while we were away; what this connection told is about the new one.
+                        self.clock.forget_before(self.entered);
+                    }
                 }
                 // A player goes with its member, and who comes back has another one.
                 let is_less = match &event.body {
@@ -581,9 +593,13 @@ mod tests {
     }
 
     fn joined() -> ToMember {
+        joined_at(2)
+    }
+
+    fn joined_at(seq: u64) -> ToMember {
         let name = Name::new("Ana").unwrap();
         event(
-            2,
+            seq,
             Body::Joined {
                 member: MemberId::new(1),
                 name,
@@ -776,6 +792,64 @@ mod tests {
             "in order, each once"
         );
         assert!(sent.len() >= 200 - PENDING_MAX);
+    }
+
+    /// Found by the simulator (seed 1): a member who came back to a restarted host went on
+    /// by the clock of the one before, and told the others how far off they were by it.
+    #[test]
+    fn a_clock_read_before_a_restart_says_nothing_after_it() {
+        let epoch = |seq| {
+            event(
+                seq,
+                Body::EpochStarted {
+                    gap: Micros::from_secs(3),
+                },
+            )
+        };
+        let pong = |end: &mut MemberEnd, sent: u64, session: u64| {
+            let t1 = SessionTime::from_millis(session);
+            let ping = end.tick(at(sent), 0);
+            assert!(!ping.is_empty(), "a ping is due");
+            let t0 = at(sent);
+            end.frame(at(sent + 2), ToMember::Pong { t0, t1, t2: t1 }, 0);
+        };
+        let report = Report {
+            activity: None,
+            drift: Some(Micros::ZERO),
+            round_trip: None,
+        };
+        let mut end = member();
+        end.start(at(0));
+        end.connected(at(0));
+        end.frame(at(0), welcome(4), 0);
+        for frame in [opened(), epoch(2), joined_at(3)] {
+            end.frame(at(1), frame, 0);
+        }
+        pong(&mut end, 10, 500);
+        assert!(end.clock().estimate().is_some());
+        end.disconnected(at(100), "gone".into(), 0);
+        end.tick(at(20_000), 0);
+        end.connected(at(20_000));
+        end.frame(at(20_001), welcome(5), 0);
+        end.frame(at(20_001), epoch(4), 0);
+        assert!(end.is_live() && end.clock().estimate().is_none());
+        let told = end.report(at(20_002), report);
+        assert!(
+            matches!(
+                told[..],
+                [Effect::Send(ToRoom::Report(Report { drift: None, .. }))]
+            ),
+            "{told:?}"
+        );
+        pong(&mut end, 20_010, 90_000);
+        let told = end.report(at(20_020), report);
+        assert!(
+            matches!(
+                told[..],
+                [Effect::Send(ToRoom::Report(Report { drift: Some(_), .. }))]
+            ),
+            "{told:?}"
+        );
     }
 
     #[test]

@@ -11,11 +11,13 @@
 //! the log has it, and `seance replay` prints it.
 
 mod aim;
+mod order;
 mod why;
 
 use std::fmt;
 
 pub use aim::Aim;
+pub use order::Order;
 pub use why::{Reason, Why, input_words};
 
 use crate::engine::event::chain::Link;
@@ -324,6 +326,31 @@ impl Programme {
     pub fn story(&self, moment: SessionTime) -> &[Entry] {
         let end = self.lines_at(moment);
         &self.entries[end.saturating_sub(STORY_MAX)..end]
+    }
+
+    /// The lines of the events behind one seq, up to another.
+    pub fn entries_in(&self, behind: Seq, to: Seq) -> &[Entry] {
+        let place = |seq: Seq| self.entries.partition_point(|entry| entry.seq <= seq);
+        &self.entries[place(behind)..place(to.max(behind))]
+    }
+
+    /// The events behind one seq, up to another.
+    ///
+    /// Touches the disk.
+    ///
+    /// # Errors
+    /// A sentence, when they cannot be read again.
+    pub fn events_in(&self, behind: Seq, to: Seq) -> Result<Vec<Event>, String> {
+        let mut events: Vec<Event> = Vec::new();
+        let mut next = behind.next();
+        while next <= to {
+            let left = usize::try_from(to.get() + 1 - next.get()).unwrap_or(usize::MAX);
+            let page = self.read(next, left.min(512))?;
+            let Some(last) = page.last() else { break };
+            next = last.header.seq.next();
+            events.extend(page);
+        }
+        Ok(events)
     }
 
     /// The first line behind a moment.

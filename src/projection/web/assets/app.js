@@ -16,6 +16,8 @@ import { CLOSINGS, Connection } from "./net.js";
 import { showPeople } from "./people.js";
 import { showQueue } from "./queue.js";
 import { FilePlayer } from "./player/file.js";
+import { twitch, twitchRefusal } from "./player/twitch.js";
+import { vimeo } from "./player/vimeo.js";
 import { YoutubePlayer } from "./player/youtube.js";
 import { clockFace, driftFace, lineOf, longFace, mayUndo, undoOf, undoable, waitingLine } from "./story.js";
 import { toast } from "./toast.js";
@@ -280,17 +282,30 @@ function mount(item) {
     case "youtube":
       driver.mount(new YoutubePlayer($("stage"), item.media, anchor().position, hooks));
       break;
-    default: {
-      const site = siteOf(item.media);
-      film.note = {
-        title: item.title ?? labelOf(item.media),
-        text: `This page cannot show ${site}. Join from the Séance program, which plays it in your own browser, in step with the others.`,
-        url: pageUrl(item.media),
-        site,
-      };
+    case "vimeo":
+      driver.mount(vimeo($("stage"), item.media, anchor().position, hooks));
+      break;
+    case "twitch_vod":
+    case "twitch_live": {
+      const refusal = twitchRefusal(location);
+      if (refusal !== null) hooks.failed(refusal);
+      else driver.mount(twitch($("stage"), item.media, anchor().position, hooks));
+      break;
     }
+    default:
+      film.note = { title: item.title ?? labelOf(item.media), text: cannotShow(item.media), url: pageUrl(item.media), site: siteOf(item.media) };
   }
   report();
+}
+
+/** Why this page shows no player of that site, and what helps. */
+function cannotShow(media) {
+  const site = siteOf(media);
+  // Protected films open only in the viewer's own browser, with the viewer's own account.
+  const own = ["netflix", "prime", "disney", "hbo_max", "hulu", "crunchyroll"].includes(media.provider);
+  return own
+    ? `${site} needs the Séance program on your computer: it opens ${site} in your own Chrome, with your own account, in step with the others.`
+    : `This page cannot show ${site}. Join from the Séance program, which plays it in your own browser, in step with the others.`;
 }
 
 function unmount() {
