@@ -22,10 +22,10 @@ use crate::engine::fold::RoomState;
 use crate::engine::frame::{Closing, Hello, VERSION, Welcome};
 use crate::engine::id::{MemberId, Seq, SessionId};
 use crate::engine::intent::{Ask, Refusal};
-use crate::engine::presence::{Presence, Report};
+use crate::engine::presence::{Presence, Report, Vitals};
 use crate::engine::sequencer::{Answer, Entrant, Moment, Sequencer};
 use crate::engine::text::{Name, Title};
-use crate::engine::trace::Trace;
+use crate::engine::trace::{Observation, Trace};
 use crate::engine::unit::{LocalTime, Micros, SessionTime};
 use crate::log::{AppendError, EventLog};
 use crate::os;
@@ -95,6 +95,11 @@ enum Request {
         member: MemberId,
         report: Report,
     },
+    Vitals {
+        connection: ConnectionId,
+        member: MemberId,
+        vitals: Vitals,
+    },
     Leave {
         connection: ConnectionId,
         member: MemberId,
@@ -145,6 +150,27 @@ pub struct AliveMark {
 /// Writes the alive mark down, quickly and without waiting for a disk.
 pub type MarkAlive = Box<dyn FnMut(AliveMark) + Send>;
 
+/// Takes one observation to wherever a trace outlives its host, and waits for nothing.
+pub type KeepTrace = Box<dyn FnMut(&Observation) + Send>;
+
+/// Where a room's trace comes from and goes to; nothing and nowhere by default.
+#[derive(Default)]
+pub struct Tracing {
+    /// What was observed of this session before.
+    pub earlier: Trace,
+    /// What is done with each new observation.
+    pub keep: Option<KeepTrace>,
+}
+
+impl std::fmt::Debug for Tracing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tracing")
+            .field("earlier", &self.earlier.len())
+            .field("kept", &self.keep.is_some())
+            .finish()
+    }
+}
+
 /// How a session begins on this host.
 #[derive(Debug)]
 pub enum Beginning {
@@ -184,6 +210,7 @@ pub enum OpenError {
 }
 
 /// Opens a room on a log and starts its task, which ends when told to close or when the log fails.
+/// Its trace is lost with it; [`open_traced`] keeps it.
 ///
 /// # Errors
 /// [`OpenError`] when the session's first events cannot be made durable.
@@ -192,6 +219,20 @@ pub async fn open(
     door: Door,
     beginning: Beginning,
     mark_alive: MarkAlive,
+) -> Result<RoomHandle, OpenError> {
+    open_traced(log, door, beginning, mark_alive, Tracing::default()).await
+}
+
+/// Opens a room whose trace goes on where an earlier one ended.
+///
+/// # Errors
+/// [`OpenError`] when the session's first events cannot be made durable.
+pub async fn open_traced(
+    log: Arc<dyn EventLog>,
+    door: Door,
+    beginning: Beginning,
+    mark_alive: MarkAlive,
+    traced: Tracing,
 ) -> Result<RoomHandle, OpenError> {
     let (local, wall) = (os::local_now(), os::wall_millis());
     let feed = Feed::new(Arc::clone(&log));
@@ -240,7 +281,8 @@ pub async fn open(
         next_connection: 0,
         reports: BTreeMap::new(),
         reports_changed: false,
-        trace: Trace::default(),
+        trace: traced.earlier,
+        keep_trace: traced.keep,
         presence: presence_out,
         read_only: None,
         alive_at: local,
@@ -302,6 +344,16 @@ impl RoomHandle {
             connection,
             member,
             report,
+        })
+        .await;
+    }
+
+    /// Notes in the trace how a member's player and clock do.
+    pub async fn trace_of(&self, connection: ConnectionId, member: MemberId, vitals: Vitals) {
+        self.tell(Request::Vitals {
+            connection,
+            member,
+            vitals,
         })
         .await;
     }
@@ -381,6 +433,7 @@ struct Room {
     reports_changed: bool,
     /// What was observed beside the log.
     trace: Trace,
+    keep_trace: Option<KeepTrace>,
     presence: watch::Sender<Arc<Vec<Presence>>>,
     /// Why nothing more can be written, once that is so.
     read_only: Option<String>,
@@ -461,10 +514,21 @@ impl Room {
                         self.reports.insert(member, report);
                         self.reports_changed = true;
                         let now = self.now();
-                        self.trace.observe(now.at, member, &report);
+                        let seen = self.trace.observe(now.at, member, &report);
+                        self.keep(seen);
                         if self.read_only.is_none() {
                             events.extend(self.sequencer.observe(member, &report, now));
                         }
+                    }
+                }
+                Request::Vitals {
+                    connection,
+                    member,
+                    vitals,
+                } => {
+                    if self.speaks_for(connection, member) {
+                        let seen = self.trace.vitals(self.clock.now(), member, &vitals);
+                        self.keep(Some(seen));
                     }
                 }
                 Request::Leave {
@@ -495,6 +559,13 @@ impl Room {
             self.reply(member, Reply::Close(Closing::Kicked));
         }
         closing
+    }
+
+    /// Hands an observation on to where it outlives this room.
+    fn keep(&mut self, seen: Option<Observation>) {
+        if let (Some(keep), Some(seen)) = (&mut self.keep_trace, seen) {
+            keep(&seen);
+        }
     }
 
     /// What time alone brings: a machine that stood still, a wait that expired, a grant that ended.
@@ -702,7 +773,8 @@ impl Room {
             Answer::Refused(refusal) => {
                 tracing::debug!(%member, counter, %refusal, "refused");
                 let at = self.clock.now();
-                self.trace.refused(at, member, counter, &refusal);
+                let seen = self.trace.refused(at, member, counter, &refusal);
+                self.keep(Some(seen));
                 Reply::Refused { counter, refusal }
             }
         }

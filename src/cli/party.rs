@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use crate::engine::event::Via;
 use crate::engine::id::Seq;
 use crate::engine::intent::{Aim, Intent};
-use crate::engine::presence::Report;
+use crate::engine::presence::{Report, Vitals};
 use crate::net::client::{Member, News, Order};
 use crate::os;
 #[cfg(feature = "browser")]
@@ -294,7 +294,12 @@ impl Party {
                 None
             }
             DriverNews::Report {
-                drift, activity, ..
+                drift,
+                activity,
+                rate,
+                slews,
+                steps,
+                ..
             } => {
                 self.player = PlayerState::Open;
                 let report = Report {
@@ -302,6 +307,15 @@ impl Party {
                     drift,
                     round_trip: None,
                 };
+                // First, so that the trace knows the report for a repetition.
+                self.order(Order::Vitals(Vitals {
+                    report,
+                    clock_error: None,
+                    rate_ppm: Some((rate * 1e6).round() as u32),
+                    slews,
+                    steps,
+                }))
+                .await;
                 self.order(Order::Report(report)).await;
                 None
             }

@@ -26,6 +26,7 @@ pub mod memory;
 pub mod salvage;
 pub mod sled;
 pub mod store;
+pub mod trace;
 
 #[cfg(test)]
 pub(crate) mod contract;

@@ -40,6 +40,9 @@ export class Driver {
   /** The `{ item, generation }` the player was brought to; null while it is on the way there. */
   stands = null;
   #changed;
+  /** How often this player was brought back by its rate, and by a jump. */
+  #slews = 0;
+  #steps = 0;
 
   /** `clock`: an OffsetClock; `changed()`: called when activity, drift or trouble changed. */
   constructor(clock, changed) {
@@ -56,6 +59,12 @@ export class Driver {
     return this.#player;
   }
 
+  /** What the host's trace wants of the player. */
+  vitals(now) {
+    const rate = this.#player?.ready ? this.#player.sample(now).rate : null;
+    return { rate_ppm: rate === null ? null : Math.round(rate * 1e6), slews: this.#slews, steps: this.#steps };
+  }
+
   /** Puts another player in; null for none. The caller has loaded it. */
   mount(player) {
     this.#turn += 1;
@@ -65,6 +74,8 @@ export class Driver {
     this.drift = null;
     this.trouble = null;
     this.stands = null;
+    this.#slews = 0;
+    this.#steps = 0;
     clearTimeout(this.#timer);
     if (player) this.follow();
   }
@@ -228,12 +239,14 @@ export class Driver {
     const room = this.#anchor.rate / 1000;
     switch (order.order) {
       case "slew":
+        this.#slews += 1;
         player.setRate(room * order.factor);
         break;
       case "rest":
         player.setRate(room);
         break;
       case "step":
+        this.#steps += 1;
         player.seek(this.target(localNow() + order.lead));
         this.#say(null);
         break;
