@@ -11,6 +11,7 @@ pub mod hosting;
 pub mod library;
 pub mod party;
 pub mod ticket;
+mod traced;
 #[cfg(feature = "gui")]
 pub mod window;
 
@@ -54,7 +55,7 @@ enum Command {
     Sessions(Output),
     /// Print a past session event by event, or the state at one point of it.
     #[command(
-        after_help = "Examples:\n  seance replay 'Film night'\n  seance replay 7m3k --at 120          the state after event 120\n  seance replay 7m3k --at 1:02:03      the state at that session time"
+        after_help = "Examples:\n  seance replay 'Film night'\n  seance replay 7m3k --at 120          the state after event 120\n  seance replay 7m3k --at 1:02:03      the state at that session time\n  seance replay 7m3k --plot Bo         how far Bo's player was off, drawn\n  seance replay 7m3k --svg error.svg   the same of everybody, as a picture"
     )]
     Replay(ReplayArgs),
     /// Check that a session's log is whole: every record, the chain over them, and the fold.
@@ -186,6 +187,15 @@ struct ReplayArgs {
     /// Only the state at this point: an event's number, or a session time such as 1:02:03.
     #[arg(long, value_name = "SEQ|TIME")]
     at: Option<String>,
+    /// Print what was observed beside the log, of one member or of everybody.
+    #[arg(long, value_name = "MEMBER", num_args = 0..=1, default_missing_value = "", conflicts_with = "at")]
+    trace: Option<String>,
+    /// Draw how far a member's player was off, or everybody's.
+    #[arg(long, value_name = "MEMBER", num_args = 0..=1, default_missing_value = "", conflicts_with = "at")]
+    plot: Option<String>,
+    /// Write that drawing into a new SVG file.
+    #[arg(long, value_name = "FILE", conflicts_with = "at")]
+    svg: Option<PathBuf>,
     #[command(flatten)]
     output: Output,
 }
@@ -242,6 +252,14 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Join(args)) => in_runtime(evening::join(args)),
         Some(Command::Sessions(output)) => library::sessions(output.style()),
         Some(Command::Replay(args)) => {
+            let wanted = traced::Wanted {
+                list: args.trace,
+                plot: args.plot,
+                svg: args.svg,
+            };
+            if wanted.is_some() {
+                return traced::show(&args.session, &wanted, args.output.style());
+            }
             library::replay(&args.session, args.at.as_deref(), args.output.style())
         }
         Some(Command::Verify(args)) => library::verify(&args.session, args.output.style()),

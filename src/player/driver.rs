@@ -614,6 +614,7 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
                 .await
             }
             Notice::Failed(why) => self.failed(why).await,
+            Notice::Trouble(why) => self.trouble(&why).await,
             Notice::Lost(why) => Err(End::Lost(why)),
         }
     }
