@@ -28,7 +28,14 @@ pub fn has_display() -> bool {
 
 /// Looks at everything a party needs.
 pub(super) async fn run(style: Style) -> Result<()> {
-    let findings = [data_folder(), display(), chrome(), network(), port().await];
+    let findings = [
+        data_folder(),
+        display(),
+        chrome(),
+        mpv(),
+        network(),
+        port().await,
+    ];
     for finding in &findings {
         match style {
             Style::Json => println!(
@@ -100,6 +107,28 @@ fn chrome() -> Finding {
         what: "Chrome",
         fine: true,
         says: "this Séance was built without the Chrome player".to_owned(),
+    }
+}
+
+/// Another choice of player, and nobody's duty.
+fn mpv() -> Finding {
+    #[cfg(unix)]
+    let says = {
+        use crate::player::mpv::{find_mpv, has_ytdl};
+        match (find_mpv(), has_ytdl()) {
+            (Some(path), true) => format!("{}, with yt-dlp for sites", path.display()),
+            (Some(path), false) => {
+                format!("{}; sites such as YouTube want yt-dlp too", path.display())
+            }
+            (None, _) => "not found; only `--player mpv` wants it".to_owned(),
+        }
+    };
+    #[cfg(not(unix))]
+    let says = "cannot be driven on this system yet".to_owned();
+    Finding {
+        what: "mpv",
+        fine: true,
+        says,
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) async fn host(args: HostArgs) -> Result<()> {
     .await?;
     greet(&hosting, style);
     let member = client::join(hosting.own_link(), name, Client::Terminal, None);
-    let party = Party::new(member, choice, Some(hosting.link().to_string()));
+    let mut party = Party::new(member, choice, Some(hosting.link().to_string()));
     if let Some(url) = args.media {
         party.ask(Via::Cli, Intent::Load { url }).await;
     }

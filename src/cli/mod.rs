@@ -42,12 +42,12 @@ struct Cli {
 enum Command {
     /// Host a party from this terminal.
     #[command(
-        after_help = "Examples:\n  seance host --title 'Film night' --name Ana --media https://youtu.be/YE7VzlLtp-4\n  seance host --session 'Film night'      go on with a past session\n  seance host --bind 127.0.0.1:0 --player none --json\n\nWhile it runs, type words (help lists them) or, with --json, intents as JSON objects, one a line."
+        after_help = "Examples:\n  seance host --title 'Film night' --name Ana --media https://youtu.be/YE7VzlLtp-4\n  seance host --session 'Film night'      go on with a past session\n  seance host --player mpv --media ~/films/metropolis.mkv\n  seance host --bind 127.0.0.1:0 --player none --json\n\nWhile it runs, type words (help lists them) or, with --json, intents as JSON objects, one a line."
     )]
     Host(HostArgs),
     /// Join a party from this terminal.
     #[command(
-        after_help = "Example:\n  seance join 'http://192.168.1.7:7878/#…' --name Bo\n\nQuote the link: it has a # in it."
+        after_help = "Example:\n  seance join 'http://192.168.1.7:7878/#…' --name Bo\n  seance join 'http://192.168.1.7:7878/#…' --player mpv --films ~/films\n\nQuote the link: it has a # in it."
     )]
     Join(JoinArgs),
     /// List past sessions.
@@ -102,6 +102,8 @@ impl Output {
 enum PlayerName {
     /// The user's Chrome or Chromium.
     Browser,
+    /// The user's mpv: films on this disk, film addresses, and sites that yt-dlp knows.
+    Mpv,
     /// None: talk and control only.
     None,
 }
@@ -114,6 +116,9 @@ struct PlayerArgs {
     /// Run the player without a window.
     #[arg(long)]
     headless: bool,
+    /// Where your own copies of films lie, for mpv; may be given more than once.
+    #[arg(long, value_name = "FOLDER")]
+    films: Vec<PathBuf>,
 }
 
 impl PlayerArgs {
@@ -127,6 +132,10 @@ impl PlayerArgs {
         });
         match wanted {
             PlayerName::None => PlayerChoice::None,
+            PlayerName::Mpv => PlayerChoice::Mpv {
+                headless: self.headless,
+                films: self.films.clone(),
+            },
             // A player without a window is nobody's own browser: it keeps no logins.
             PlayerName::Browser => PlayerChoice::Browser {
                 headless: self.headless,
@@ -147,8 +156,8 @@ struct HostArgs {
     /// Where to listen; port 0 takes any free one [default: all networks, port 7878].
     #[arg(long, value_name = "ADDR:PORT")]
     bind: Option<SocketAddr>,
-    /// What to watch first.
-    #[arg(long, value_name = "URL")]
+    /// What to watch first; with mpv also a film on this disk.
+    #[arg(long, value_name = "URL|FILE")]
     media: Option<String>,
     /// Go on with a past session: its id, the beginning of it, or its title.
     #[arg(long, value_name = "SESSION")]

@@ -18,7 +18,7 @@ use crate::engine::intent::{Aim, Intent};
 use crate::engine::presence::{Report, Vitals};
 use crate::net::client::{Member, News, Order};
 use crate::os;
-#[cfg(feature = "browser")]
+#[cfg(any(unix, feature = "browser"))]
 use crate::player::driver::drive;
 use crate::player::driver::{DriverNews, Goal, Wish};
 use crate::projection::view::{Entry, View};
@@ -41,6 +41,13 @@ pub enum PlayerChoice {
         headless: bool,
         /// Where its profile lives, so that logins last; `None` for one that vanishes.
         profile: Option<PathBuf>,
+    },
+    /// The user's mpv.
+    Mpv {
+        /// Without window and sound, for tests and machines without either.
+        headless: bool,
+        /// Where this viewer's own copies of films lie.
+        films: Vec<PathBuf>,
     },
 }
 
@@ -144,8 +151,15 @@ impl Party {
         }
     }
 
-    /// Asks the room for something; the answer comes as news.
-    pub async fn ask(&self, via: Via, intent: Intent) {
+    /// Asks the room for something; the answer comes as news. A film on this disk goes by an
+    /// address under which everybody's mpv finds its own copy.
+    pub async fn ask(&mut self, via: Via, intent: Intent) {
+        let intent = match intent {
+            Intent::Load { url } => Intent::Load {
+                url: self.addressed(url),
+            },
+            other => other,
+        };
         self.order(Order::Ask {
             via,
             aim: None,
@@ -228,6 +242,33 @@ impl Party {
         }
     }
 
+    /// The address of a film on this disk, whose folder is remembered; of anything else, as it is.
+    #[cfg(unix)]
+    fn addressed(&mut self, url: String) -> String {
+        use crate::player::mpv::{address_of, is_local};
+        let PlayerChoice::Mpv { films, .. } = &mut self.choice else {
+            return url;
+        };
+        if !is_local(&url) {
+            return url;
+        }
+        let path = PathBuf::from(&url);
+        let address = path.canonicalize().and_then(|path| {
+            let folder = path.parent().map(PathBuf::from).unwrap_or_default();
+            if !films.contains(&folder) {
+                films.push(folder);
+            }
+            address_of(&path)
+        });
+        // What cannot be read is refused by the room as no address.
+        address.unwrap_or(url)
+    }
+
+    #[cfg(not(unix))]
+    fn addressed(&mut self, url: String) -> String {
+        url
+    }
+
     fn start_player(&mut self) {
         let (goals, _goals_out) = watch::channel(self.view.goal(*self.member.clock.borrow()));
         match &self.choice {
@@ -243,6 +284,25 @@ impl Party {
                         Err(error) => drop(out.send(DriverNews::Lost(error.to_string())).await),
                     }
                 }));
+            }
+            #[cfg(unix)]
+            PlayerChoice::Mpv { headless, films } => {
+                let options = mpv_options(*headless, films.clone());
+                let (out, watched) = (self.driver_in.clone(), goals.subscribe());
+                self.driver = Some(tokio::spawn(async move {
+                    match crate::player::mpv::MpvPlayer::launch(options).await {
+                        Ok(player) => drive(player, watched, out, os::local_now).await,
+                        // An error means the party is over already.
+                        Err(error) => drop(out.send(DriverNews::Lost(error.to_string())).await),
+                    }
+                }));
+            }
+            #[cfg(not(unix))]
+            PlayerChoice::Mpv { .. } => {
+                let sentence = "mpv cannot be driven on this system yet. Choose the browser as your player instead.";
+                let _ = self
+                    .driver_in
+                    .try_send(DriverNews::Lost(sentence.to_owned()));
             }
             #[cfg(not(feature = "browser"))]
             PlayerChoice::Browser { .. } => {
@@ -336,6 +396,18 @@ impl Party {
                 Some(why)
             }
         }
+    }
+}
+
+/// How the program starts mpv.
+#[cfg(unix)]
+fn mpv_options(headless: bool, films: Vec<PathBuf>) -> crate::player::mpv::MpvOptions {
+    let extra = std::env::var("SEANCE_MPV_FLAGS").unwrap_or_default();
+    crate::player::mpv::MpvOptions {
+        mpv: None,
+        headless,
+        films,
+        extra_args: extra.split_whitespace().map(str::to_owned).collect(),
     }
 }
 
