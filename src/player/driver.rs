@@ -853,6 +853,9 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
         if activity == Activity::Playing {
             self.watch_rate(sample.rate).await?;
         }
+        if let Some(clock) = self.clock {
+            self.controller.doubts(clock.bound(sample.at));
+        }
         let order = self.controller.observe(self.now(), sight);
         self.obey(order).await
     }

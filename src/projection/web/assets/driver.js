@@ -17,6 +17,8 @@ const ANSWER_MICROS = 2_500_000;
 const SEEK_WAIT_MILLIS = 8_000;
 /** How early a timer is set before a start; the rest is spun, because timers are late by up to so much. */
 const SPIN_MILLIS = 4;
+/** An order later than this was not given on time. */
+const LATE_MICROS = 2_000;
 
 const sleep = (millis) => new Promise((done) => { setTimeout(done, Math.max(0, millis)); });
 
@@ -177,10 +179,13 @@ export class Driver {
     await sleep((order - localNow()) / 1000 - SPIN_MILLIS);
     if (stale()) return;
     while (localNow() < order); // at most SPIN_MILLIS
+    // A busy page wakes late. What that start then shows is not how long this player takes,
+    // and learning it would order the next one as much too early.
+    const punctual = localNow() - order <= LATE_MICROS;
     await player.play();
     this.#fresh = false;
     if (stale()) return;
-    this.#controller.disturbed(localNow(), lesson, this.#anchor.rate);
+    this.#controller.disturbed(localNow(), punctual ? lesson : "other", this.#anchor.rate);
     player.setRate(this.#anchor.rate / 1000); // some players forget it until they run
   }
 
@@ -215,6 +220,8 @@ export class Driver {
     const { sight, drift } = this.#look(player, now);
     const changed = drift !== this.drift;
     this.drift = drift;
+    const clock = this.#clock.estimate();
+    if (clock !== null) this.#controller.doubts(clock.bound(now));
     if (sight !== null) this.#obey(player, this.#controller.observe(now, sight));
     this.#setRight(player, now);
     if (changed) this.#changed();
