@@ -834,7 +834,7 @@ fn every_file_of_the_page_travels_under_the_same_strict_headers() {
             ("connect-src", &sockets),
             (
                 "frame-src",
-                "https://www.youtube-nocookie.com https://www.youtube.com",
+                "https://www.youtube-nocookie.com https://www.youtube.com https://player.vimeo.com https://player.twitch.tv",
             ),
             ("frame-ancestors", "'none'"),
             ("base-uri", "'none'"),

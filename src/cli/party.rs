@@ -151,6 +151,13 @@ impl Party {
         }
     }
 
+    /// The link a host shares is this one from now on.
+    pub fn share(&mut self, link: &str) {
+        if self.view.invite.as_deref() != Some(link) {
+            self.view.invite = Some(Arc::from(link));
+        }
+    }
+
     /// Asks the room for something; the answer comes as news. A film on this disk goes by an
     /// address under which everybody's mpv finds its own copy.
     pub async fn ask(&mut self, via: Via, intent: Intent) {
@@ -271,48 +278,11 @@ impl Party {
 
     fn start_player(&mut self) {
         let (goals, _goals_out) = watch::channel(self.view.goal(*self.member.clock.borrow()));
-        match &self.choice {
-            PlayerChoice::None => return,
-            #[cfg(feature = "browser")]
-            PlayerChoice::Browser { headless, profile } => {
-                let options = browser_options(*headless, profile.clone());
-                let (out, watched) = (self.driver_in.clone(), goals.subscribe());
-                self.driver = Some(tokio::spawn(async move {
-                    match crate::player::browser::BrowserPlayer::launch(options).await {
-                        Ok(player) => drive(player, watched, out, os::local_now).await,
-                        // An error means the party is over already.
-                        Err(error) => drop(out.send(DriverNews::Lost(error.to_string())).await),
-                    }
-                }));
-            }
-            #[cfg(unix)]
-            PlayerChoice::Mpv { headless, films } => {
-                let options = mpv_options(*headless, films.clone());
-                let (out, watched) = (self.driver_in.clone(), goals.subscribe());
-                self.driver = Some(tokio::spawn(async move {
-                    match crate::player::mpv::MpvPlayer::launch(options).await {
-                        Ok(player) => drive(player, watched, out, os::local_now).await,
-                        // An error means the party is over already.
-                        Err(error) => drop(out.send(DriverNews::Lost(error.to_string())).await),
-                    }
-                }));
-            }
-            #[cfg(not(unix))]
-            PlayerChoice::Mpv { .. } => {
-                let sentence = "mpv cannot be driven on this system yet. Choose the browser as your player instead.";
-                let _ = self
-                    .driver_in
-                    .try_send(DriverNews::Lost(sentence.to_owned()));
-            }
-            #[cfg(not(feature = "browser"))]
-            PlayerChoice::Browser { .. } => {
-                let sentence =
-                    "This Séance was built without the Chrome player. Join from a browser instead.";
-                let _ = self
-                    .driver_in
-                    .try_send(DriverNews::Lost(sentence.to_owned()));
-            }
+        let launched = launch_player(&self.choice, goals.subscribe(), self.driver_in.clone());
+        if launched.is_none() {
+            return;
         }
+        self.driver = launched;
         self.goals = Some(goals);
         self.player = PlayerState::Opening;
     }
@@ -399,6 +369,52 @@ impl Party {
     }
 }
 
+/// Starts the player that was chosen, and the task that drives it; `None` when that is none.
+pub(super) fn launch_player(
+    choice: &PlayerChoice,
+    goals: watch::Receiver<Goal>,
+    out: mpsc::Sender<DriverNews>,
+) -> Option<JoinHandle<()>> {
+    match choice {
+        PlayerChoice::None => None,
+        #[cfg(feature = "browser")]
+        PlayerChoice::Browser { headless, profile } => {
+            let options = browser_options(*headless, profile.clone());
+            Some(tokio::spawn(async move {
+                match crate::player::browser::BrowserPlayer::launch(options).await {
+                    Ok(player) => drive(player, goals, out, os::local_now).await,
+                    // An error means that nobody listens any more.
+                    Err(error) => drop(out.send(DriverNews::Lost(error.to_string())).await),
+                }
+            }))
+        }
+        #[cfg(unix)]
+        PlayerChoice::Mpv { headless, films } => {
+            let options = mpv_options(*headless, films.clone());
+            Some(tokio::spawn(async move {
+                match crate::player::mpv::MpvPlayer::launch(options).await {
+                    Ok(player) => drive(player, goals, out, os::local_now).await,
+                    // An error means that nobody listens any more.
+                    Err(error) => drop(out.send(DriverNews::Lost(error.to_string())).await),
+                }
+            }))
+        }
+        #[cfg(not(unix))]
+        PlayerChoice::Mpv { .. } => Some(tokio::spawn(async move {
+            let sentence = "mpv cannot be driven on this system yet. Choose the browser as your player instead.";
+            let _ = out.send(DriverNews::Lost(sentence.to_owned())).await;
+            drop(goals);
+        })),
+        #[cfg(not(feature = "browser"))]
+        PlayerChoice::Browser { .. } => Some(tokio::spawn(async move {
+            let sentence =
+                "This Séance was built without the Chrome player. Join from a browser instead.";
+            let _ = out.send(DriverNews::Lost(sentence.to_owned())).await;
+            drop(goals);
+        })),
+    }
+}
+
 /// How the program starts mpv.
 #[cfg(unix)]
 fn mpv_options(headless: bool, films: Vec<PathBuf>) -> crate::player::mpv::MpvOptions {
@@ -413,7 +429,7 @@ fn mpv_options(headless: bool, films: Vec<PathBuf>) -> crate::player::mpv::MpvOp
 
 /// How the program starts Chrome.
 #[cfg(feature = "browser")]
-fn browser_options(
+pub(super) fn browser_options(
     headless: bool,
     profile: Option<PathBuf>,
 ) -> crate::player::browser::LaunchOptions {

@@ -4,6 +4,8 @@
 //! does what was asked, and publishes what there is to show. Neither waits for
 //! the other.
 
+mod booth;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,6 +70,15 @@ pub(super) fn open() -> Result<()> {
     let _ = runtime.block_on(async { tokio::time::timeout(GOODBYE_WAIT_MAX, served).await });
     runtime.shutdown_timeout(Duration::from_millis(500));
     Ok(outcome?)
+}
+
+/// A player's state as the window shows it.
+fn player_shown(player: party::PlayerState) -> gui::PlayerState {
+    match player {
+        party::PlayerState::Waiting | party::PlayerState::Dismissed => gui::PlayerState::Closed,
+        party::PlayerState::Opening => gui::PlayerState::Opening,
+        party::PlayerState::Open => gui::PlayerState::Open,
+    }
 }
 
 /// What the window remembers between runs.
@@ -177,7 +188,22 @@ impl Desk {
                     self.lobby(Some("Joining…"), None);
                     self.join(&link, name)
                 }
-                Request::Wish(_) | Request::OpenPlayer | Request::ClosePlayer => continue,
+                Request::Watch { session } => {
+                    self.lobby(Some("Reading the session…"), None);
+                    match self.open_past(session).await {
+                        Ok(showing) => {
+                            if self.rewatch(showing, &mut inbox).await == Next::Close {
+                                return;
+                            }
+                        }
+                        Err(error) => self.lobby(None, Some(format!("{error:#}"))),
+                    }
+                    continue;
+                }
+                Request::Wish(_)
+                | Request::Replay(_)
+                | Request::OpenPlayer
+                | Request::ClosePlayer => continue,
             };
             match asked {
                 Ok(evening) => {
@@ -252,7 +278,7 @@ impl Desk {
                     Some(Request::OpenPlayer) => evening.party.open_player(),
                     Some(Request::ClosePlayer) => evening.party.close_player().await,
                     Some(Request::Theme(theme)) => self.remember_theme(theme),
-                    Some(Request::Host { .. } | Request::Join { .. } | Request::Reopen { .. } | Request::Mpv(_) | Request::RefreshSessions) => {}
+                    Some(Request::Host { .. } | Request::Join { .. } | Request::Reopen { .. } | Request::Mpv(_) | Request::Watch { .. } | Request::Replay(_) | Request::RefreshSessions) => {}
                 },
             }
             self.show(&evening);
@@ -273,13 +299,7 @@ impl Desk {
         self.screen.send_replace(Screen::Room(Room {
             view: evening.party.view().clone(),
             hosting: evening.hosting.is_some(),
-            player: match evening.party.player() {
-                party::PlayerState::Waiting | party::PlayerState::Dismissed => {
-                    gui::PlayerState::Closed
-                }
-                party::PlayerState::Opening => gui::PlayerState::Opening,
-                party::PlayerState::Open => gui::PlayerState::Open,
-            },
+            player: player_shown(evening.party.player()),
         }));
     }
 

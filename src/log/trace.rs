@@ -65,10 +65,10 @@ impl TraceWriter {
     }
 
     /// What takes observations for it. Dropping this and the writer ends the file.
-    pub fn sink(&self) -> impl FnMut(&Observation) + Send + 'static {
+    pub fn sink(&self) -> impl FnMut(Observation) + Send + 'static {
         let queue = self.queue.clone();
         // Full means that the disk hangs, closed that it failed, which was said.
-        move |seen| drop(queue.try_send(seen.clone()))
+        move |seen| drop(queue.try_send(seen))
     }
 
     /// Waits until all that was taken is written. Its sinks must be gone.
@@ -259,7 +259,7 @@ mod tests {
         for one in &seen {
             let writer = TraceWriter::open(&path).unwrap();
             let mut sink = writer.sink();
-            sink(one);
+            sink(one.clone());
             drop(sink);
             writer.finish();
         }
@@ -318,7 +318,7 @@ mod tests {
         };
         let mut sink = writer.sink();
         for second in 0..1_000 {
-            sink(&vitals(second, 1)); // would never return if it waited
+            sink(vitals(second, 1)); // would never return if it waited
         }
     }
 

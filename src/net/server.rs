@@ -8,6 +8,7 @@
 //! gives no right: tunnels arrive from loopback.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -30,6 +31,9 @@ use crate::net::pump;
 
 /// Connections at once: a big party with reserve; a stranger's thousand half-open ones end there.
 const CONNECTIONS_MAX: usize = 4_096;
+/// Connections that may wait to be accepted: a whole party that dials at the same moment, after
+/// an invitation or a restart. What does not fit is dialled again by the system, a second later.
+const WAITING_MAX: u32 = 1_024;
 /// How long a request's headers may take to arrive.
 const HEADERS_WAIT_MAX: Duration = Duration::from_secs(10);
 /// The longest request head; browsers send one to two thousand bytes.
@@ -50,6 +54,38 @@ pub struct Page {
 pub trait Site: Send + Sync + 'static {
     /// The file at this path, for a browser that reached us as `host`.
     fn page(&self, path: &str, host: &str) -> Option<Page>;
+
+    /// Whether this name is ours, beside addresses and `.local` names: one that a tunnel or the
+    /// host's own domain gave us. `host` is what browsers send: lower case, with the port
+    /// where it is not the usual one.
+    fn answers_to(&self, _host: &str) -> bool {
+        false
+    }
+}
+
+/// The names under which a party answers to the world, which change as tunnels come and go.
+/// Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Names(Arc<std::sync::RwLock<std::collections::BTreeSet<String>>>);
+
+impl Names {
+    /// From now on requests for this host (perhaps with a port) are ours.
+    pub fn insert(&self, host: &str) {
+        let mut names = self.0.write().expect("nobody panics while holding it");
+        names.insert(host.to_ascii_lowercase());
+    }
+
+    /// No longer ours. Connections that stand are not asked again.
+    pub fn remove(&self, host: &str) {
+        let mut names = self.0.write().expect("nobody panics while holding it");
+        names.remove(&host.to_ascii_lowercase());
+    }
+
+    /// Whether it is ours.
+    pub fn contains(&self, host: &str) -> bool {
+        let names = self.0.read().expect("nobody panics while holding it");
+        names.contains(host)
+    }
 }
 
 /// Serves until `shutdown` becomes true, then stops accepting and waits for connections to end.
@@ -102,10 +138,39 @@ async fn told_to_stop(shutdown: &mut watch::Receiver<bool>) {
     let _ = shutdown.wait_for(|stop| *stop).await;
 }
 
+/// Opens the port to serve on.
+///
+/// # Errors
+/// What the system says.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A restarted host comes back to its address at once; elsewhere than on Unix this would
+    // let two programs share it.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING_MAX)
+}
+
 /// One TCP connection: HTTP until it is upgraded, then the party until it ends.
 async fn serve_connection(stream: TcpStream, peer: SocketAddr, hub: Hub, site: Arc<dyn Site>) {
     // Small frames must not wait for each other.
     let _ = stream.set_nodelay(true);
+    // In a box, so that an evening's connection does not carry along what its first millisecond needed.
+    if let Some((stream, behind, form)) = Box::pin(greet(stream, peer, site)).await {
+        pump::run(stream, behind, form, hub).await;
+    }
+}
+
+/// Answers by HTTP; returns the socket once it was upgraded, with what was read behind the request.
+async fn greet(
+    stream: TcpStream,
+    peer: SocketAddr,
+    site: Arc<dyn Site>,
+) -> Option<(TcpStream, Bytes, Form)> {
     let (upgraded_out, upgraded) = tokio::sync::oneshot::channel();
     let upgraded_out = std::sync::Mutex::new(Some(upgraded_out));
     let service = service_fn(|request: Request<Incoming>| {
@@ -132,17 +197,16 @@ async fn serve_connection(stream: TcpStream, peer: SocketAddr, hub: Hub, site: A
         tracing::debug!(%peer, %error, "http ended early");
     }
     drop(upgraded_out_guard(upgraded_out));
-    let Ok((form, upgrade)) = upgraded.await else {
-        return;
-    };
+    let (form, upgrade) = upgraded.await.ok()?;
     match upgrade
         .await
         .map(|upgraded| upgraded.downcast::<TokioIo<TcpStream>>())
     {
-        Ok(Ok(parts)) => pump::run(parts.io.into_inner(), parts.read_buf, form, hub).await,
+        Ok(Ok(parts)) => return Some((parts.io.into_inner(), parts.read_buf, form)),
         Ok(Err(_)) => tracing::error!(%peer, "an upgraded connection is not the socket it was"),
         Err(error) => tracing::debug!(%peer, %error, "the upgrade did not finish"),
     }
+    None
 }
 
 /// Drops the sender if no request upgraded, so that the receiver does not wait for ever.
@@ -155,7 +219,8 @@ fn answer(
     site: &dyn Site,
     upgrade: impl FnOnce(Form, hyper::upgrade::OnUpgrade),
 ) -> Response<Full<Bytes>> {
-    let Some(host) = trusted_host(request.headers()) else {
+    let ours = |host: &str| site.answers_to(host);
+    let Some(host) = trusted_host(request.headers(), ours) else {
         return refusal(
             StatusCode::MISDIRECTED_REQUEST,
             "Open the party by the address in its link.",
@@ -189,10 +254,11 @@ fn answer(
     }
 }
 
-/// The `Host` the client asked for, if it can be ours: an address, `localhost`, or a `.local` name.
+/// The `Host` the client asked for, if it can be ours: an address, `localhost`, a `.local` name,
+/// or one that was given to us.
 ///
 /// A name that somebody else's DNS resolves to us is not ours, whoever looked it up.
-fn trusted_host(headers: &HeaderMap) -> Option<String> {
+fn trusted_host(headers: &HeaderMap, given: impl Fn(&str) -> bool) -> Option<String> {
     let mut all = headers.get_all(header::HOST).iter();
     let (Some(host), None) = (all.next(), all.next()) else {
         return None;
@@ -216,7 +282,8 @@ fn trusted_host(headers: &HeaderMap) -> Option<String> {
             && name
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte)));
-    ours.then(|| host.to_ascii_lowercase())
+    let host = host.to_ascii_lowercase();
+    (ours || given(&host)).then_some(host)
 }
 
 /// Whether the request comes from a page we served ourselves, or from no page at all.
@@ -344,7 +411,7 @@ mod tests {
     fn only_addresses_and_our_own_names_are_hosts() {
         let check = |host, ours: bool| {
             assert_eq!(
-                trusted_host(&headers(&[(header::HOST, host)])).is_some(),
+                trusted_host(&headers(&[(header::HOST, host)]), |_| false).is_some(),
                 ours,
                 "{host}"
             )
@@ -370,7 +437,28 @@ mod tests {
         ] {
             check(host, false);
         }
-        assert_eq!(trusted_host(&HeaderMap::new()), None);
+        assert_eq!(trusted_host(&HeaderMap::new(), |_| true), None);
+    }
+
+    #[test]
+    fn a_tunnels_name_is_a_host_while_the_tunnel_has_it() {
+        let names = Names::default();
+        let check = |host, ours: bool| {
+            let headers = headers(&[(header::HOST, host)]);
+            let found = trusted_host(&headers, |host| names.contains(host));
+            assert_eq!(found.is_some(), ours, "{host}");
+        };
+        check("Abc.ngrok.app", false);
+        names.insert("abc.ngrok.app");
+        names.insert("party.example:8443");
+        check("Abc.ngrok.app", true);
+        check("abc.ngrok.app:443", false); // browsers leave the usual port out
+        check("def.ngrok.app", false);
+        check("abc.ngrok.app.evil.example", false);
+        check("party.example:8443", true);
+        check("party.example", false);
+        names.remove("ABC.ngrok.app");
+        check("abc.ngrok.app", false);
     }
 
     #[test]

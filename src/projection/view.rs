@@ -52,6 +52,8 @@ pub struct View {
     pub clock: Option<(Micros, Micros)>,
     /// The link to share; present for the host.
     pub invite: Option<Arc<str>>,
+    /// Where the party can be reached too, since it was last said to have moved.
+    pub place: Option<Arc<str>>,
     /// What the viewer's own player has to say: nothing, or one sentence.
     pub player: Option<Arc<str>>,
     /// The latest thing that went wrong for this viewer, as one sentence.
@@ -68,6 +70,7 @@ impl Default for View {
             link: Link::Connecting,
             clock: None,
             invite: None,
+            place: None,
             player: None,
             trouble: None,
         }
@@ -130,6 +133,10 @@ impl View {
             }
             News::Presence(all) => {
                 self.presence = Arc::new(all.iter().map(|one| (one.member, one.report)).collect());
+                None
+            }
+            News::Moved(to) => {
+                self.place = Some(to.as_str().into());
                 None
             }
             News::Lost(why) => {

@@ -279,6 +279,15 @@ impl OffsetClock {
         self.hurry(now);
     }
 
+    /// Forgets what was read before `since`, by exchanges that began earlier: they were with another clock.
+    pub fn forget_before(&mut self, since: LocalTime) {
+        self.kept.retain(|kept| kept.sent >= since);
+        self.under_way.retain(|sent| *sent >= since);
+        // Not to be held to what was known then.
+        self.best = None;
+        self.best = self.combine();
+    }
+
     /// What the kept readings say together: the same until the next one.
     pub const fn estimate(&self) -> Option<Estimate> {
         self.best

@@ -15,7 +15,7 @@ use crate::engine::fold::RoomState;
 use crate::engine::frame::{Closing, Hello, Refused, Resume, ToMember, ToRoom, VERSION, Welcome};
 use crate::engine::id::{MemberId, Seq, SessionId};
 use crate::engine::intent::{Aim, Ask, Intent, Refusal};
-use crate::engine::presence::{Presence, Report, Vitals};
+use crate::engine::presence::{Known, Presence, Report, Vitals};
 use crate::engine::replay::{Replay, Step};
 use crate::engine::session::bucket::Bucket;
 use crate::engine::session::room_end;
@@ -83,6 +83,8 @@ pub enum Effect {
     Refused(Refused),
     /// What everybody's players do.
     Presence(Vec<Presence>),
+    /// The party can be reached there too.
+    Moved(String),
     /// Let in.
     Welcomed(Welcome),
     /// Everything that had happened by the time of joining is applied.
@@ -116,6 +118,7 @@ pub struct MemberEnd {
     identity: Identity,
     me: Option<MemberId>,
     replay: Replay,
+    presence: Known,
     lamport: Lamport,
     clock: OffsetClock,
     phase: Phase,
@@ -124,6 +127,8 @@ pub struct MemberEnd {
     pace: Bucket,
     heard: LocalTime,
     sent: LocalTime,
+    /// When this connection was let in; what was read of the clock before may be another sequencer's.
+    entered: LocalTime,
     attempts: u32,
 }
 
@@ -135,6 +140,7 @@ impl MemberEnd {
             me: None,
             identity,
             replay: Replay::new(),
+            presence: Known::default(),
             lamport: Lamport::default(),
             clock: OffsetClock::new(now),
             phase: Phase::Idle,
@@ -143,6 +149,7 @@ impl MemberEnd {
             pace: Bucket::new(ASKS_BURST, ASKS_PER_SEC, now),
             heard: now,
             sent: now,
+            entered: now,
             attempts: 0,
         }
     }
@@ -236,7 +243,7 @@ impl MemberEnd {
                 self.answered(counter);
                 vec![Effect::Accepted { counter, seq }]
             }
-            ToMember::Refused(refused) => self.refused(refused),
+            ToMember::Refused(refused) => self.refused(now, refused, dice),
             ToMember::Pong { t0, t1, t2 } => {
                 // An answer that cannot be believed changes nothing; the next one will do.
                 let _ = self.clock.pong(Exchange {
@@ -247,8 +254,12 @@ impl MemberEnd {
                 });
                 Vec::new()
             }
-            ToMember::Presence(presence) => vec![Effect::Presence(presence)],
+            ToMember::Presence(told) => {
+                self.presence.take(&told);
+                vec![Effect::Presence(self.presence.all())]
+            }
             ToMember::Closing(why) => self.closing(now, why, dice),
+            ToMember::Moved { to } => vec![Effect::Moved(to)],
         }
     }
 
@@ -293,7 +304,10 @@ impl MemberEnd {
         if !self.is_live() {
             return Vec::new();
         }
-        report.round_trip = self.clock.estimate().map(|best| best.delay());
+        let clock = self.clock.estimate();
+        report.round_trip = clock.map(|best| best.delay());
+        // Whatever the player measured by, it was not this room's clock.
+        report.drift = report.drift.filter(|_| clock.is_some());
         vec![self.send(now, ToRoom::Report(report))]
     }
 
@@ -383,6 +397,9 @@ impl MemberEnd {
             token: welcome.token.clone(),
         });
         self.attempts = 0;
+        self.entered = now;
+        // A room tells a newcomer everything anew.
+        self.presence.forget_all();
         self.clock.hurry(now);
         self.phase = Phase::Live {
             tail: welcome.tail,
@@ -397,11 +414,31 @@ impl MemberEnd {
         match self.replay.take(&event) {
             Ok(Step::Duplicate) => Vec::new(),
             Ok(Step::Applied) => {
-                if matches!(event.body, Body::EpochStarted { .. }) && self.is_live() {
+                if matches!(event.body, Body::EpochStarted { .. }) {
                     // Another sequencer's clock: what was known of the old one says nothing about it.
-                    self.clock.discard(now);
+                    if self.is_live() {
+                        self.clock.discard(now);
+                    } else {
+                        // It began while we were away; what this connection told is about the new one.
+                        self.clock.forget_before(self.entered);
+                    }
                 }
+                // A player goes with its member, and who comes back has another one.
+                let is_less = match &event.body {
+                    Body::Joined { member, .. }
+                    | Body::Left { member, .. }
+                    | Body::Kicked { member }
+                    | Body::Banned {
+                        member,
+                        banned: true,
+                    } => self.presence.forget(*member),
+                    Body::EpochStarted { .. } => self.presence.forget_all(),
+                    _ => false,
+                };
                 let mut effects = vec![Effect::Applied(event)];
+                if is_less {
+                    effects.push(Effect::Presence(self.presence.all()));
+                }
                 effects.extend(self.check_caught_up(now));
                 effects
             }
@@ -469,7 +506,7 @@ impl MemberEnd {
         self.pending.remove(place).map(|pending| pending.ask)
     }
 
-    fn refused(&mut self, refused: Refused) -> Vec<Effect> {
+    fn refused(&mut self, now: LocalTime, refused: Refused, dice: u64) -> Vec<Effect> {
         if let Some(counter) = refused.counter {
             let asked = self.answered(counter);
             return match asked {
@@ -479,6 +516,10 @@ impl MemberEnd {
         }
         if matches!(self.phase, Phase::Live { .. }) {
             return vec![Effect::Refused(refused)];
+        }
+        if self.me.is_some() && matches!(refused.refusal, Refusal::ReadOnly { .. }) {
+            // The host's disk is full or failed, not our stay: once that is mended, the evening goes on.
+            return self.give_up(now, &refused.sentence, dice);
         }
         self.phase = Phase::Over;
         let sentence = refused.sentence.clone();
@@ -563,9 +604,13 @@ mod tests {
     }
 
     fn joined() -> ToMember {
+        joined_at(2)
+    }
+
+    fn joined_at(seq: u64) -> ToMember {
         let name = Name::new("Ana").unwrap();
         event(
-            2,
+            seq,
             Body::Joined {
                 member: MemberId::new(1),
                 name,
@@ -760,6 +805,64 @@ mod tests {
         assert!(sent.len() >= 200 - PENDING_MAX);
     }
 
+    /// Found by the simulator (seed 1): a member who came back to a restarted host went on
+    /// by the clock of the one before, and told the others how far off they were by it.
+    #[test]
+    fn a_clock_read_before_a_restart_says_nothing_after_it() {
+        let epoch = |seq| {
+            event(
+                seq,
+                Body::EpochStarted {
+                    gap: Micros::from_secs(3),
+                },
+            )
+        };
+        let pong = |end: &mut MemberEnd, sent: u64, session: u64| {
+            let t1 = SessionTime::from_millis(session);
+            let ping = end.tick(at(sent), 0);
+            assert!(!ping.is_empty(), "a ping is due");
+            let t0 = at(sent);
+            end.frame(at(sent + 2), ToMember::Pong { t0, t1, t2: t1 }, 0);
+        };
+        let report = Report {
+            activity: None,
+            drift: Some(Micros::ZERO),
+            round_trip: None,
+        };
+        let mut end = member();
+        end.start(at(0));
+        end.connected(at(0));
+        end.frame(at(0), welcome(4), 0);
+        for frame in [opened(), epoch(2), joined_at(3)] {
+            end.frame(at(1), frame, 0);
+        }
+        pong(&mut end, 10, 500);
+        assert!(end.clock().estimate().is_some());
+        end.disconnected(at(100), "gone".into(), 0);
+        end.tick(at(20_000), 0);
+        end.connected(at(20_000));
+        end.frame(at(20_001), welcome(5), 0);
+        end.frame(at(20_001), epoch(4), 0);
+        assert!(end.is_live() && end.clock().estimate().is_none());
+        let told = end.report(at(20_002), report);
+        assert!(
+            matches!(
+                told[..],
+                [Effect::Send(ToRoom::Report(Report { drift: None, .. }))]
+            ),
+            "{told:?}"
+        );
+        pong(&mut end, 20_010, 90_000);
+        let told = end.report(at(20_020), report);
+        assert!(
+            matches!(
+                told[..],
+                [Effect::Send(ToRoom::Report(Report { drift: Some(_), .. }))]
+            ),
+            "{told:?}"
+        );
+    }
+
     #[test]
     fn a_host_nobody_ever_reached_is_given_up_soon() {
         let mut end = member();
@@ -797,6 +900,24 @@ mod tests {
             pings >= 10,
             "a burst for the clock, then heartbeats: {pings}"
         );
+    }
+
+    #[test]
+    fn a_member_waits_for_a_host_whose_disk_is_full() {
+        // Found by tests/crash.rs, power cuts from seed 1: they were gone for good.
+        let mut end = member();
+        end.start(at(0));
+        end.connected(at(0));
+        end.frame(at(1), welcome(2), 0);
+        end.disconnected(at(2), "gone".into(), 0);
+        end.tick(end.deadline().unwrap(), 0);
+        end.connected(at(1_000));
+        let reason = "the disk is full".into();
+        let full = Refused::new(None, Refusal::ReadOnly { reason });
+        let effects = end.frame(at(1_001), ToMember::Refused(full.clone()), 0);
+        assert_eq!(effects, [Effect::HangUp, Effect::Lost(full.sentence)]);
+        let effects = end.tick(end.deadline().unwrap(), 0);
+        assert_eq!(effects, [Effect::Dial]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use chromiumoxide::cdp::browser_protocol::inspector::{self, EventTargetCrashed};
 use chromiumoxide::cdp::browser_protocol::network;
 use chromiumoxide::cdp::browser_protocol::page::{
     AddScriptToEvaluateOnNewDocumentParams, EventFrameNavigated, EventJavascriptDialogOpening,
-    HandleJavaScriptDialogParams,
+    EventNavigatedWithinDocument, HandleJavaScriptDialogParams,
 };
 use chromiumoxide::cdp::browser_protocol::target::{CloseTargetParams, EventTargetCreated};
 use chromiumoxide::cdp::js_protocol::runtime::{
@@ -63,6 +63,8 @@ const END_DEADLINE: Duration = Duration::from_secs(3);
 struct Streams {
     told: EventStream<EventBindingCalled>,
     navigated: EventStream<EventFrameNavigated>,
+    /// New addresses without a new document: how many sites go from their sign-in to their front page.
+    moved: EventStream<EventNavigatedWithinDocument>,
     requests: EventStream<EventRequestPaused>,
     dialogs: EventStream<EventJavascriptDialogOpening>,
     crashed: EventStream<EventTargetCrashed>,
@@ -104,6 +106,7 @@ impl Supervisor {
         let streams = Streams {
             told: listen(&page).await?,
             navigated: listen(&page).await?,
+            moved: listen(&page).await?,
             requests: listen(&page).await?,
             dialogs: listen(&page).await?,
             crashed: listen(&page).await?,
@@ -120,7 +123,7 @@ impl Supervisor {
         let fill = |script: &str| script.replace("@NONCE@", &nonce).replace("@TELL@", TELL);
         shared
             .call(AddScriptToEvaluateOnNewDocumentParams::new(fill(
-                sites::YOUTUBE,
+                &sites::script(),
             )))
             .await?;
         let mut agent = AddScriptToEvaluateOnNewDocumentParams::new(fill(include_str!("agent.js")));
@@ -165,6 +168,7 @@ impl Supervisor {
                     None => break CLOSED,
                 },
                 Some(navigated) = self.streams.navigated.next() => self.guard(&navigated),
+                Some(moved) = self.streams.moved.next() => self.follow(&moved).await,
                 Some(request) = self.streams.requests.next() => self.answer(&request).await,
                 Some(_) = self.streams.dialogs.next() => self.dismiss().await,
                 Some(window) = self.streams.windows.next() => self.close_popup(&window).await,
@@ -215,13 +219,14 @@ impl Supervisor {
             return; // the navigation itself said what could not be reached
         }
         let opening = self.shared.stage.borrow().1 == Stage::Opening;
-        let standing = {
+        let (standing, back) = {
             let mut film = lock(&self.shared.film);
             let Some(film) = film.as_mut() else { return };
             if opening && film.is_leftover(href) {
                 return;
             }
-            film.arrive(href, opening)
+            let standing = film.arrive(href, opening);
+            (standing, film.way_back(standing))
         };
         match standing {
             Standing::There => {
@@ -231,6 +236,16 @@ impl Supervisor {
                 }
             }
             Standing::Asking(reason) => self.fail(reason),
+            Standing::Elsewhere if back.is_some() => {
+                // Signed in, and led to the site's front page: on to the film.
+                let go = serde_json::json!({ "to": back }).to_string();
+                let gone = self
+                    .shared
+                    .evaluate(context, format!("seance.order('go',{go})"));
+                if let Err(fault) = gone.await {
+                    tracing::debug!(?fault, "the way back to the film was not taken");
+                }
+            }
             Standing::Elsewhere | Standing::Away => {
                 self.fail(Reason::Left);
                 let halt = self
@@ -262,6 +277,7 @@ impl Supervisor {
                 "id": film.place.id,
                 "start": super::seconds(film.at),
                 "rate": film.rate,
+                "url": film.place.url.as_str(),
             })
         };
         self.shared.agent.send_replace(Some(context));
@@ -296,6 +312,27 @@ impl Supervisor {
         }
     }
 
+    /// The same document shows another address: signed in there, it is sent on to the film.
+    async fn follow(&mut self, event: &EventNavigatedWithinDocument) {
+        let back = {
+            let mut film = lock(&self.shared.film);
+            let Some(film) = film.as_mut().filter(|film| film.asked) else {
+                return;
+            };
+            let standing = film.place.standing(&event.url);
+            let back = film.place.url.to_string();
+            let on = matches!(standing, Standing::There | Standing::Elsewhere);
+            film.asked &= !on;
+            on.then_some(back)
+        };
+        let Some(back) = back else { return };
+        // The document has no agent of the film's to tell: it was none of the film.
+        let go = format!("location.assign({})", serde_json::Value::from(back));
+        if let Err(fault) = self.shared.call(EvaluateParams::new(go)).await {
+            tracing::debug!(?fault, "the way back to the film was not taken");
+        }
+    }
+
     /// Answers the held document of a film file.
     async fn answer(&mut self, event: &EventRequestPaused) {
         let verdict = {
@@ -308,7 +345,7 @@ impl Supervisor {
                 .map(|film| {
                     let verdict = film::verdict(event);
                     film.refused = verdict.is_err();
-                    verdict.map_err(|reason| (reason, reason.sentence(film.place.host())))
+                    verdict.map_err(|reason| (reason, reason.sentence(film.place.name())))
                 })
         };
         let done = match verdict {
@@ -335,7 +372,7 @@ impl Supervisor {
     fn fail(&mut self, reason: Reason) {
         let Some((load, sentence)) = lock(&self.shared.film)
             .as_ref()
-            .map(|film| (film.load, reason.sentence(film.place.host())))
+            .map(|film| (film.load, reason.sentence(film.place.name())))
         else {
             return;
         };
@@ -434,6 +471,21 @@ impl Film {
                     .before
                     .as_ref()
                     .is_some_and(|before| before.standing(href) == Standing::There))
+    }
+
+    /// The film's address, when the site's question was answered and something else of it shows.
+    /// Asked for once a question, so that a site that keeps leading elsewhere is not fought.
+    fn way_back(&mut self, standing: Standing) -> Option<String> {
+        match standing {
+            Standing::Asking(_) => {
+                self.asked = true;
+                None
+            }
+            Standing::There | Standing::Elsewhere => std::mem::take(&mut self.asked)
+                .then(|| self.place.url.to_string())
+                .filter(|_| standing == Standing::Elsewhere),
+            Standing::Away => None,
+        }
     }
 
     /// How a document's address relates to the film; the first one of a page's own origin is where it led.

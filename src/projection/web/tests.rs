@@ -147,6 +147,8 @@ fn the_page_reaches_no_host_but_its_own_and_the_players() {
     const KNOWN: &[&str] = &[
         "http://www.w3.org/2000/svg",
         "https://www.youtube-nocookie.com",
+        "https://player.vimeo.com",
+        "https://player.twitch.tv",
     ];
     for (name, source) in sources().filter(|(name, _)| *name != "media.js") {
         for scheme in ["https://", "http://", "wss://", "ws://"] {
