@@ -11,4 +11,5 @@
 pub mod door;
 pub mod feed;
 pub mod hub;
+pub mod passcode;
 pub mod room;

@@ -8,7 +8,7 @@
 //! What it also keeps, beside the log and never in it: which connection speaks
 //! for which member, and what everybody's players last reported.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,14 +17,18 @@ use tokio::time::MissedTickBehavior;
 
 use crate::broadcast::door::Door;
 use crate::broadcast::feed::{Feed, Subscription};
-use crate::engine::event::{Body, Departure, Event, Role};
+use crate::broadcast::passcode::{self, Guesses};
+use crate::engine::event::{Action, Body, Departure, Event, Role};
 use crate::engine::fold::RoomState;
-use crate::engine::frame::{Closing, Hello, VERSION, Welcome};
+use crate::engine::fold::entrance::OWN_LINK;
+use crate::engine::frame::{Closing, Hello, Knock, VERSION, Welcome};
 use crate::engine::id::{MemberId, Seq, SessionId};
-use crate::engine::intent::{Ask, Refusal};
+use crate::engine::intent::{Ask, Intent, Refusal};
 use crate::engine::presence::{Presence, Report};
-use crate::engine::sequencer::{Answer, Entrant, Moment, Sequencer};
-use crate::engine::text::{Name, Title};
+use crate::engine::sequencer::{
+    Answer, Entrant, KnockAnswer, Moment, Sequencer, Way, authorise, gate,
+};
+use crate::engine::text::{Name, Passcode, Title};
 use crate::engine::trace::Trace;
 use crate::engine::unit::{LocalTime, Micros, SessionTime};
 use crate::log::{AppendError, EventLog};
@@ -43,6 +47,13 @@ const DUE_MIN_MICROS: i64 = 1_000;
 /// The room may be late by this much; more is a gap: the machine slept or was stopped, and
 /// everybody else's film ran on without its host's.
 const GAP_MIN: Micros = Micros::from_secs(5);
+
+/// Passcodes tried or sealed at once: each takes a processor some 20 ms and 19 MiB.
+const TRYING_MAX: usize = 2;
+/// Passcodes that wait to be tried: a full house at the same moment.
+const UNTRIED_MAX: usize = 256;
+/// How long somebody may wait at the door: longer, and nobody is looking.
+const KNOCK_WAIT_MAX: Micros = Micros::from_secs(600);
 
 /// One connection of one member: a member has at most one that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,6 +76,15 @@ pub enum Reply {
         /// Why.
         refusal: Refusal,
     },
+    /// The secret of a link they asked for.
+    Secret {
+        /// Which link.
+        invite: Seq,
+        /// What opens it.
+        secret: String,
+    },
+    /// Who is at the door.
+    Knocks(Arc<Vec<Knock>>),
     /// The connection is to end.
     Close(Closing),
 }
@@ -78,12 +98,53 @@ pub struct Admission {
     pub connection: ConnectionId,
 }
 
+/// How far somebody has come who wants in. The last one is an admission or a refusal.
+#[derive(Debug)]
+pub enum Entry {
+    /// They knocked, and wait for a moderator.
+    Waiting,
+    /// They are in.
+    In(Admission),
+    /// They are not.
+    Refused(Refusal),
+}
+
+/// What is told to somebody who wants in: at most that they wait, and then how it ended.
+const ENTRIES_MAX: usize = 2;
+
+/// Somebody who wants in.
+#[derive(Debug)]
+struct Newcomer {
+    hello: Hello,
+    passcode: Option<Passcode>,
+    /// Whether that was found to be right.
+    is_known: bool,
+    replies: mpsc::Sender<Reply>,
+    answer: mpsc::Sender<Entry>,
+}
+
+impl Newcomer {
+    fn tell(&self, entry: Entry) {
+        // An error means they hung up meanwhile; there is room for all that is ever told.
+        let _ = self.answer.try_send(entry);
+    }
+}
+
 #[derive(Debug)]
 enum Request {
-    Admit {
-        hello: Hello,
-        replies: mpsc::Sender<Reply>,
-        answer: oneshot::Sender<Result<Admission, Refusal>>,
+    Admit(Box<Newcomer>),
+    /// Their passcode was tried.
+    Tried {
+        newcomer: Box<Newcomer>,
+        link: Seq,
+        fits: bool,
+    },
+    /// A new passcode was sealed.
+    Sealed {
+        connection: ConnectionId,
+        member: MemberId,
+        ask: Ask,
+        sealed: String,
     },
     Ask {
         connection: ConnectionId,
@@ -228,7 +289,16 @@ pub async fn open(
     let (requests, inbox) = mpsc::channel(QUEUE_MAX);
     let (presence_out, presence) = watch::channel(Arc::default());
     let (ended_out, ended) = watch::channel(None);
+    if sequencer.state().entrance.passcode && door.passcode().is_none() {
+        tracing::warn!(%session, "the passcode is not on this machine: set it again to let newcomers in");
+    }
     let room = Room {
+        requests: requests.downgrade(),
+        guesses: Guesses::new(local),
+        trying: 0,
+        untried: VecDeque::new(),
+        knocking: BTreeMap::new(),
+        knocks_changed: false,
         session,
         sequencer,
         log,
@@ -276,14 +346,35 @@ impl RoomHandle {
         hello: Hello,
         replies: mpsc::Sender<Reply>,
     ) -> Result<Admission, Refusal> {
-        let (answer, answered) = oneshot::channel();
-        self.tell(Request::Admit {
+        let mut entries = self.knock(hello, None, replies).await;
+        loop {
+            match entries.recv().await {
+                Some(Entry::Waiting) => {}
+                Some(Entry::In(admission)) => return Ok(admission),
+                Some(Entry::Refused(refusal)) => return Err(refusal),
+                None => return Err(Refusal::UnknownSession),
+            }
+        }
+    }
+
+    /// Like [`RoomHandle::admit`], for somebody who may have to wait at the door meanwhile. The
+    /// last entry says how it ended; none means that the room did.
+    pub async fn knock(
+        &self,
+        hello: Hello,
+        passcode: Option<Passcode>,
+        replies: mpsc::Sender<Reply>,
+    ) -> mpsc::Receiver<Entry> {
+        let (answer, entries) = mpsc::channel(ENTRIES_MAX);
+        self.tell(Request::Admit(Box::new(Newcomer {
             hello,
+            passcode,
+            is_known: false,
             replies,
             answer,
-        })
+        })))
         .await;
-        answered.await.unwrap_or(Err(Refusal::UnknownSession))
+        entries
     }
 
     /// Passes an intent on; the answer comes as a [`Reply`].
@@ -362,12 +453,44 @@ struct Connection {
 enum Due {
     Reply(MemberId, Reply),
     Admission {
-        answer: oneshot::Sender<Result<Admission, Refusal>>,
+        answer: mpsc::Sender<Entry>,
         admission: Admission,
     },
+    TurnedAway(Box<Newcomer>),
+}
+
+/// Somebody who waits at the door.
+struct Knocking {
+    newcomer: Box<Newcomer>,
+    link: Seq,
+    since: LocalTime,
+}
+
+/// What becomes of somebody who wants in.
+enum Step {
+    /// They come in; as whom, if they were here before, and by which link.
+    In {
+        member: Option<MemberId>,
+        role: Role,
+        link: Seq,
+    },
+    /// Their passcode is tried first.
+    Try { passcode: Passcode, link: Seq },
+    /// They wait for a moderator.
+    Knock { link: Seq },
 }
 
 struct Room {
+    /// For what is worked out beside the room and comes back to it; holds nothing open.
+    requests: mpsc::WeakSender<Request>,
+    guesses: Guesses,
+    /// Passcodes that are being tried or sealed just now.
+    trying: usize,
+    /// Those whose passcode is tried next.
+    untried: VecDeque<(Box<Newcomer>, Passcode, Seq)>,
+    /// Who waits at the door, by knock.
+    knocking: BTreeMap<u64, Knocking>,
+    knocks_changed: bool,
     session: SessionId,
     sequencer: Sequencer,
     log: Arc<dyn EventLog>,
@@ -413,7 +536,10 @@ impl Room {
                         return;
                     }
                 }
-                _ = presence_tick.tick() => self.send_presence(),
+                _ = presence_tick.tick() => {
+                    self.send_presence();
+                    self.look_at_the_door();
+                }
                 _ = alive_tick.tick() => {
                     let events = self.notice_gap();
                     self.mark();
@@ -434,22 +560,32 @@ impl Room {
         let (mut events, mut due, mut closing) = (self.time_passed(), Vec::new(), None);
         for request in batch.drain(..) {
             match request {
-                Request::Admit {
-                    hello,
-                    replies,
-                    answer,
-                } => match self.admit(&hello, replies, &mut events) {
-                    Ok(admission) => due.push(Due::Admission { answer, admission }),
-                    // An error means they hung up meanwhile.
-                    Err(refusal) => drop(answer.send(Err(refusal))),
-                },
+                Request::Admit(newcomer) => self.enter(newcomer, &mut events, &mut due),
+                Request::Tried {
+                    newcomer,
+                    link,
+                    fits,
+                } => {
+                    self.tried(newcomer, link, fits, &mut events, &mut due);
+                }
+                Request::Sealed {
+                    connection,
+                    member,
+                    ask,
+                    sealed,
+                } => {
+                    self.trying -= 1;
+                    if self.speaks_for(connection, member) {
+                        self.set_passcode(member, &ask, Some(sealed), &mut events, &mut due);
+                    }
+                }
                 Request::Ask {
                     connection,
                     member,
                     ask,
                 } => {
                     if self.speaks_for(connection, member) {
-                        due.push(Due::Reply(member, self.ask(member, &ask, &mut events)));
+                        self.take(connection, member, ask, &mut events, &mut due);
                     }
                 }
                 Request::Note {
@@ -487,13 +623,22 @@ impl Room {
             }
         }
         let sent_out = sent_out(&events);
+        // Who may look after the door may have changed with any of these.
+        self.knocks_changed |= !events.is_empty() && !self.knocking.is_empty();
         match self.commit(events).await {
-            Ok(()) => self.answer(due),
+            Ok(()) => {
+                let mut left = Vec::new();
+                for member in self.answer(due) {
+                    self.goes(member, Departure::Lost, &mut left);
+                }
+                self.write_down(left).await;
+            }
             Err(reason) => self.go_read_only(due, &reason),
         }
         for member in sent_out {
             self.reply(member, Reply::Close(Closing::Kicked));
         }
+        self.send_knocks();
         closing
     }
 
@@ -556,14 +701,22 @@ impl Room {
         Ok(())
     }
 
-    fn answer(&mut self, due: Vec<Due>) {
+    /// Answers everybody; returns who was let in and had hung up meanwhile.
+    fn answer(&mut self, due: Vec<Due>) -> Vec<MemberId> {
+        let mut gone = Vec::new();
         for due in due {
             match due {
                 Due::Reply(member, reply) => self.reply(member, reply),
-                // An error means they hung up meanwhile; their connection's end says so too.
-                Due::Admission { answer, admission } => drop(answer.send(Ok(admission))),
+                Due::Admission { answer, admission } => {
+                    let member = admission.welcome.member;
+                    if answer.try_send(Entry::In(admission)).is_err() {
+                        gone.push(member);
+                    }
+                }
+                Due::TurnedAway(newcomer) => newcomer.tell(Entry::Refused(Refusal::TurnedAway)),
             }
         }
+        gone
     }
 
     /// The log took nothing: what was decided did not happen, and nothing more will.
@@ -586,11 +739,14 @@ impl Room {
                         },
                     );
                 }
+                // A link that was never made has no secret.
+                Due::Reply(_, Reply::Secret { .. }) => {}
                 Due::Reply(member, reply) => self.reply(member, reply),
                 Due::Admission { answer, admission } => {
                     self.connections.remove(&admission.welcome.member);
-                    drop(answer.send(Err(refusal.clone())));
+                    drop(answer.try_send(Entry::Refused(refusal.clone())));
                 }
+                Due::TurnedAway(newcomer) => newcomer.tell(Entry::Refused(refusal.clone())),
             }
         }
     }
@@ -619,54 +775,243 @@ impl Room {
         }
     }
 
-    fn admit(
-        &mut self,
-        hello: &Hello,
-        replies: mpsc::Sender<Reply>,
-        events: &mut Vec<Event>,
-    ) -> Result<Admission, Refusal> {
+    /// Somebody wants in: they come in, are refused, or are sent on to a next step.
+    fn enter(&mut self, newcomer: Box<Newcomer>, events: &mut Vec<Event>, due: &mut Vec<Due>) {
+        match self.next_step(&newcomer) {
+            Ok(Step::In { member, role, link }) => {
+                self.let_in(newcomer, member, role, link, None, events, due);
+            }
+            Ok(Step::Try { passcode, link }) => {
+                if self.untried.len() >= UNTRIED_MAX {
+                    newcomer.tell(Entry::Refused(Refusal::TooFast));
+                    return;
+                }
+                self.untried.push_back((newcomer, passcode, link));
+                self.try_next();
+            }
+            Ok(Step::Knock { link }) => self.wait_at_the_door(newcomer, link),
+            Err(refusal) => newcomer.tell(Entry::Refused(refusal)),
+        }
+    }
+
+    /// What somebody who wants in has to do next.
+    fn next_step(&self, newcomer: &Newcomer) -> Result<Step, Refusal> {
         if let Some(reason) = &self.read_only {
             return Err(Refusal::ReadOnly {
                 reason: reason.clone(),
             });
         }
-        let resume = hello
+        let (hello, state) = (&newcomer.hello, self.sequencer.state());
+        let links = state.entrance.invites.keys().copied();
+        let way = self.door.opens(&hello.secret, links);
+        let name = name_of(hello)?;
+        if way == Some(Way::Key) {
+            // The key belongs to one member: whoever opened the session, whatever they are by now.
+            return Ok(Step::In {
+                member: state.opener,
+                role: Role::Host,
+                link: OWN_LINK,
+            });
+        }
+        let back = hello
             .resume
             .as_ref()
-            .filter(|resume| self.door.proves(resume));
-        let role = match self.door.opens(&hello.secret) {
-            // The key that hosts belongs to one member: whoever opened the session.
-            Some(Role::Host) => Role::Host,
-            Some(role) => role,
-            None => return Err(Refusal::BadInvite),
+            .filter(|resume| self.door.proves(resume))
+            .filter(|resume| state.roster.get(resume.member).is_some());
+        if let Some(resume) = back {
+            // Whoever was let in before needs no link for it: a link that is revoked, used up or
+            // over turns newcomers away, and nobody who is at home.
+            return Ok(Step::In {
+                member: Some(resume.member),
+                role: Role::Viewer,
+                link: OWN_LINK,
+            });
+        }
+        let Some(Way::Link(link)) = way else {
+            return Err(Refusal::BadInvite);
         };
-        let name = Name::new(&hello.name).map_err(|bad| Refusal::BadText {
-            sentence: bad.to_string(),
-        })?;
-        let member = match role {
-            // Whatever they are by now: the party may have another host.
-            Role::Host => self.sequencer.state().opener,
-            _ => resume
-                .map(|resume| resume.member)
-                .filter(|id| self.sequencer.state().roster.get(*id).is_some()),
+        let gate = gate(state, Way::Link(link), self.clock.now())?;
+        if self.sequencer.is_shut_out(&name) {
+            return Err(Refusal::Banned);
+        }
+        if gate.passcode && !newcomer.is_known {
+            let passcode = newcomer.passcode.clone().ok_or(Refusal::PasscodeNeeded)?;
+            return Ok(Step::Try { passcode, link });
+        }
+        if gate.knock {
+            return Ok(Step::Knock { link });
+        }
+        Ok(Step::In {
+            member: None,
+            role: gate.role,
+            link,
+        })
+    }
+
+    /// Tries waiting passcodes beside the room, a few at a time: each costs a processor some 20 ms.
+    fn try_next(&mut self) {
+        while self.trying < TRYING_MAX
+            && let Some((newcomer, passcode, link)) = self.untried.pop_front()
+        {
+            if let Some(wait) = self.guesses.wait(link, os::local_now()) {
+                newcomer.tell(Entry::Refused(Refusal::PasscodeWait { wait }));
+                continue;
+            }
+            let (sealed, back) = (self.door.passcode(), self.requests.clone());
+            self.trying += 1;
+            tokio::task::spawn_blocking(move || {
+                let fits = sealed.is_some_and(|sealed| passcode::fits(&sealed, &passcode));
+                let request = Request::Tried {
+                    newcomer,
+                    link,
+                    fits,
+                };
+                // Nobody to come back to: the room is gone, and so is the door.
+                if let Some(back) = back.upgrade() {
+                    let _ = back.blocking_send(request);
+                }
+            });
+        }
+    }
+
+    fn tried(
+        &mut self,
+        mut newcomer: Box<Newcomer>,
+        link: Seq,
+        fits: bool,
+        events: &mut Vec<Event>,
+        due: &mut Vec<Due>,
+    ) {
+        self.trying -= 1;
+        if fits {
+            newcomer.is_known = true;
+            self.enter(newcomer, events, due);
+        } else {
+            self.guesses.wrong(link, os::local_now());
+            tracing::info!(session = %self.session, %link, "a wrong passcode was tried");
+            newcomer.tell(Entry::Refused(Refusal::PasscodeWrong));
+        }
+        self.try_next();
+    }
+
+    fn wait_at_the_door(&mut self, newcomer: Box<Newcomer>, link: Seq) {
+        let knock = name_of(&newcomer.hello).and_then(|name| self.sequencer.knock(name));
+        match knock {
+            Ok(knock) => {
+                newcomer.tell(Entry::Waiting);
+                self.knocks_changed = true;
+                let since = os::local_now();
+                let knocking = Knocking {
+                    newcomer,
+                    link,
+                    since,
+                };
+                self.knocking.insert(knock, knocking);
+            }
+            Err(refusal) => newcomer.tell(Entry::Refused(refusal)),
+        }
+    }
+
+    /// Moderators answered: in, or away.
+    fn answer_knocks(&mut self, events: &mut Vec<Event>, due: &mut Vec<Due>) {
+        for KnockAnswer { knock, let_in, seq } in self.sequencer.knocks_answered() {
+            self.knocks_changed = true;
+            let Some(Knocking { newcomer, link, .. }) = self.knocking.remove(&knock) else {
+                continue;
+            };
+            if !let_in {
+                due.push(Due::TurnedAway(newcomer));
+                continue;
+            }
+            // The link may have been revoked or used up while they waited.
+            match gate(self.sequencer.state(), Way::Link(link), self.clock.now()) {
+                Ok(gate) => {
+                    self.let_in(newcomer, None, gate.role, link, Some(seq), events, due);
+                }
+                Err(refusal) => newcomer.tell(Entry::Refused(refusal)),
+            }
+        }
+    }
+
+    /// Forgets those at the door who went, or waited in vain.
+    fn look_at_the_door(&mut self) {
+        let now = os::local_now();
+        let (sequencer, changed) = (&mut self.sequencer, &mut self.knocks_changed);
+        self.knocking.retain(|knock, waiting| {
+            let is_over = now - waiting.since > KNOCK_WAIT_MAX;
+            if is_over {
+                waiting.newcomer.tell(Entry::Refused(Refusal::TurnedAway));
+            }
+            let stays = !is_over && !waiting.newcomer.answer.is_closed();
+            if !stays {
+                sequencer.unknock(*knock);
+                *changed = true;
+            }
+            stays
+        });
+        self.send_knocks();
+    }
+
+    /// Tells moderators who is at the door, when that changed.
+    fn send_knocks(&mut self) {
+        if !std::mem::take(&mut self.knocks_changed) {
+            return;
+        }
+        let all = self.knocking.iter().filter_map(|(knock, waiting)| {
+            Some(Knock {
+                knock: *knock,
+                name: name_of(&waiting.newcomer.hello).ok()?,
+                client: waiting.newcomer.hello.client,
+                invite: waiting.link,
+            })
+        });
+        let all = Arc::new(all.collect::<Vec<_>>());
+        let state = self.sequencer.state();
+        for (member, line) in &self.connections {
+            if state.may(*member, Action::Moderate) {
+                // A full mailbox is a moderator who does not read; the next change tells them all.
+                let _ = line.replies.try_send(Reply::Knocks(Arc::clone(&all)));
+            }
+        }
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "who, as what, by which way, let in by whom: and two places to put what follows"
+    )]
+    fn let_in(
+        &mut self,
+        newcomer: Box<Newcomer>,
+        member: Option<MemberId>,
+        role: Role,
+        link: Seq,
+        cause: Option<Seq>,
+        events: &mut Vec<Event>,
+        due: &mut Vec<Due>,
+    ) {
+        let now = self.now();
+        let joined = name_of(&newcomer.hello).and_then(|name| {
+            let client = newcomer.hello.client;
+            let entrant = Entrant {
+                member,
+                name,
+                role,
+                client,
+            };
+            self.sequencer.join_by(entrant, link, cause, now)
+        });
+        let (member, joined) = match joined {
+            Ok(joined) => joined,
+            Err(refusal) => return newcomer.tell(Entry::Refused(refusal)),
         };
-        let entrant = Entrant {
-            member,
-            name,
-            role,
-            client: hello.client,
-        };
-        let (member, joined) = self.sequencer.join(entrant, self.now())?;
         events.extend(joined);
         self.next_connection += 1;
         let connection = ConnectionId(self.next_connection);
-        if let Some(old) = self.connections.insert(
-            member,
-            Connection {
-                id: connection,
-                replies,
-            },
-        ) {
+        let line = Connection {
+            id: connection,
+            replies: newcomer.replies,
+        };
+        if let Some(old) = self.connections.insert(member, line) {
             // The old line hangs or was left open elsewhere; a full mailbox means it is dead anyway.
             let _ = old.replies.try_send(Reply::Close(Closing::Replaced));
         }
@@ -677,10 +1022,116 @@ impl Room {
             token: self.door.token(member),
             tail: self.sequencer.state().tail(),
         };
-        Ok(Admission {
+        let admission = Admission {
             welcome,
             connection,
-        })
+        };
+        due.push(Due::Admission {
+            answer: newcomer.answer,
+            admission,
+        });
+    }
+
+    /// An intent, and what belongs to it beside its events: secrets, the passcode, the door.
+    fn take(
+        &mut self,
+        connection: ConnectionId,
+        member: MemberId,
+        ask: Ask,
+        events: &mut Vec<Event>,
+        due: &mut Vec<Due>,
+    ) {
+        if let Intent::SetPasscode { passcode } = &ask.intent
+            && authorise(self.sequencer.state(), member, &ask.intent).is_ok()
+            && self.read_only.is_none()
+        {
+            match passcode.clone().filter(Passcode::is_long_enough) {
+                Some(passcode) => self.seal(connection, member, ask, passcode, due),
+                // Too short is refused in its place like any other intent.
+                None if passcode.is_some() => {
+                    let reply = self.ask(member, &ask, events);
+                    due.push(Due::Reply(member, reply));
+                }
+                None => self.set_passcode(member, &ask, None, events, due),
+            }
+            return;
+        }
+        let reply = self.ask(member, &ask, events);
+        let secret = self.secret_asked_for(member, &ask.intent, &reply);
+        due.push(Due::Reply(member, reply));
+        if let Some(invite) = secret {
+            let secret = self.door.secret(Way::Link(invite));
+            due.push(Due::Reply(member, Reply::Secret { invite, secret }));
+        }
+        self.answer_knocks(events, due);
+    }
+
+    /// The link whose secret an accepted intent asked for.
+    ///
+    /// Judged anew: an intent that was answered before is answered again without being judged, and
+    /// must not open what its asker may not have.
+    fn secret_asked_for(&self, member: MemberId, intent: &Intent, reply: &Reply) -> Option<Seq> {
+        let invite = match (intent, reply) {
+            (Intent::Invite { .. }, Reply::Accepted { seq, .. }) => *seq,
+            (Intent::ShowInvite { invite }, Reply::Accepted { .. }) => *invite,
+            _ => return None,
+        };
+        let state = self.sequencer.state();
+        let is_there = invite == OWN_LINK || state.entrance.invites.contains_key(&invite);
+        let may = authorise(state, member, &Intent::ShowInvite { invite }).is_ok();
+        (is_there && may).then_some(invite)
+    }
+
+    /// Hashes a new passcode beside the room; it comes back as [`Request::Sealed`].
+    fn seal(
+        &mut self,
+        connection: ConnectionId,
+        member: MemberId,
+        ask: Ask,
+        passcode: Passcode,
+        due: &mut Vec<Due>,
+    ) {
+        if self.trying >= TRYING_MAX {
+            let (counter, refusal) = (ask.counter, Refusal::TooFast);
+            due.push(Due::Reply(member, Reply::Refused { counter, refusal }));
+            return;
+        }
+        self.trying += 1;
+        let back = self.requests.clone();
+        tokio::task::spawn_blocking(move || {
+            let sealed = passcode::seal(&passcode);
+            let request = Request::Sealed {
+                connection,
+                member,
+                ask,
+                sealed,
+            };
+            if let Some(back) = back.upgrade() {
+                let _ = back.blocking_send(request);
+            }
+        });
+    }
+
+    /// Keeps the passcode, then has it told: a party that says it asks for one must know it.
+    fn set_passcode(
+        &mut self,
+        member: MemberId,
+        ask: &Ask,
+        sealed: Option<String>,
+        events: &mut Vec<Event>,
+        due: &mut Vec<Due>,
+    ) {
+        // They may have lost the grant while it was hashed.
+        let allowed = authorise(self.sequencer.state(), member, &ask.intent).is_ok();
+        if allowed && let Err(error) = self.door.keep_passcode(sealed) {
+            let (counter, reason) = (ask.counter, error.to_string());
+            let refusal = Refusal::ReadOnly { reason };
+            due.push(Due::Reply(member, Reply::Refused { counter, refusal }));
+            return;
+        }
+        let reply = self.ask(member, ask, events);
+        due.push(Due::Reply(member, reply));
+        self.try_next();
     }
 
     fn ask(&mut self, member: MemberId, ask: &Ask, events: &mut Vec<Event>) -> Reply {
@@ -770,6 +1221,12 @@ impl Room {
             });
         }
     }
+}
+
+fn name_of(hello: &Hello) -> Result<Name, Refusal> {
+    Name::new(&hello.name).map_err(|bad| Refusal::BadText {
+        sentence: bad.to_string(),
+    })
 }
 
 /// Whom these events send out of the room.

@@ -17,6 +17,7 @@ use crate::engine::id::Seq;
 use crate::engine::intent::{Aim, Intent};
 use crate::engine::presence::Report;
 use crate::net::client::{Member, News, Order};
+use crate::net::link::JoinLink;
 use crate::os;
 #[cfg(feature = "browser")]
 use crate::player::driver::drive;
@@ -110,6 +111,13 @@ impl Party {
             driver_in,
             driver_news,
         }
+    }
+
+    /// The same, who can make links: those of others begin like this one.
+    #[must_use]
+    pub fn reached_by(mut self, way: &JoinLink) -> Self {
+        self.view.way = Some(way.clone());
+        self
     }
 
     /// What this member sees.

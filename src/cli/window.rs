@@ -183,7 +183,8 @@ impl Desk {
         self.remember_name(&name);
         let hosting = hosting::start(&self.home, options).await?;
         let member = client::join(hosting.own_link(), name, Client::Window, None);
-        let party = Party::new(member, self.player(), Some(hosting.link().to_string()));
+        let party = Party::new(member, self.player(), Some(hosting.link().to_string()))
+            .reached_by(hosting.link());
         if let Some(url) = media {
             party.ask(Via::Gui, Intent::Load { url }).await;
         }
@@ -200,7 +201,7 @@ impl Desk {
         let ticket = Ticket::new(self.home.root(), link.session, &name);
         let member = client::join(&link, name, Client::Window, ticket.load());
         Ok(Evening {
-            party: Party::new(member, self.player(), None),
+            party: Party::new(member, self.player(), None).reached_by(&link),
             hosting: None,
             ticket: Some(ticket),
         })

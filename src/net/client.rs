@@ -18,11 +18,14 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::engine::clock::offset::Estimate;
 use crate::engine::event::{Event, Via};
-use crate::engine::frame::{self, Form, FrameError, Refused, Resume, ToMember, ToRoom, Welcome};
+use crate::engine::frame::{
+    self, Form, FrameError, Knock, Refused, Resume, ToMember, ToRoom, Welcome,
+};
 use crate::engine::id::Seq;
 use crate::engine::intent::{Aim, Intent};
 use crate::engine::presence::{Presence, Report};
 use crate::engine::session::member_end::{Effect, Identity, MemberEnd};
+use crate::engine::text::Passcode;
 use crate::net::link::JoinLink;
 use crate::net::{self, pump};
 use crate::os;
@@ -59,6 +62,17 @@ pub enum Order {
 pub enum News {
     /// Dialling, for the first time or again.
     Dialling,
+    /// Knocked: a moderator has to let this member in.
+    Waiting,
+    /// Who is at the door, all of them.
+    Knocks(Vec<Knock>),
+    /// A link this member asked for.
+    Secret {
+        /// Which; 0 is the party's own.
+        invite: Seq,
+        /// What opens it.
+        secret: String,
+    },
     /// Let in.
     Welcomed(Welcome),
     /// Everything from before is applied.
@@ -100,6 +114,17 @@ pub fn join(
     client: crate::engine::event::Client,
     resume: Option<Resume>,
 ) -> Member {
+    join_knowing(link, name, client, resume, None)
+}
+
+/// Like [`join`], for a party that asks for a passcode.
+pub fn join_knowing(
+    link: &JoinLink,
+    name: String,
+    client: crate::engine::event::Client,
+    resume: Option<Resume>,
+    passcode: Option<Passcode>,
+) -> Member {
     let (orders, inbox) = mpsc::channel(ORDERS_MAX);
     let (news_out, news) = mpsc::channel(NEWS_MAX);
     let (clock_out, clock) = watch::channel(None);
@@ -113,7 +138,7 @@ pub fn join(
     let shell = Shell {
         link: link.clone(),
         // Counters of an earlier run lie below: they began at that run's milliseconds.
-        end: MemberEnd::new(identity, os::wall_millis(), os::local_now()),
+        end: MemberEnd::new(identity, os::wall_millis(), os::local_now()).knowing(passcode),
         socket: None,
         news: news_out,
         clock: clock_out,
@@ -244,6 +269,9 @@ impl Shell {
                 Effect::Accepted { counter, seq } => News::Accepted { counter, seq },
                 Effect::Refused(refused) => News::Refused(refused),
                 Effect::Presence(presence) => News::Presence(presence),
+                Effect::Waiting => News::Waiting,
+                Effect::Knocks(knocks) => News::Knocks(knocks),
+                Effect::Secret { invite, secret } => News::Secret { invite, secret },
                 Effect::Welcomed(welcome) => News::Welcomed(welcome),
                 Effect::CaughtUp => News::CaughtUp,
                 Effect::Lost(why) => News::Lost(why),

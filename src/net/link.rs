@@ -48,6 +48,15 @@ impl JoinLink {
         }
     }
 
+    /// The same way to the same session, with another secret.
+    #[must_use]
+    pub fn with_secret(&self, secret: &str) -> Self {
+        Self {
+            secret: secret.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// Host and port.
     pub fn authority(&self) -> &str {
         &self.authority

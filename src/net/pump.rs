@@ -21,13 +21,14 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::broadcast::feed::{Published, Subscription};
 use crate::broadcast::hub::Hub;
-use crate::broadcast::room::{Admission, ConnectionId, Reply, RoomHandle};
+use crate::broadcast::room::{Admission, ConnectionId, Entry, Reply, RoomHandle};
 use crate::engine::event::Departure;
 use crate::engine::frame::{self, Closing, Form, FrameError, Hello, Refused, ToMember, ToRoom};
 use crate::engine::id::MemberId;
 use crate::engine::intent::Refusal;
 use crate::engine::presence::Presence;
 use crate::engine::session::room_end::{Action, RoomEnd};
+use crate::engine::text::Passcode;
 use crate::engine::unit::SessionTime;
 use crate::net;
 use crate::os;
@@ -64,6 +65,7 @@ pub async fn run(stream: TcpStream, behind: Bytes, form: Form, hub: Hub) {
         hub,
         end: RoomEnd::new(os::local_now()),
         replies_in,
+        entering: None,
         inside: None,
     };
     pump.run(replies).await;
@@ -97,6 +99,7 @@ enum Woken {
     Events(Vec<Arc<Published>>),
     Presence(Arc<Vec<Presence>>),
     Ended(Closing),
+    Entry(Option<Entry>),
     Deadline,
 }
 
@@ -106,6 +109,8 @@ struct Pump {
     hub: Hub,
     end: RoomEnd,
     replies_in: mpsc::Sender<Reply>,
+    /// Where they want in, and what becomes of it.
+    entering: Option<(RoomHandle, mpsc::Receiver<Entry>)>,
     inside: Option<Inside>,
 }
 
@@ -118,6 +123,7 @@ impl Pump {
                 Woken::Events(events) => self.forward(&events).await,
                 Woken::Presence(presence) => self.send(ToMember::Presence(presence.to_vec())).await,
                 Woken::Ended(why) => Err(Going::Closing(why)),
+                Woken::Entry(entry) => self.entered(entry).await,
                 Woken::Deadline => {
                     let action = self.end.tick(os::local_now());
                     self.act(action).await
@@ -127,6 +133,16 @@ impl Pump {
                 break going;
             }
         };
+        if let Some((room, mut entries)) = self.entering.take() {
+            entries.close();
+            // Let in at the very moment they went: the room must hear that, too.
+            while let Ok(entry) = entries.try_recv() {
+                if let Entry::In(admission) = entry {
+                    let (connection, member) = (admission.connection, admission.welcome.member);
+                    room.leave(connection, member, departure(going)).await;
+                }
+            }
+        }
         if let Some(inside) = self.inside.take() {
             inside
                 .room
@@ -139,9 +155,13 @@ impl Pump {
     /// Waits for the next thing to do. Cancelling any of its branches loses nothing.
     async fn wait(&mut self, replies: &mut mpsc::Receiver<Reply>) -> Woken {
         let deadline = self.end.deadline();
+        let is_inside = self.inside.is_some();
         let room_side = async {
             match &mut self.inside {
-                None => std::future::pending().await,
+                None => match &mut self.entering {
+                    Some((_, entries)) => Woken::Entry(entries.recv().await),
+                    None => std::future::pending().await,
+                },
                 Some(inside) => tokio::select! {
                     events = inside.feed.next() => match events {
                         Ok(events) if events.is_empty() => Woken::Ended(Closing::HostLeft),
@@ -158,7 +178,8 @@ impl Pump {
         };
         tokio::select! {
             read = self.socket.next() => Woken::Read(read),
-            Some(reply) = replies.recv() => Woken::Reply(reply),
+            // Nothing is said to a member before they were welcomed.
+            Some(reply) = replies.recv(), if is_inside => Woken::Reply(reply),
             woken = room_side => woken,
             () = net::sleep_until(deadline) => Woken::Deadline,
         }
@@ -207,7 +228,7 @@ impl Pump {
     async fn act(&mut self, action: Option<Action>) -> Result<(), Going> {
         let Some(action) = action else { return Ok(()) };
         match (action, &mut self.inside) {
-            (Action::Admit(hello), _) => self.admit(hello).await,
+            (Action::Admit(hello, passcode), _) => self.admit(hello, passcode).await,
             (Action::Follow(from), Some(inside)) => {
                 inside.feed = inside.room.subscribe(from);
                 Ok(())
@@ -227,23 +248,38 @@ impl Pump {
         }
     }
 
-    async fn admit(&mut self, hello: Hello) -> Result<(), Going> {
-        let admitted = match self.hub.room(hello.session) {
+    async fn admit(&mut self, hello: Hello, passcode: Option<Passcode>) -> Result<(), Going> {
+        match self.hub.room(hello.session) {
+            None => {
+                let refused = self.end.refused(Refusal::UnknownSession);
+                self.perform(refused).await
+            }
+            Some(room) => {
+                let entries = room.knock(hello, passcode, self.replies_in.clone()).await;
+                self.entering = Some((room, entries));
+                Ok(())
+            }
+        }
+    }
+
+    /// They came a step further, or no further.
+    async fn entered(&mut self, entry: Option<Entry>) -> Result<(), Going> {
+        let admission = match entry {
+            Some(Entry::Waiting) => return self.send(ToMember::Waiting {}).await,
+            Some(Entry::In(admission)) => Ok(admission),
+            Some(Entry::Refused(refusal)) => Err(refusal),
+            // The room ended while they waited.
             None => Err(Refusal::UnknownSession),
-            Some(room) => room
-                .admit(hello, self.replies_in.clone())
-                .await
-                .map(|admission| (room, admission)),
         };
-        let actions = match admitted {
+        let Some((room, _)) = self.entering.take() else {
+            return Ok(());
+        };
+        let actions = match admission {
             Err(refusal) => self.end.refused(refusal),
-            Ok((
-                room,
-                Admission {
-                    welcome,
-                    connection,
-                },
-            )) => {
+            Ok(Admission {
+                welcome,
+                connection,
+            }) => {
                 self.inside = Some(Inside {
                     member: welcome.member,
                     connection,
@@ -255,6 +291,10 @@ impl Pump {
                 self.end.admitted(welcome)
             }
         };
+        self.perform(actions).await
+    }
+
+    async fn perform(&mut self, actions: Vec<Action>) -> Result<(), Going> {
         for action in actions {
             // Boxed, because admitting never calls for admitting again, which types cannot tell.
             Box::pin(self.act(Some(action))).await?;
@@ -271,6 +311,10 @@ impl Pump {
                 self.send(ToMember::Refused(Refused::new(Some(counter), refusal)))
                     .await
             }
+            Reply::Secret { invite, secret } => {
+                self.send(ToMember::Secret { invite, secret }).await
+            }
+            Reply::Knocks(knocks) => self.send(ToMember::Knocks(knocks.to_vec())).await,
             Reply::Close(why) => Err(Going::Closing(why)),
         }
     }

@@ -426,6 +426,10 @@ impl App {
         match &view.link {
             Link::Live => None,
             Link::Connecting => Some((Tone::Info, "Connecting to the party…".to_owned())),
+            Link::Waiting => Some((
+                Tone::Info,
+                "You knocked. Waiting for the host to let you in.".to_owned(),
+            )),
             Link::CatchingUp => Some((Tone::Info, "Catching up with the party…".to_owned())),
             Link::Lost(reason) if self.playing() => {
                 Some((Tone::Warn, with("Host offline, still playing", reason)))
@@ -546,6 +550,7 @@ impl App {
         let (tone, link) = match &view.link {
             Link::Live => (Tone::Good, "live"),
             Link::Connecting => (Tone::Info, "connecting"),
+            Link::Waiting => (Tone::Info, "at the door"),
             Link::CatchingUp => (Tone::Info, "catching up"),
             Link::Lost(_) => (Tone::Warn, "offline"),
             Link::Over(_) => (Tone::Bad, "over"),

@@ -650,6 +650,19 @@ mod parity {
         {"replied":{"to":9999,"text":"to what?","moment":0}}
         {"redacted":{"seq":9999}}
         {"reacted":{"moment":0,"tallies":[]}}
+        {"invite_used":{"invite":77,"member":9}}
+        {"invite_made":{"role":"host","until":0,"uses":0}}
+        {"invite_used":{"invite":53,"member":1}}
+        {"invite_made":{"role":"viewer","until":9007199254740991,"uses":1}}
+        {"invite_used":{"invite":55,"member":9}}
+        {"invite_used":{"invite":55,"member":9}}
+        {"invite_revoked":{"invite":77}}
+        {"invite_revoked":{"invite":53}}
+        {"invite_revoked":{"invite":0}}
+        {"invite_revoked":{"invite":0}}
+        {"approval_set":{"on":true}}
+        {"passcode_set":{"on":true}}
+        {"knock_answered":{"name":"Nobody","let_in":false}}
     "#;
 
     #[test]
