@@ -422,13 +422,39 @@ fn moderators_are_offered_what_the_room_would_grant_them_and_nobody_else_anythin
     let none: [&str; 0] = [];
     assert_eq!(
         words(1, 2),
-        ["Make guest", "Make viewer", "Mute", "Send out"]
+        [
+            "Make guest",
+            "Make viewer",
+            "No moving the film",
+            "No choosing films",
+            "Mute",
+            "Send out",
+            "Shut out"
+        ]
     );
     assert_eq!(
         words(1, 5),
-        ["Make co-host", "Make guest", "Unmute", "Send out"]
+        [
+            "Make co-host",
+            "Make guest",
+            "Let them move the film",
+            "Let them choose films",
+            "Unmute",
+            "Send out",
+            "Shut out"
+        ]
     );
-    assert_eq!(words(2, 4), ["Make viewer", "Mute", "Send out"]);
+    assert_eq!(
+        words(2, 4),
+        [
+            "Make viewer",
+            "No moving the film",
+            "No choosing films",
+            "Mute",
+            "Send out",
+            "Shut out"
+        ]
+    );
     for (me, other) in [(1, 1), (2, 1), (2, 3), (4, 5), (5, 4)] {
         assert_eq!(words(me, other), none, "{me} about {other}");
     }

@@ -19,6 +19,7 @@ import { FilePlayer } from "./player/file.js";
 import { YoutubePlayer } from "./player/youtube.js";
 import { clockFace, driftFace, lineOf, longFace, mayUndo, undoOf, undoable, waitingLine } from "./story.js";
 import { toast } from "./toast.js";
+import { Ways } from "./ways.js";
 import { Witness } from "./witness.js";
 
 /** A frame somebody saw further from the room's line than this says nothing (the room's own limit). */
@@ -43,6 +44,8 @@ let driver = null;
 let witness = null;
 let replay = new Replay();
 let presence = new Map();
+let knocks = [];
+let ways = null;
 let mountedKey = "";
 let shownAnchor = "";
 let film = { title: null, note: null, length: null };
@@ -68,6 +71,7 @@ function showDoor(part, problem = "") {
   say($("join-problem"), problem);
   $("join-button").disabled = false;
   say($("join-button"), "Join with sound");
+  $("join-waiting").hidden = true;
   if (part === "link-form") $("link-input").focus();
   if (part === "join-form") {
     $("name-input").value ||= taste.get("name") ?? "";
@@ -99,7 +103,7 @@ $("join-form").addEventListener("submit", (event) => {
   $("join-button").disabled = true;
   say($("join-button"), "Joining");
   $("join-problem").hidden = true;
-  begin(name);
+  begin(name, $("passcode-input").value.trim());
 });
 
 $("over-again").addEventListener("click", () => location.reload());
@@ -111,7 +115,7 @@ function bless() {
   video.play().catch(() => {}); // nothing to play yet; the touch is what counts
 }
 
-function begin(name) {
+function begin(name, passcode) {
   connection ??= new Connection(link, {
     cursor: () => replay.cursor,
     stamp: () => state().stamp,
@@ -125,6 +129,17 @@ function begin(name) {
       if (ask && "say" in ask.intent && $("say-input").value === "") $("say-input").value = ask.intent.say.text;
     },
     accepted: () => {},
+    knocks: (list) => {
+      for (const { knock, name } of list) {
+        if (!knocks.some((known) => known.knock === knock)) toast(`${name} wants to come in. See People.`, "info");
+      }
+      knocks = list;
+      draw();
+    },
+    secret: (invite, secret) => {
+      ways.told(invite, secret);
+      draw();
+    },
     status: statusChanged,
     clock: () => {
       if (driver.drift === null && driver.player?.ready) driver.measure();
@@ -138,13 +153,21 @@ function begin(name) {
     report();
     draw();
   });
-  connection.open(name);
+  ways ??= new Ways(`${location.origin}/#${link.session}.`, (intent) => connection.ask(intent, "page"), copyLink);
+  connection.open(name, passcode);
 }
 
 function statusChanged() {
   const { status, reason } = connection;
   if (status === "idle") {
     showDoor("join-form", reason);
+    if (connection.refusal.startsWith("passcode")) {
+      $("passcode-field").hidden = false;
+      $("passcode-input").select();
+    }
+  } else if (status === "waiting") {
+    say($("join-button"), "At the door");
+    $("join-waiting").hidden = false;
   } else if (status === "over") {
     unmount();
     say($("over-why"), reason);
@@ -160,6 +183,7 @@ function statusChanged() {
     }
     if (status === "lost") {
       presence = new Map(); // nobody tells how they do any more
+      knocks = [];
       // Another connection is a stranger to the room until it has reported.
       reported = { activity: undefined, drift: null, at: -Infinity };
       witness.forget();
@@ -504,10 +528,12 @@ $("rename-form").addEventListener("submit", (event) => {
   }
 });
 
-$("copy").addEventListener("click", async () => {
-  const done = await copy(location.href);
-  toast(done ? "Link copied." : "The browser did not allow copying. Copy the address above instead.", done ? "info" : "trouble");
-});
+$("copy").addEventListener("click", () => copyLink(location.href));
+
+async function copyLink(text) {
+  const done = await copy(text);
+  toast(done ? "Link copied." : "The browser did not allow copying. Press copy in People once more.", done ? "info" : "trouble");
+}
 
 /** Insecure pages (a LAN address) have no clipboard but the old one. */
 async function copy(text) {
@@ -622,6 +648,7 @@ function drawRoom() {
   const shown = new Map(presence);
   if (driver) shown.set(me(), { activity: driver.activity, drift: driver.drift });
   showPeople(state(), shown, me(), openRename, (intent) => connection.ask(intent, "page"));
+  ways.show(state(), knocks, me(), can, connection.clock.session(localNow()) ?? state().at);
   showQueue(state(), me(), can, (intent) => connection.ask(intent, "page"));
   drawHold(shown);
   drawStage();
