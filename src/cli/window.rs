@@ -19,6 +19,7 @@ use crate::cli::party::{self, Happening, Party, PlayerChoice};
 use crate::cli::ticket::Ticket;
 use crate::engine::event::{Client, Via};
 use crate::engine::intent::Intent;
+use crate::engine::text::Passcode;
 use crate::log::store::Home;
 use crate::net::client::{self, News};
 use crate::net::link::JoinLink;
@@ -92,7 +93,7 @@ impl Settings {
 
     fn save(&self, home: &Home) {
         let bytes = serde_json::to_vec(self).expect("settings always encode");
-        if let Err(error) = std::fs::write(Self::path(home), bytes) {
+        if let Err(error) = crate::log::write_private(&Self::path(home), &bytes) {
             tracing::warn!(%error, "the window's settings could not be kept");
         }
     }
@@ -157,9 +158,13 @@ impl Desk {
                     self.lobby(Some("Opening the session again…"), None);
                     self.host(options, name, None).await
                 }
-                Request::Join { link, name } => {
+                Request::Join {
+                    link,
+                    name,
+                    passcode,
+                } => {
                     self.lobby(Some("Joining…"), None);
-                    self.join(&link, name)
+                    self.join(&link, name, passcode)
                 }
                 Request::Wish(_) | Request::OpenPlayer | Request::ClosePlayer => continue,
             };
@@ -195,11 +200,15 @@ impl Desk {
         })
     }
 
-    fn join(&mut self, link: &str, name: String) -> Result<Evening> {
+    fn join(&mut self, link: &str, name: String, passcode: Option<String>) -> Result<Evening> {
         self.remember_name(&name);
         let link: JoinLink = link.parse()?;
         let ticket = Ticket::new(self.home.root(), link.session, &name);
-        let member = client::join(&link, name, Client::Window, ticket.load());
+        let passcode = passcode
+            .map(|typed| Passcode::new(&typed))
+            .transpose()
+            .map_err(anyhow::Error::msg)?;
+        let member = client::join_knowing(&link, name, Client::Window, ticket.load(), passcode);
         Ok(Evening {
             party: Party::new(member, self.player(), None).reached_by(&link),
             hosting: None,

@@ -27,6 +27,8 @@ pub mod salvage;
 pub mod sled;
 pub mod store;
 
+pub use files::write_private;
+
 #[cfg(test)]
 pub(crate) mod contract;
 

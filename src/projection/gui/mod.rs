@@ -82,6 +82,8 @@ pub enum Request {
         link: String,
         /// What the guest is called; never empty.
         name: String,
+        /// What the party asks newcomers for, if it does.
+        passcode: Option<String>,
     },
     /// Open a past session again and host it; answered like [`Request::Host`].
     Reopen {
