@@ -15,6 +15,8 @@ mod support;
 
 #[path = "trust/door.rs"]
 mod door;
+#[path = "trust/wire.rs"]
+mod wire;
 
 /// Holds a count against the row of `docs/trust.md` that names the test.
 pub fn tried(test: &str, count: usize) {

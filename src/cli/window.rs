@@ -200,14 +200,10 @@ impl Desk {
         })
     }
 
-    fn join(&mut self, link: &str, name: String, passcode: Option<String>) -> Result<Evening> {
+    fn join(&mut self, link: &str, name: String, passcode: Option<Passcode>) -> Result<Evening> {
         self.remember_name(&name);
         let link: JoinLink = link.parse()?;
         let ticket = Ticket::new(self.home.root(), link.session, &name);
-        let passcode = passcode
-            .map(|typed| Passcode::new(&typed))
-            .transpose()
-            .map_err(anyhow::Error::msg)?;
         let member = client::join_knowing(&link, name, Client::Window, ticket.load(), passcode);
         Ok(Evening {
             party: Party::new(member, self.player(), None).reached_by(&link),

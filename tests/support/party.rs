@@ -361,6 +361,29 @@ impl Guest {
         Ok((link, secret.unwrap().1.clone()))
     }
 
+    /// How many refusals came that answer no ask.
+    pub fn refused_unasked(&self) -> usize {
+        self.answers.iter().filter(|(of, _)| *of == 0).count()
+    }
+
+    pub fn forget_refusals(&mut self) {
+        self.answers.retain(|(of, _)| *of != 0);
+    }
+
+    /// Reads until every event before `tail` is folded in.
+    pub async fn catch_up_to(&mut self, tail: Seq) {
+        self.until("its tail", |this| this.state.tail() >= tail)
+            .await;
+    }
+
+    /// Reads what has come, without waiting for more.
+    pub async fn drain(&mut self) {
+        while timeout(Duration::from_millis(1), next(&mut self.socket))
+            .await
+            .is_ok_and(|frame| frame.is_some())
+        {}
+    }
+
     /// Everything the room had to say so far: asks something harmless and reads up to the answer.
     pub async fn catch_up(&mut self) {
         let _ = self.ask(Intent::Return {}).await;

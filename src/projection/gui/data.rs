@@ -19,6 +19,7 @@ use crate::engine::id::{ItemId, MemberId, Seq};
 use crate::engine::intent::Intent;
 use crate::engine::presence::{Activity, Report};
 use crate::engine::sequencer::authorise;
+use crate::engine::text::Passcode;
 use crate::engine::unit::{LocalTime, MediaTime, Micros, Rate};
 use crate::projection::view::{self, Link, SessionRow, View, Wish};
 
@@ -250,8 +251,10 @@ impl App {
             _ => Ok(Request::Join {
                 link: link.to_owned(),
                 name: name.to_owned(),
-                passcode: Some(self.draft.passcode.trim().to_owned())
-                    .filter(|passcode| !passcode.is_empty()),
+                passcode: match self.draft.passcode.trim() {
+                    "" => None,
+                    typed => Some(Passcode::new(typed)?),
+                },
             }),
         }
     }
