@@ -349,6 +349,7 @@ impl Tale {
                 link: Link::Live,
                 clock: Some((offset, Micros::new(1_700))),
                 invite: Some("http://192.168.1.20:7878/#6h3r1qv8t9zk2mwx0c5d7fgjna".into()),
+                place: None,
                 player: loaded.then(|| "Playing in your Chrome window.".into()),
                 ..View::default()
             },

@@ -20,7 +20,7 @@
 //! # The arrow
 //!
 //! ```text
-//!  engine ← os ← log, player ← broadcast ← net ← projection ← cli ← main
+//!  engine ← os ← log, player ← broadcast ← net ← projection, tunnel ← cli ← main
 //! ```
 //!
 //! Each ring knows those left of it and none to its right; rings between the
@@ -55,7 +55,7 @@
 //! | way of seeing a party | a folder in [`projection`], drawn from [`projection::view::View`] |
 //! | part of the window | a file in `projection/gui/pane/` or `widget/` |
 //! | feature of the guest page | a module in `projection/web/assets/`, listed in [`projection::web`] |
-//! | way in from elsewhere (a tunnel) | a ring `tunnel` beside [`projection`]; there is none yet |
+//! | way in from elsewhere | a file in [`tunnel`] that implements [`tunnel::Tunnel`], opened in [`cli`] |
 //! | subcommand | a file in [`cli`], a variant of its `Command`, with an example in its help |
 //! | check of this machine | a finding in [`cli::doctor`] |
 //! | clock or entropy | [`os`], and nowhere else |
@@ -68,7 +68,7 @@ pub mod broadcast;
 #[cfg(feature = "server")]
 pub mod cli;
 pub mod engine;
-#[cfg(feature = "server")]
+#[cfg(feature = "sim")]
 pub mod log;
 #[cfg(feature = "server")]
 pub mod net;
@@ -78,3 +78,7 @@ pub mod os;
 pub mod player;
 #[cfg(feature = "server")]
 pub mod projection;
+#[cfg(feature = "sim")]
+pub mod sim;
+#[cfg(feature = "server")]
+pub mod tunnel;

@@ -168,9 +168,11 @@ fn test_files(source: &Source) -> Vec<String> {
         .collect()
 }
 
-/// Where each `#[cfg(test)]` item begins and ends.
+/// Where each item of tests begins and ends: `#[cfg(test)]`, or `#[cfg(all(test, …))]`.
 fn test_items(code: &str) -> impl Iterator<Item = (usize, usize)> {
-    code.match_indices("#[cfg(test)]").map(move |(from, _)| {
+    let plain = code.match_indices("#[cfg(test)]");
+    let featured = code.match_indices("#[cfg(all(test,");
+    plain.chain(featured).map(move |(from, _)| {
         let mut depth = 0_usize;
         for (at, letter) in code[from..].char_indices() {
             match letter {
@@ -528,6 +530,8 @@ fn only_tests_unwrap() {
     let text =
         "a.unwrap();\n#[cfg(test)]\nmod tests {\n  fn t() { if x { y.unwrap() } }\n}\nb.unwrap();";
     assert_eq!(lines_found(unwraps, "src/os.rs", text), [1, 6]);
+    let featured = "#[cfg(all(test, feature = \"server\"))]\nmod tests { fn t() { a.unwrap() } }\n";
+    assert_eq!(lines_found(unwraps, "src/os.rs", featured), []);
 }
 
 #[test]

@@ -6,13 +6,11 @@
 #![cfg(feature = "browser")]
 
 mod doubles;
+mod stage;
 
 use std::time::Duration;
 
-use chromiumoxide::cdp::browser_protocol::input::{
-    DispatchKeyEventParams, DispatchKeyEventType, DispatchMouseEventParams, DispatchMouseEventType,
-    MouseButton,
-};
+use chromiumoxide::cdp::browser_protocol::input::DispatchMouseEventType;
 use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
 use doubles::youtube::{self, YoutubeDouble};
 use doubles::{FILM_SECS, Film, Server};
@@ -20,11 +18,12 @@ use seance::engine::media::{Media, Provider};
 use seance::engine::unit::{MediaTime, Micros};
 use seance::os::local_now;
 use seance::player::browser::{BrowserPlayer, LaunchOptions, find_chrome};
-use seance::player::{Activity, Notice, Player, PlayerError, Sample};
+use seance::player::{Activity, Notice, Player, PlayerError};
+use stage::{
+    PATIENCE, User, click, is, launch, mouse, near, press, script, space, until, until_healed,
+    until_page, within,
+};
 use tokio::sync::{Mutex, MutexGuard};
-
-/// How long anything here may take before the test says that it hangs.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 static STAGE: Mutex<()> = Mutex::const_new(());
 
@@ -71,115 +70,11 @@ impl Stage {
     }
 }
 
-async fn launch(extra_args: Vec<String>) -> BrowserPlayer {
-    let options = LaunchOptions {
-        headless: true,
-        no_sandbox: true,
-        extra_args,
-        ..LaunchOptions::default()
-    };
-    within(BrowserPlayer::launch(options)).await.unwrap()
-}
-
 fn file(id: String) -> Media {
     Media {
         provider: Provider::File,
         id,
     }
-}
-
-async fn within<T>(work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, work)
-        .await
-        .expect("it hangs")
-}
-
-/// Samples until `wanted` holds; says the last sample when it never does.
-async fn until(player: &mut BrowserPlayer, wanted: impl Fn(&Sample) -> bool) -> Sample {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    let mut tick = tokio::time::interval(Duration::from_millis(10));
-    loop {
-        tick.tick().await;
-        let sample = player.sample().await.unwrap();
-        if wanted(&sample) {
-            return sample;
-        }
-        assert!(
-            tokio::time::Instant::now() < deadline,
-            "it never came to it; last {sample:?}"
-        );
-    }
-}
-
-/// Samples until a film that could not be shown stands ready.
-async fn until_healed(player: &mut BrowserPlayer) -> Sample {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    let mut tick = tokio::time::interval(Duration::from_millis(10));
-    loop {
-        tick.tick().await;
-        let sample = player.sample().await;
-        match sample {
-            Ok(sample) if sample.activity == Activity::Paused => return sample,
-            _ => assert!(
-                tokio::time::Instant::now() < deadline,
-                "it never healed; last {sample:?}"
-            ),
-        }
-    }
-}
-
-fn is(activity: Activity) -> impl Fn(&Sample) -> bool {
-    move |sample| sample.activity == activity
-}
-
-fn near(position: MediaTime, expected: MediaTime, millis: i64) -> bool {
-    (position - expected).abs() <= Micros::from_millis(millis)
-}
-
-/// A trusted click, as a user's.
-async fn click(player: &BrowserPlayer, x: f64, y: f64) {
-    mouse(player, DispatchMouseEventType::MouseMoved, x, y).await;
-    mouse(player, DispatchMouseEventType::MousePressed, x, y).await;
-    mouse(player, DispatchMouseEventType::MouseReleased, x, y).await;
-}
-
-async fn mouse(player: &BrowserPlayer, kind: DispatchMouseEventType, x: f64, y: f64) {
-    let mut event = DispatchMouseEventParams::new(kind, x, y);
-    event.button = Some(MouseButton::Left);
-    event.buttons = Some(1);
-    event.click_count = Some(1);
-    within(player.page().execute(event)).await.unwrap();
-}
-
-/// A trusted key, as a user's.
-async fn press(player: &BrowserPlayer, key: &str, code: &str, number: i64) {
-    for kind in [
-        DispatchKeyEventType::RawKeyDown,
-        DispatchKeyEventType::KeyUp,
-    ] {
-        let mut event = DispatchKeyEventParams::new(kind);
-        event.key = Some(key.into());
-        event.code = Some(code.into());
-        event.windows_virtual_key_code = Some(number);
-        within(player.page().execute(event)).await.unwrap();
-    }
-}
-
-async fn space(player: &BrowserPlayer) {
-    press(player, " ", "Space", 32).await;
-}
-
-/// Runs a script in the page's own world, as the page itself would.
-async fn script(player: &BrowserPlayer, expression: &str) -> serde_json::Value {
-    let mut evaluate = EvaluateParams::new(expression);
-    evaluate.return_by_value = Some(true);
-    within(player.page().execute(evaluate))
-        .await
-        .unwrap()
-        .result
-        .result
-        .value
-        .unwrap_or_default()
 }
 
 #[tokio::test]
@@ -615,7 +510,7 @@ async fn leaving_the_film_is_told_and_the_way_back_heals() {
     };
     assert_eq!(
         why,
-        "Chrome left the film on 127.0.0.1. Go back in the Chrome window, or load the film again."
+        "Chrome left the film on 127.0.0.1. Go back in the Séance browser window, or load the film again."
     );
     let refused = player.play(local_now()).await;
     assert_eq!(refused, Err(PlayerError::Media(why)));
@@ -1007,11 +902,11 @@ async fn a_video_youtube_does_not_show_says_why() {
         ),
         (
             youtube::PRIVATE,
-            "YouTube wants a login for this video. Log in in the Chrome window, then load it again.",
+            "YouTube wants you to sign in. Sign in in the Séance browser window; the film opens after that.",
         ),
         (
             youtube::CONSENT,
-            "YouTube asks about cookies. Answer it in the Chrome window; the film opens after that.",
+            "YouTube asks about cookies. Answer it in the Séance browser window; the film opens after that.",
         ),
     ] {
         let refused = within(player.load(&YoutubeDouble::media(id), MediaTime::ZERO)).await;
@@ -1038,10 +933,7 @@ async fn another_video_in_the_same_window_is_told() {
     let Notice::Failed(why) = within(player.notice()).await else {
         panic!("the film was left");
     };
-    assert!(
-        why.starts_with("Chrome left the film on www.youtube.com."),
-        "{why}"
-    );
+    assert!(why.starts_with("Chrome left the film on YouTube."), "{why}");
     until_page(
         &player,
         "document.querySelector('.html5-main-video').paused",
@@ -1057,76 +949,11 @@ async fn another_video_in_the_same_window_is_told() {
     player.close().await;
 }
 
-/// Waits until an expression of the page's own world is true.
-async fn until_page(player: &BrowserPlayer, expression: &str) {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while script(player, expression).await != true {
-        assert!(
-            tokio::time::Instant::now() < deadline,
-            "never: {expression}"
-        );
-    }
-}
-
 /// The promises every player keeps, asked of real Chromes.
 mod promises {
     use super::*;
-    use chromiumoxide::Page;
-    use chromiumoxide::cdp::browser_protocol::target::CloseTargetParams;
     use seance::engine::unit::LocalTime;
-    use seance::player::contract::{self, Hand};
-
-    /// The film's user, with a keyboard.
-    pub(crate) struct User(Page);
-
-    impl User {
-        async fn space(&self) {
-            for kind in [
-                DispatchKeyEventType::RawKeyDown,
-                DispatchKeyEventType::KeyUp,
-            ] {
-                let mut event = DispatchKeyEventParams::new(kind);
-                event.key = Some(" ".into());
-                event.code = Some("Space".into());
-                event.windows_virtual_key_code = Some(32);
-                within(self.0.execute(event)).await.unwrap();
-            }
-        }
-    }
-
-    impl Hand for User {
-        async fn press_pause(&mut self) {
-            self.space().await;
-        }
-
-        async fn press_play(&mut self) {
-            self.space().await;
-        }
-
-        async fn drag_to(&mut self, to: MediaTime) {
-            // The control bar is closed to scripts; what a drag does to the page is this:
-            // the pointer goes down on the film, its time changes, the pointer comes up.
-            let mut event =
-                DispatchMouseEventParams::new(DispatchMouseEventType::MousePressed, 300.0, 200.0);
-            event.button = Some(MouseButton::Right);
-            within(self.0.execute(event.clone())).await.unwrap();
-            let moved = format!(
-                "document.querySelector('video').currentTime = {}",
-                to.get() as f64 / 1e6
-            );
-            within(self.0.execute(EvaluateParams::new(moved)))
-                .await
-                .unwrap();
-            event.r#type = DispatchMouseEventType::MouseReleased;
-            within(self.0.execute(event)).await.unwrap();
-        }
-
-        async fn close_window(&mut self) {
-            let close = CloseTargetParams::new(self.0.target_id().clone());
-            // The answer may be lost with the window.
-            let _ = tokio::time::timeout(PATIENCE, self.0.execute(close)).await;
-        }
-    }
+    use seance::player::contract;
 
     impl contract::Stage for Stage {
         type Player = BrowserPlayer;
@@ -1134,7 +961,7 @@ mod promises {
 
         async fn open(&self) -> (BrowserPlayer, User) {
             let player = self.player().await;
-            let user = User(player.page().clone());
+            let user = User::of(&player, "document.querySelector('video').currentTime = @");
             (player, user)
         }
 

@@ -418,6 +418,21 @@ async fn both_forms_carry_the_same_events() {
     assert_eq!(bytes(&received[0]), bytes(&received[1][..both]));
 }
 
+#[tokio::test]
+async fn whoever_knocks_as_the_room_ends_is_told_so_and_may_come_back() {
+    // Found by tests/chaos.rs, seed 152: they were told that there is no such party, and gave up.
+    let room = open(Arc::new(MemoryLog::default())).await;
+    let (address, _stop) = serve(&room).await;
+    room.close(frame::Closing::HostLeft).await;
+    let mut late = dial(address, Form::Postcard).await;
+    send(&mut late, Form::Postcard, &ToRoom::Hello(hello("Late", 1))).await;
+    let Message::Binary(bytes) = within("a frame", late.next()).await.unwrap().unwrap() else {
+        panic!("an answer is a frame");
+    };
+    let answer: ToMember = frame::from_postcard(&bytes, frame::FROM_ROOM_BYTES_MAX).unwrap();
+    assert_eq!(answer, ToMember::Closing(frame::Closing::HostLeft));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_who_never_reads_delays_nobody() {
     let log: Arc<dyn EventLog> = Arc::new(MemoryLog::default());

@@ -247,7 +247,7 @@ impl Party {
         let at = self.seats[0]
             .anchor
             .borrow()
-            .position(self.room.clock().now(), None);
+            .position(self.room.clock().at(os::local_now()), None);
         self.act(Intent::Pause { at: Some(at) }, false).await?;
         for page in self.pages() {
             stands(&page).await?;

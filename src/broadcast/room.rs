@@ -1,12 +1,12 @@
 //! The room: the single owner of a session while it is on air.
 //!
-//! One task holds the sequencer and the log. It takes what is queued, decides
-//! it all, appends it as one commit, waits until that is durable, and only then
-//! publishes and answers (law 1). It never awaits a member: answers go into
+//! One task holds the room's mind ([`crate::engine::room`]) and the log. It takes
+//! what is queued, lets it be decided as one turn, and does what follows: append
+//! as one commit, wait until that is durable, then publish and answer (law 1). It never awaits a member: answers go into
 //! mailboxes that were made for them, events into the feed.
 //!
-//! What it also keeps, beside the log and never in it: which connection speaks
-//! for which member, and what everybody's players last reported.
+//! What it adds to the mind: the runtime, the door's secrets, and where each
+//! connection's answers go.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -18,21 +18,21 @@ use tokio::time::MissedTickBehavior;
 use crate::broadcast::door::Door;
 use crate::broadcast::feed::{Feed, Subscription};
 use crate::broadcast::passcode::{self, Guesses};
-use crate::engine::event::{Action, Body, Departure, Event, Role};
-use crate::engine::fold::RoomState;
+use crate::engine::event::{Departure, Role};
 use crate::engine::fold::entrance::OWN_LINK;
 use crate::engine::frame::{Closing, Hello, Knock, VERSION, Welcome};
 use crate::engine::id::{MemberId, Seq, SessionId};
 use crate::engine::intent::{Ask, Intent, Refusal};
 use crate::engine::presence::{Presence, Report};
-use crate::engine::sequencer::{
-    Answer, Entrant, KnockAnswer, Moment, Sequencer, Way, authorise, gate,
-};
-use crate::engine::text::{Name, Passcode, Title};
+use crate::engine::room::{self, Deed, Now};
+use crate::engine::sequencer::{Entrant, KnockAnswer, Way, authorise, gate};
+use crate::engine::text::{Name, Passcode};
 use crate::engine::trace::Trace;
-use crate::engine::unit::{LocalTime, Micros, SessionTime};
+use crate::engine::unit::{LocalTime, Micros};
 use crate::log::{AppendError, EventLog};
 use crate::os;
+
+pub use crate::engine::room::{AliveMark, Beginning, ConnectionId, Reply, SessionClock};
 
 /// Requests that may wait for the room; past it a connection waits its turn.
 const QUEUE_MAX: usize = 1_024;
@@ -44,50 +44,12 @@ const PRESENCE_EVERY: Duration = Duration::from_millis(250);
 const ALIVE_EVERY: Duration = Duration::from_millis(500);
 /// The shortest sleep until time brings something: less than anybody notices.
 const DUE_MIN_MICROS: i64 = 1_000;
-/// The room may be late by this much; more is a gap: the machine slept or was stopped, and
-/// everybody else's film ran on without its host's.
-const GAP_MIN: Micros = Micros::from_secs(5);
-
 /// Passcodes tried or sealed at once: each takes a processor some 20 ms and 19 MiB.
 const TRYING_MAX: usize = 2;
 /// Passcodes that wait to be tried: a full house at the same moment.
 const UNTRIED_MAX: usize = 256;
 /// How long somebody may wait at the door: longer, and nobody is looking.
 const KNOCK_WAIT_MAX: Micros = Micros::from_secs(600);
-
-/// One connection of one member: a member has at most one that counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ConnectionId(u64);
-
-/// What became of an intent, for its asker.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// Durable; the first event, or the latest one when everything was already so.
-    Accepted {
-        /// Which intent.
-        counter: u64,
-        /// Its event.
-        seq: Seq,
-    },
-    /// Not done, and why.
-    Refused {
-        /// Which intent.
-        counter: u64,
-        /// Why.
-        refusal: Refusal,
-    },
-    /// The secret of a link they asked for.
-    Secret {
-        /// Which link.
-        invite: Seq,
-        /// What opens it.
-        secret: String,
-    },
-    /// Who is at the door.
-    Knocks(Arc<Vec<Knock>>),
-    /// The connection is to end.
-    Close(Closing),
-}
 
 /// Somebody who was let in.
 #[derive(Debug)]
@@ -170,60 +132,8 @@ enum Request {
     },
 }
 
-/// The session's clock: this machine's, shifted.
-#[derive(Clone, Copy, Debug)]
-pub struct SessionClock {
-    started: LocalTime,
-    at_start: SessionTime,
-}
-
-impl SessionClock {
-    /// A clock that reads `at_start` at the local time `started`.
-    pub const fn new(started: LocalTime, at_start: SessionTime) -> Self {
-        Self { started, at_start }
-    }
-
-    /// The session time at a local time.
-    pub fn at(&self, local: LocalTime) -> SessionTime {
-        self.at_start + (local - self.started)
-    }
-
-    /// The session time now.
-    pub fn now(&self) -> SessionTime {
-        self.at(os::local_now())
-    }
-}
-
-/// Where a session was last known to be alive: survives the host's death, is no event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AliveMark {
-    /// The session's clock then.
-    pub at: SessionTime,
-    /// The wall clock then, in milliseconds since 1970.
-    pub wall: u64,
-}
-
 /// Writes the alive mark down, quickly and without waiting for a disk.
 pub type MarkAlive = Box<dyn FnMut(AliveMark) + Send>;
-
-/// How a session begins on this host.
-#[derive(Debug)]
-pub enum Beginning {
-    /// A new session.
-    Open {
-        /// Its name.
-        session: SessionId,
-        /// What people call it.
-        title: Title,
-    },
-    /// One that was on air before; its log folds to this state.
-    Resume {
-        /// The state at the log's tail.
-        state: Box<RoomState>,
-        /// When it was last alive, if that is known.
-        alive: Option<AliveMark>,
-    },
-}
 
 /// A room, as connections see it. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -234,6 +144,8 @@ pub struct RoomHandle {
     clock: SessionClock,
     presence: watch::Receiver<Arc<Vec<Presence>>>,
     ended: watch::Receiver<Option<Closing>>,
+    /// Where else the party is, for those inside to be told.
+    place: Arc<watch::Sender<Option<Arc<str>>>>,
 }
 
 /// Why a room did not open.
@@ -254,66 +166,42 @@ pub async fn open(
     beginning: Beginning,
     mark_alive: MarkAlive,
 ) -> Result<RoomHandle, OpenError> {
-    let (local, wall) = (os::local_now(), os::wall_millis());
     let feed = Feed::new(Arc::clone(&log));
-    let (clock, sequencer, events) = match beginning {
-        Beginning::Open { session, title } => {
-            let clock = SessionClock::new(local, SessionTime::ZERO);
-            let (sequencer, events) = Sequencer::open(
-                session,
-                title,
-                Moment {
-                    at: SessionTime::ZERO,
-                    wall,
-                },
-            );
-            (clock, sequencer, events)
+    let mut mind = room::Room::begin(beginning, now());
+    let (session, clock) = (mind.session(), mind.clock());
+    for deed in mind.turn() {
+        let Deed::Append(events) = deed else { continue };
+        log.append(events).await?;
+        for deed in mind.saved(Ok(()), now()) {
+            if let Deed::Publish(events) = deed {
+                feed.publish(&events);
+            }
         }
-        Beginning::Resume { state, alive } => {
-            let alive = alive.unwrap_or(AliveMark { at: state.at, wall });
-            // Session time goes on by what the wall clock says has passed; a wall clock set back says nothing has.
-            let gap = Micros::from_millis(
-                wall.saturating_sub(alive.wall)
-                    .try_into()
-                    .unwrap_or(i64::MAX),
-            );
-            let now = alive.at.max(state.at) + gap;
-            let (sequencer, events) = Sequencer::resume(*state, alive.at, Moment { at: now, wall });
-            (SessionClock::new(local, now), sequencer, events)
-        }
-    };
-    let session = sequencer.state().session.unwrap_or(SessionId::new(0));
-    log.append(events.clone()).await?;
-    feed.publish(&events);
+    }
 
     let (requests, inbox) = mpsc::channel(QUEUE_MAX);
     let (presence_out, presence) = watch::channel(Arc::default());
     let (ended_out, ended) = watch::channel(None);
-    if sequencer.state().entrance.passcode && door.passcode().is_none() {
+    if mind.state().entrance.passcode && door.passcode().is_none() {
         tracing::warn!(%session, "the passcode is not on this machine: set it again to let newcomers in");
     }
     let room = Room {
         requests: requests.downgrade(),
-        guesses: Guesses::new(local),
+        guesses: Guesses::new(os::local_now()),
         trying: 0,
         untried: VecDeque::new(),
         knocking: BTreeMap::new(),
         knocks_changed: false,
+        turned_away: Vec::new(),
         session,
-        sequencer,
+        mind,
         log,
         feed: Arc::clone(&feed),
         door,
         clock,
         mark_alive,
-        connections: BTreeMap::new(),
-        next_connection: 0,
-        reports: BTreeMap::new(),
-        reports_changed: false,
-        trace: Trace::default(),
+        mailboxes: BTreeMap::new(),
         presence: presence_out,
-        read_only: None,
-        alive_at: local,
     };
     tokio::spawn(room.run(inbox, ended_out));
     Ok(RoomHandle {
@@ -323,6 +211,7 @@ pub async fn open(
         clock,
         presence,
         ended,
+        place: Arc::new(watch::Sender::new(None)),
     })
 }
 
@@ -375,6 +264,11 @@ impl RoomHandle {
         })))
         .await;
         entries
+    }
+
+    /// Whether the room is over, so that whatever is asked of it comes to nothing.
+    pub fn has_ended(&self) -> bool {
+        self.requests.is_closed()
     }
 
     /// Passes an intent on; the answer comes as a [`Reply`].
@@ -432,6 +326,27 @@ impl RoomHandle {
         self.presence.clone()
     }
 
+    /// Tells everybody inside, and whoever comes in later, where else the party can be reached:
+    /// a scheme, a host, perhaps a port. The latest word counts.
+    pub fn move_to(&self, place: &str) {
+        self.place.send_if_modified(|known| {
+            let news = known.as_deref() != Some(place);
+            if news {
+                *known = Some(place.into());
+            }
+            news
+        });
+    }
+
+    /// Where else the party can be reached; a word from before counts as news.
+    pub fn place(&self) -> watch::Receiver<Option<Arc<str>>> {
+        let mut place = self.place.subscribe();
+        if place.borrow().is_some() {
+            place.mark_changed();
+        }
+        place
+    }
+
     /// Becomes `Some` when the room ends.
     pub fn ended(&self) -> watch::Receiver<Option<Closing>> {
         self.ended.clone()
@@ -443,21 +358,16 @@ impl RoomHandle {
     }
 }
 
-/// Who speaks for a member, and where answers go.
-struct Connection {
-    id: ConnectionId,
-    replies: mpsc::Sender<Reply>,
+/// Both clocks of this machine.
+fn now() -> Now {
+    Now {
+        local: os::local_now(),
+        wall: os::wall_millis(),
+    }
 }
 
-/// An answer that must wait until its commit is durable.
-enum Due {
-    Reply(MemberId, Reply),
-    Admission {
-        answer: mpsc::Sender<Entry>,
-        admission: Admission,
-    },
-    TurnedAway(Box<Newcomer>),
-}
+/// Those who wait to hear whether they are in.
+type AtTheDoor = BTreeMap<ConnectionId, (mpsc::Sender<Entry>, Admission)>;
 
 /// Somebody who waits at the door.
 struct Knocking {
@@ -491,23 +401,19 @@ struct Room {
     /// Who waits at the door, by knock.
     knocking: BTreeMap<u64, Knocking>,
     knocks_changed: bool,
+    /// Who is told so once it is written.
+    turned_away: Vec<Box<Newcomer>>,
     session: SessionId,
-    sequencer: Sequencer,
+    /// Decides; everything else here only does what it says.
+    mind: room::Room,
     log: Arc<dyn EventLog>,
     feed: Arc<Feed>,
     door: Door,
     clock: SessionClock,
     mark_alive: MarkAlive,
-    connections: BTreeMap<MemberId, Connection>,
-    next_connection: u64,
-    reports: BTreeMap<MemberId, Report>,
-    reports_changed: bool,
-    /// What was observed beside the log.
-    trace: Trace,
+    /// Where each connection's answers go, until it leaves or is replaced.
+    mailboxes: BTreeMap<ConnectionId, mpsc::Sender<Reply>>,
     presence: watch::Sender<Arc<Vec<Presence>>>,
-    /// Why nothing more can be written, once that is so.
-    read_only: Option<String>,
-    alive_at: LocalTime,
 }
 
 impl Room {
@@ -538,16 +444,16 @@ impl Room {
                 }
                 _ = presence_tick.tick() => {
                     self.send_presence();
-                    self.look_at_the_door();
+                    self.look_at_the_door().await;
                 }
                 _ = alive_tick.tick() => {
-                    let events = self.notice_gap();
+                    self.mind.notice_gap(now());
                     self.mark();
-                    self.write_down(events).await;
+                    self.act(AtTheDoor::new()).await;
                 }
-                () = tokio::time::sleep(due), if self.read_only.is_none() => {
-                    let events = self.time_passed();
-                    self.write_down(events).await;
+                () = tokio::time::sleep(due), if self.mind.read_only().is_none() => {
+                    self.mind.tick(now());
+                    self.act(AtTheDoor::new()).await;
                 }
             }
         }
@@ -555,19 +461,18 @@ impl Room {
         ended.send_replace(Some(Closing::HostLeft));
     }
 
-    /// Decides a batch, makes it durable, publishes it, answers. Returns whoever asked for the end.
+    /// Decides a batch as one turn and does what follows. Returns whoever asked for the end.
     async fn serve(&mut self, batch: &mut Vec<Request>) -> Option<(Closing, oneshot::Sender<()>)> {
-        let (mut events, mut due, mut closing) = (self.time_passed(), Vec::new(), None);
+        let (mut at_the_door, mut closing) = (AtTheDoor::new(), None);
+        self.mind.tick(now());
         for request in batch.drain(..) {
             match request {
-                Request::Admit(newcomer) => self.enter(newcomer, &mut events, &mut due),
+                Request::Admit(newcomer) => self.enter(newcomer, &mut at_the_door),
                 Request::Tried {
                     newcomer,
                     link,
                     fits,
-                } => {
-                    self.tried(newcomer, link, fits, &mut events, &mut due);
-                }
+                } => self.tried(newcomer, link, fits, &mut at_the_door),
                 Request::Sealed {
                     connection,
                     member,
@@ -575,211 +480,134 @@ impl Room {
                     sealed,
                 } => {
                     self.trying -= 1;
-                    if self.speaks_for(connection, member) {
-                        self.set_passcode(member, &ask, Some(sealed), &mut events, &mut due);
-                    }
+                    self.set_passcode(connection, member, &ask, Some(sealed));
                 }
                 Request::Ask {
                     connection,
                     member,
                     ask,
-                } => {
-                    if self.speaks_for(connection, member) {
-                        self.take(connection, member, ask, &mut events, &mut due);
-                    }
-                }
+                } => self.ask(connection, member, ask, &mut at_the_door),
                 Request::Note {
                     connection,
                     member,
                     report,
-                } => {
-                    if self.speaks_for(connection, member) {
-                        self.reports.insert(member, report);
-                        self.reports_changed = true;
-                        let now = self.now();
-                        self.trace.observe(now.at, member, &report);
-                        if self.read_only.is_none() {
-                            events.extend(self.sequencer.observe(member, &report, now));
-                        }
-                    }
-                }
+                } => self.mind.note(connection, member, report, now()),
                 Request::Leave {
                     connection,
                     member,
                     reason,
                 } => {
-                    if self.speaks_for(connection, member) {
-                        self.goes(member, reason, &mut events);
-                    }
+                    self.mailboxes.remove(&connection);
+                    self.mind.leave(connection, member, reason, now());
                 }
                 Request::Trace { answer } => {
                     // An error means they hung up meanwhile.
-                    let _ = answer.send(self.trace.clone());
+                    let _ = answer.send(self.mind.trace().clone());
                 }
                 Request::Close { why, done } => {
-                    self.everybody_goes(&mut events);
+                    self.mind.close(now());
                     closing = Some((why, done));
                 }
             }
         }
-        let sent_out = sent_out(&events);
-        // Who may look after the door may have changed with any of these.
-        self.knocks_changed |= !events.is_empty() && !self.knocking.is_empty();
-        match self.commit(events).await {
-            Ok(()) => {
-                let mut left = Vec::new();
-                for member in self.answer(due) {
-                    self.goes(member, Departure::Lost, &mut left);
-                }
-                self.write_down(left).await;
-            }
-            Err(reason) => self.go_read_only(due, &reason),
+        // Who may look after the door may have changed with any of it.
+        self.knocks_changed |= self.mind.has_news() && !self.knocking.is_empty();
+        self.tell_knocks();
+        self.act(at_the_door).await;
+        for newcomer in self.turned_away.drain(..) {
+            newcomer.tell(Entry::Refused(Refusal::TurnedAway));
         }
-        for member in sent_out {
-            self.reply(member, Reply::Close(Closing::Kicked));
-        }
-        self.send_knocks();
         closing
     }
 
-    /// What time alone brings: a machine that stood still, a wait that expired, a grant that ended.
-    fn time_passed(&mut self) -> Vec<Event> {
-        if self.read_only.is_some() {
-            return Vec::new();
-        }
-        let mut events = self.notice_gap();
-        events.extend(self.sequencer.tick(self.now()));
-        events
-    }
-
-    /// Finds out whether this machine slept or was stopped since the last look.
-    fn notice_gap(&mut self) -> Vec<Event> {
-        let alive = self.alive_at;
-        let local = os::local_now();
-        let late = local - alive;
-        if late <= GAP_MIN {
-            return Vec::new();
-        }
-        tracing::warn!(
-            late_micros = late.get(),
-            "this machine stood still for a while"
-        );
-        self.alive_at = local;
-        self.sequencer.gap(self.clock.at(alive), self.now())
-    }
-
-    /// How long until time brings something; a while, when it does not.
-    fn until_due(&mut self) -> Duration {
-        let due = self.sequencer.deadline();
-        let wait = due.map_or(Micros::from_secs(3_600), |due| due - self.clock.now());
-        // Never zero: what is due and stays due must not keep a processor busy.
-        Duration::from_micros(wait.get().max(DUE_MIN_MICROS).unsigned_abs())
-    }
-
-    /// Commits what time brought.
-    async fn write_down(&mut self, events: Vec<Event>) {
-        if let Err(reason) = self.commit(events).await {
-            self.go_read_only(Vec::new(), &reason);
+    /// Ends the turn and does the deeds that follow, each in its place.
+    async fn act(&mut self, mut at_the_door: AtTheDoor) {
+        let mut gone = self.do_turn(&mut at_the_door).await;
+        // Who was let in and had hung up meanwhile is gone again; that is a turn of its own.
+        while !gone.is_empty() {
+            for (connection, member) in gone {
+                self.mailboxes.remove(&connection);
+                (self.mind).leave(connection, member, Departure::Lost, now());
+            }
+            gone = self.do_turn(&mut at_the_door).await;
         }
     }
 
-    /// Law 1: append, then publish.
-    async fn commit(&mut self, events: Vec<Event>) -> Result<(), String> {
-        if events.is_empty() {
-            return Ok(());
-        }
-        if let Some(reason) = &self.read_only {
-            return Err(reason.clone());
-        }
-        self.log
-            .append(events.clone())
-            .await
-            .map_err(|error| error.to_string())?;
-        self.feed.publish(&events);
-        // The time a disk took is no gap: the room was awake all along.
-        self.alive_at = os::local_now();
-        Ok(())
-    }
-
-    /// Answers everybody; returns who was let in and had hung up meanwhile.
-    fn answer(&mut self, due: Vec<Due>) -> Vec<MemberId> {
+    async fn do_turn(&mut self, at_the_door: &mut AtTheDoor) -> Vec<(ConnectionId, MemberId)> {
         let mut gone = Vec::new();
-        for due in due {
-            match due {
-                Due::Reply(member, reply) => self.reply(member, reply),
-                Due::Admission { answer, admission } => {
-                    let member = admission.welcome.member;
-                    if answer.try_send(Entry::In(admission)).is_err() {
-                        gone.push(member);
-                    }
+        for deed in self.mind.turn() {
+            if let Deed::Append(events) = deed {
+                let saved = self.log.append(events).await;
+                let saved = saved.map_err(|error| error.to_string());
+                if let (Err(reason), None) = (&saved, self.mind.read_only()) {
+                    tracing::error!(session = %self.session, reason, "the log takes nothing more; the room is read-only");
                 }
-                Due::TurnedAway(newcomer) => newcomer.tell(Entry::Refused(Refusal::TurnedAway)),
+                for deed in self.mind.saved(saved, now()) {
+                    gone.extend(self.perform(deed, at_the_door));
+                }
+            } else {
+                gone.extend(self.perform(deed, at_the_door));
             }
         }
         gone
     }
 
-    /// The log took nothing: what was decided did not happen, and nothing more will.
-    fn go_read_only(&mut self, due: Vec<Due>, reason: &str) {
-        if self.read_only.is_none() {
-            tracing::error!(session = %self.session, reason, "the log takes nothing more; the room is read-only");
-            self.read_only = Some(reason.to_owned());
-        }
-        let refusal = Refusal::ReadOnly {
-            reason: reason.to_owned(),
-        };
-        for due in due {
-            match due {
-                Due::Reply(member, Reply::Accepted { counter, .. }) => {
-                    self.reply(
-                        member,
-                        Reply::Refused {
-                            counter,
-                            refusal: refusal.clone(),
-                        },
-                    );
+    /// Does one deed; returns whom it let in and found gone.
+    fn perform(
+        &mut self,
+        deed: Deed,
+        at_the_door: &mut AtTheDoor,
+    ) -> Option<(ConnectionId, MemberId)> {
+        match deed {
+            Deed::Append(_) => unreachable!("a commit is followed by no other"),
+            Deed::Publish(events) => self.feed.publish(&events),
+            Deed::Admit(connection) => {
+                let (answer, admission) = at_the_door.remove(&connection)?;
+                let member = admission.welcome.member;
+                if answer.try_send(Entry::In(admission)).is_err() {
+                    return Some((connection, member));
                 }
-                // A link that was never made has no secret.
-                Due::Reply(_, Reply::Secret { .. }) => {}
-                Due::Reply(member, reply) => self.reply(member, reply),
-                Due::Admission { answer, admission } => {
-                    self.connections.remove(&admission.welcome.member);
-                    drop(answer.try_send(Entry::Refused(refusal.clone())));
-                }
-                Due::TurnedAway(newcomer) => newcomer.tell(Entry::Refused(refusal.clone())),
             }
+            Deed::TurnAway(connection, refusal) => {
+                self.mailboxes.remove(&connection);
+                if let Some((answer, _)) = at_the_door.remove(&connection) {
+                    // An error means they hung up meanwhile.
+                    drop(answer.try_send(Entry::Refused(refusal)));
+                }
+            }
+            Deed::Reply(connection, reply) => self.reply(connection, reply),
         }
+        None
     }
 
-    fn reply(&mut self, member: MemberId, reply: Reply) {
-        let Some(connection) = self.connections.get(&member) else {
+    fn reply(&mut self, connection: ConnectionId, reply: Reply) {
+        if let Reply::Refused { counter, refusal } = &reply {
+            tracing::debug!(?connection, counter, %refusal, "refused");
+        }
+        let Some(replies) = self.mailboxes.get(&connection) else {
             return;
         };
         // Full means they ask faster than they read: their connection is closed by its own limits,
         // and the same counter asked again gets the same answer.
-        if connection.replies.try_send(reply).is_err() {
-            tracing::debug!(%member, "an answer found no reader");
+        if replies.try_send(reply).is_err() {
+            tracing::debug!(?connection, "an answer found no reader");
         }
     }
 
-    fn speaks_for(&self, connection: ConnectionId, member: MemberId) -> bool {
-        self.connections
-            .get(&member)
-            .is_some_and(|current| current.id == connection)
-    }
-
-    fn now(&self) -> Moment {
-        Moment {
-            at: self.clock.now(),
-            wall: os::wall_millis(),
-        }
+    /// How long until time brings something; a while, when it does not.
+    fn until_due(&mut self) -> Duration {
+        let due = self.mind.deadline();
+        let now = self.clock.at(os::local_now());
+        let wait = due.map_or(Micros::from_secs(3_600), |due| due - now);
+        // Never zero: what is due and stays due must not keep a processor busy.
+        Duration::from_micros(wait.get().max(DUE_MIN_MICROS).unsigned_abs())
     }
 
     /// Somebody wants in: they come in, are refused, or are sent on to a next step.
-    fn enter(&mut self, newcomer: Box<Newcomer>, events: &mut Vec<Event>, due: &mut Vec<Due>) {
+    fn enter(&mut self, newcomer: Box<Newcomer>, at_the_door: &mut AtTheDoor) {
         match self.next_step(&newcomer) {
             Ok(Step::In { member, role, link }) => {
-                self.let_in(newcomer, member, role, link, None, events, due);
+                self.let_in(newcomer, member, role, link, None, at_the_door);
             }
             Ok(Step::Try { passcode, link }) => {
                 if self.untried.len() >= UNTRIED_MAX {
@@ -796,12 +624,11 @@ impl Room {
 
     /// What somebody who wants in has to do next.
     fn next_step(&self, newcomer: &Newcomer) -> Result<Step, Refusal> {
-        if let Some(reason) = &self.read_only {
-            return Err(Refusal::ReadOnly {
-                reason: reason.clone(),
-            });
+        if let Some(reason) = self.mind.read_only() {
+            let reason = reason.to_owned();
+            return Err(Refusal::ReadOnly { reason });
         }
-        let (hello, state) = (&newcomer.hello, self.sequencer.state());
+        let (hello, state) = (&newcomer.hello, self.mind.state());
         let links = state.entrance.invites.keys().copied();
         let way = self.door.opens(&hello.secret, links);
         let name = name_of(hello)?;
@@ -830,8 +657,8 @@ impl Room {
         let Some(Way::Link(link)) = way else {
             return Err(Refusal::BadInvite);
         };
-        let gate = gate(state, Way::Link(link), self.clock.now())?;
-        if self.sequencer.is_shut_out(&name) {
+        let gate = gate(state, Way::Link(link), self.clock.at(os::local_now()))?;
+        if self.mind.is_shut_out(&name) {
             return Err(Refusal::Banned);
         }
         if gate.passcode && !newcomer.is_known {
@@ -879,13 +706,12 @@ impl Room {
         mut newcomer: Box<Newcomer>,
         link: Seq,
         fits: bool,
-        events: &mut Vec<Event>,
-        due: &mut Vec<Due>,
+        at_the_door: &mut AtTheDoor,
     ) {
         self.trying -= 1;
         if fits {
             newcomer.is_known = true;
-            self.enter(newcomer, events, due);
+            self.enter(newcomer, at_the_door);
         } else {
             self.guesses.wrong(link, os::local_now());
             tracing::info!(session = %self.session, %link, "a wrong passcode was tried");
@@ -895,7 +721,7 @@ impl Room {
     }
 
     fn wait_at_the_door(&mut self, newcomer: Box<Newcomer>, link: Seq) {
-        let knock = name_of(&newcomer.hello).and_then(|name| self.sequencer.knock(name));
+        let knock = name_of(&newcomer.hello).and_then(|name| self.mind.knock(name));
         match knock {
             Ok(knock) => {
                 newcomer.tell(Entry::Waiting);
@@ -913,20 +739,24 @@ impl Room {
     }
 
     /// Moderators answered: in, or away.
-    fn answer_knocks(&mut self, events: &mut Vec<Event>, due: &mut Vec<Due>) {
-        for KnockAnswer { knock, let_in, seq } in self.sequencer.knocks_answered() {
+    fn answer_knocks(&mut self, at_the_door: &mut AtTheDoor) {
+        for KnockAnswer { knock, let_in, seq } in self.mind.knocks_answered() {
             self.knocks_changed = true;
             let Some(Knocking { newcomer, link, .. }) = self.knocking.remove(&knock) else {
                 continue;
             };
             if !let_in {
-                due.push(Due::TurnedAway(newcomer));
+                self.turned_away.push(newcomer);
                 continue;
             }
             // The link may have been revoked or used up while they waited.
-            match gate(self.sequencer.state(), Way::Link(link), self.clock.now()) {
+            match gate(
+                self.mind.state(),
+                Way::Link(link),
+                self.clock.at(os::local_now()),
+            ) {
                 Ok(gate) => {
-                    self.let_in(newcomer, None, gate.role, link, Some(seq), events, due);
+                    self.let_in(newcomer, None, gate.role, link, Some(seq), at_the_door);
                 }
                 Err(refusal) => newcomer.tell(Entry::Refused(refusal)),
             }
@@ -934,9 +764,9 @@ impl Room {
     }
 
     /// Forgets those at the door who went, or waited in vain.
-    fn look_at_the_door(&mut self) {
+    async fn look_at_the_door(&mut self) {
         let now = os::local_now();
-        let (sequencer, changed) = (&mut self.sequencer, &mut self.knocks_changed);
+        let (mind, changed) = (&mut self.mind, &mut self.knocks_changed);
         self.knocking.retain(|knock, waiting| {
             let is_over = now - waiting.since > KNOCK_WAIT_MAX;
             if is_over {
@@ -944,16 +774,19 @@ impl Room {
             }
             let stays = !is_over && !waiting.newcomer.answer.is_closed();
             if !stays {
-                sequencer.unknock(*knock);
+                mind.unknock(*knock);
                 *changed = true;
             }
             stays
         });
-        self.send_knocks();
+        if self.knocks_changed {
+            self.tell_knocks();
+            self.act(AtTheDoor::new()).await;
+        }
     }
 
     /// Tells moderators who is at the door, when that changed.
-    fn send_knocks(&mut self) {
+    fn tell_knocks(&mut self) {
         if !std::mem::take(&mut self.knocks_changed) {
             return;
         }
@@ -965,20 +798,11 @@ impl Room {
                 invite: waiting.link,
             })
         });
-        let all = Arc::new(all.collect::<Vec<_>>());
-        let state = self.sequencer.state();
-        for (member, line) in &self.connections {
-            if state.may(*member, Action::Moderate) {
-                // A full mailbox is a moderator who does not read; the next change tells them all.
-                let _ = line.replies.try_send(Reply::Knocks(Arc::clone(&all)));
-            }
-        }
+        let all: Vec<_> = all.collect();
+        self.mind.tell_moderators(&all);
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "who, as what, by which way, let in by whom: and two places to put what follows"
-    )]
+    /// Lets somebody in; [`Deed::Admit`] says when that is durable.
     fn let_in(
         &mut self,
         newcomer: Box<Newcomer>,
@@ -986,11 +810,9 @@ impl Room {
         role: Role,
         link: Seq,
         cause: Option<Seq>,
-        events: &mut Vec<Event>,
-        due: &mut Vec<Due>,
+        at_the_door: &mut AtTheDoor,
     ) {
-        let now = self.now();
-        let joined = name_of(&newcomer.hello).and_then(|name| {
+        let entered = name_of(&newcomer.hello).and_then(|name| {
             let client = newcomer.hello.client;
             let entrant = Entrant {
                 member,
@@ -998,72 +820,61 @@ impl Room {
                 role,
                 client,
             };
-            self.sequencer.join_by(entrant, link, cause, now)
+            self.mind.enter_by(entrant, link, cause, now())
         });
-        let (member, joined) = match joined {
-            Ok(joined) => joined,
+        let (member, connection) = match entered {
+            Ok(entered) => entered,
             Err(refusal) => return newcomer.tell(Entry::Refused(refusal)),
         };
-        events.extend(joined);
-        self.next_connection += 1;
-        let connection = ConnectionId(self.next_connection);
-        let line = Connection {
-            id: connection,
-            replies: newcomer.replies,
-        };
-        if let Some(old) = self.connections.insert(member, line) {
-            // The old line hangs or was left open elsewhere; a full mailbox means it is dead anyway.
-            let _ = old.replies.try_send(Reply::Close(Closing::Replaced));
-        }
         let welcome = Welcome {
             version: VERSION,
             session: self.session,
             member,
             token: self.door.token(member),
-            tail: self.sequencer.state().tail(),
+            tail: self.mind.state().tail(),
         };
         let admission = Admission {
             welcome,
             connection,
         };
-        due.push(Due::Admission {
-            answer: newcomer.answer,
-            admission,
-        });
+        let Newcomer {
+            replies, answer, ..
+        } = *newcomer;
+        self.mailboxes.insert(connection, replies);
+        at_the_door.insert(connection, (answer, admission));
     }
 
     /// An intent, and what belongs to it beside its events: secrets, the passcode, the door.
-    fn take(
+    fn ask(
         &mut self,
         connection: ConnectionId,
         member: MemberId,
         ask: Ask,
-        events: &mut Vec<Event>,
-        due: &mut Vec<Due>,
+        at_the_door: &mut AtTheDoor,
     ) {
+        if !self.mind.speaks_for(connection, member) {
+            return;
+        }
         if let Intent::SetPasscode { passcode } = &ask.intent
-            && authorise(self.sequencer.state(), member, &ask.intent).is_ok()
-            && self.read_only.is_none()
+            && authorise(self.mind.state(), member, &ask.intent).is_ok()
+            && self.mind.read_only().is_none()
         {
-            match passcode.clone().filter(Passcode::is_long_enough) {
-                Some(passcode) => self.seal(connection, member, ask, passcode, due),
-                // Too short is refused in its place like any other intent.
-                None if passcode.is_some() => {
-                    let reply = self.ask(member, &ask, events);
-                    due.push(Due::Reply(member, reply));
+            match passcode.clone() {
+                Some(passcode) if passcode.is_long_enough() => {
+                    self.seal(connection, member, ask, passcode);
                 }
-                None => self.set_passcode(member, &ask, None, events, due),
+                // Too short is refused in its place like any other intent.
+                Some(_) => self.mind.ask(connection, member, &ask, now()),
+                None => self.set_passcode(connection, member, &ask, None),
             }
             return;
         }
-        let reply = self.ask(member, &ask, events);
-        let secret = self.secret_asked_for(member, &ask.intent, &reply);
-        due.push(Due::Reply(member, reply));
-        if let Some(invite) = secret {
+        let reply = self.mind.hear(connection, member, &ask, now());
+        if let Some(invite) = reply.and_then(|it| self.secret_asked_for(member, &ask.intent, &it)) {
             let secret = self.door.secret(Way::Link(invite));
-            due.push(Due::Reply(member, Reply::Secret { invite, secret }));
+            self.mind.tell(member, Reply::Secret { invite, secret });
         }
-        self.answer_knocks(events, due);
+        self.answer_knocks(at_the_door);
     }
 
     /// The link whose secret an accepted intent asked for.
@@ -1076,24 +887,17 @@ impl Room {
             (Intent::ShowInvite { invite }, Reply::Accepted { .. }) => *invite,
             _ => return None,
         };
-        let state = self.sequencer.state();
+        let state = self.mind.state();
         let is_there = invite == OWN_LINK || state.entrance.invites.contains_key(&invite);
         let may = authorise(state, member, &Intent::ShowInvite { invite }).is_ok();
         (is_there && may).then_some(invite)
     }
 
     /// Hashes a new passcode beside the room; it comes back as [`Request::Sealed`].
-    fn seal(
-        &mut self,
-        connection: ConnectionId,
-        member: MemberId,
-        ask: Ask,
-        passcode: Passcode,
-        due: &mut Vec<Due>,
-    ) {
+    fn seal(&mut self, connection: ConnectionId, member: MemberId, ask: Ask, passcode: Passcode) {
         if self.trying >= TRYING_MAX {
             let (counter, refusal) = (ask.counter, Refusal::TooFast);
-            due.push(Due::Reply(member, Reply::Refused { counter, refusal }));
+            self.mind.tell(member, Reply::Refused { counter, refusal });
             return;
         }
         self.trying += 1;
@@ -1115,110 +919,33 @@ impl Room {
     /// Keeps the passcode, then has it told: a party that says it asks for one must know it.
     fn set_passcode(
         &mut self,
+        connection: ConnectionId,
         member: MemberId,
         ask: &Ask,
         sealed: Option<String>,
-        events: &mut Vec<Event>,
-        due: &mut Vec<Due>,
     ) {
-        // They may have lost the grant while it was hashed.
-        let allowed = authorise(self.sequencer.state(), member, &ask.intent).is_ok();
+        // They may have gone, or lost the grant, while it was hashed.
+        let allowed = self.mind.speaks_for(connection, member)
+            && authorise(self.mind.state(), member, &ask.intent).is_ok();
         if allowed && let Err(error) = self.door.keep_passcode(sealed) {
             let (counter, reason) = (ask.counter, error.to_string());
             let refusal = Refusal::ReadOnly { reason };
-            due.push(Due::Reply(member, Reply::Refused { counter, refusal }));
-            return;
+            self.mind.tell(member, Reply::Refused { counter, refusal });
+        } else {
+            self.mind.ask(connection, member, ask, now());
         }
-        let reply = self.ask(member, ask, events);
-        due.push(Due::Reply(member, reply));
         self.try_next();
     }
 
-    fn ask(&mut self, member: MemberId, ask: &Ask, events: &mut Vec<Event>) -> Reply {
-        let counter = ask.counter;
-        if let Some(reason) = &self.read_only {
-            return Reply::Refused {
-                counter,
-                refusal: Refusal::ReadOnly {
-                    reason: reason.clone(),
-                },
-            };
-        }
-        let outcome = self
-            .sequencer
-            .ask(member, ask, self.now(), self.worst_round_trip());
-        events.extend(outcome.events);
-        match outcome.answer {
-            Answer::Accepted(seq) => Reply::Accepted { counter, seq },
-            Answer::Refused(refusal) => {
-                tracing::debug!(%member, counter, %refusal, "refused");
-                let at = self.clock.now();
-                self.trace.refused(at, member, counter, &refusal);
-                Reply::Refused { counter, refusal }
-            }
-        }
-    }
-
-    fn goes(&mut self, member: MemberId, reason: Departure, events: &mut Vec<Event>) {
-        self.connections.remove(&member);
-        self.reports_changed |= self.reports.remove(&member).is_some();
-        if self.read_only.is_none() {
-            events.extend(self.sequencer.leave(member, reason, self.now()));
-        }
-    }
-
-    /// The party closes: the log says who was there until the end.
-    fn everybody_goes(&mut self, events: &mut Vec<Event>) {
-        let here: Vec<_> = self
-            .sequencer
-            .state()
-            .roster
-            .present()
-            .map(|(id, member)| (id, member.role))
-            .collect();
-        for (member, role) in here {
-            let reason = if role == Role::Host {
-                Departure::Quit
-            } else {
-                Departure::Ended
-            };
-            self.goes(member, reason, events);
-        }
-    }
-
-    /// The slowest of those who have a player and are here.
-    fn worst_round_trip(&self) -> Micros {
-        self.reports
-            .values()
-            .filter(|report| report.activity.is_some())
-            .filter_map(|report| report.round_trip)
-            .max()
-            .unwrap_or(Micros::ZERO)
-    }
-
     fn send_presence(&mut self) {
-        if !std::mem::take(&mut self.reports_changed) {
-            return;
+        if let Some(all) = self.mind.presence() {
+            self.presence.send_replace(Arc::new(all));
         }
-        let all = self
-            .reports
-            .iter()
-            .map(|(member, report)| Presence {
-                member: *member,
-                report: *report,
-            })
-            .collect();
-        self.presence.send_replace(Arc::new(all));
     }
 
     fn mark(&mut self) {
-        let local = os::local_now();
-        self.alive_at = local;
-        if self.read_only.is_none() {
-            (self.mark_alive)(AliveMark {
-                at: self.clock.at(local),
-                wall: os::wall_millis(),
-            });
+        if let Some(mark) = self.mind.mark(now()) {
+            (self.mark_alive)(mark);
         }
     }
 }
@@ -1227,17 +954,4 @@ fn name_of(hello: &Hello) -> Result<Name, Refusal> {
     Name::new(&hello.name).map_err(|bad| Refusal::BadText {
         sentence: bad.to_string(),
     })
-}
-
-/// Whom these events send out of the room.
-fn sent_out(events: &[Event]) -> Vec<MemberId> {
-    let gone = events.iter().filter_map(|event| match event.body {
-        Body::Kicked { member }
-        | Body::Banned {
-            member,
-            banned: true,
-        } => Some(member),
-        _ => None,
-    });
-    gone.collect()
 }

@@ -3,11 +3,11 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::cli::addresses;
 use crate::cli::hosting::PORT;
 use crate::engine::text::for_terminal;
 use crate::log::store::Home;
 use crate::projection::terminal::Style;
+use crate::tunnel::addresses;
 
 /// One thing that was looked at.
 struct Finding {

@@ -1,14 +1,17 @@
 //! `seance host` and `seance join`: an evening in a terminal.
 
 use std::io::IsTerminal as _;
+use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::cli::hosting::{self, HostOptions, Hosting};
 use crate::cli::party::{Happening, Party};
+use crate::cli::reach::Way;
 use crate::cli::ticket::Ticket;
+use crate::cli::tunnel;
 use crate::cli::{HostArgs, JoinArgs};
 use crate::engine::event::{Client, Via};
 use crate::engine::id::{MemberId, Seq};
@@ -20,9 +23,14 @@ use crate::net::link::JoinLink;
 use crate::os;
 use crate::projection::terminal::words::{self, Command};
 use crate::projection::terminal::{self, Style};
+use crate::tunnel::State;
 
 /// The folder, in the home, of Chrome's own profile for Séance: logins there last.
 pub(super) const CHROME_PROFILE: &str = "chrome";
+
+/// How long nobody came before it is said what may be in their way: the time in which friends who
+/// got the link try it.
+const ALONE_FOR: Duration = Duration::from_secs(180);
 
 /// Typed lines that may wait: more than anybody pastes.
 const LINES_MAX: usize = 256;
@@ -33,6 +41,8 @@ pub(super) async fn host(args: HostArgs) -> Result<()> {
     let style = args.output.style();
     let name = args.name.clone().unwrap_or_else(default_name);
     let choice = args.player.choice(home.root().join(CHROME_PROFILE));
+    // What is missing for a tunnel is said before anything is opened.
+    let tunnels = args.ways.tunnels(&home)?;
     let mut hosting = hosting::start(
         &home,
         HostOptions {
@@ -43,10 +53,11 @@ pub(super) async fn host(args: HostArgs) -> Result<()> {
         },
     )
     .await?;
-    greet(&hosting, style);
+    greet(&mut hosting, style);
+    tunnel::open_all(hosting.reach(), tunnels).await;
     let member = client::join(hosting.own_link(), name, Client::Terminal, None);
     let party =
-        Party::new(member, choice, Some(hosting.link().to_string())).reached_by(hosting.link());
+        Party::new(member, choice, Some(hosting.link().to_string())).reached_by(&hosting.link());
     if let Some(url) = args.media {
         party.ask(Via::Cli, Intent::Load { url }).await;
     }
@@ -116,13 +127,14 @@ pub(super) fn default_name() -> String {
         .unwrap_or_else(|| "Somebody".to_owned())
 }
 
-fn greet(hosting: &Hosting, style: Style) {
+fn greet(hosting: &mut Hosting, style: Style) {
     let link = hosting.link().to_string();
+    let others = other_links(hosting);
     match style {
         Style::Json => {
             println!(
                 "{}",
-                json!({ "session": hosting.session(), "link": link, "page": hosting.page() })
+                json!({ "session": hosting.session(), "link": link, "page": hosting.page(), "others": others })
             );
         }
         Style::Words => {
@@ -131,21 +143,95 @@ fn greet(hosting: &Hosting, style: Style) {
                 for_terminal(hosting.title())
             );
             println!("  {link}\n");
-            if std::io::stdout().is_terminal()
-                && let Ok(code) = qrcode::QrCode::new(link.as_bytes())
-            {
-                println!(
-                    "{}\n",
-                    code.render::<qrcode::render::unicode::Dense1x2>()
-                        .quiet_zone(true)
-                        .build()
-                );
+            show_code(&link);
+            if !others.is_empty() {
+                println!("This computer is in more than one network; if that one does not work:\n");
+                for other in others {
+                    println!("  {other}");
+                }
+                println!();
             }
             println!(
                 "Type play, pause, seek 1:23, load URL, say Hello … or help. quit ends the party."
             );
         }
     }
+}
+
+/// The links by this machine's other addresses, for guests in another of its networks.
+fn other_links(hosting: &mut Hosting) -> Vec<String> {
+    let reach = hosting.reach();
+    let ways = reach.ways();
+    let ways = ways.borrow();
+    let network = ways.first().map_or(&[][..], |way| way.state.places());
+    network
+        .iter()
+        .skip(1)
+        .map(|place| reach.link_at(place).to_string())
+        .collect()
+}
+
+/// The link as a picture a phone can read, where there is a terminal to show it.
+fn show_code(link: &str) {
+    if std::io::stdout().is_terminal()
+        && let Ok(code) = qrcode::QrCode::new(link.as_bytes())
+    {
+        println!(
+            "{}\n",
+            code.render::<qrcode::render::unicode::Dense1x2>()
+                .quiet_zone(true)
+                .build()
+        );
+    }
+}
+
+/// How a host's ways changed, line by line.
+fn tell_ways(hosting: &mut Hosting, told: &mut Vec<Way>, style: Style) {
+    let reach = hosting.reach();
+    let now = reach.ways().borrow().clone();
+    for way in now.iter().filter(|way| !told.contains(way)) {
+        let links: Vec<_> = way
+            .state
+            .places()
+            .iter()
+            .map(|place| reach.link_at(place).to_string())
+            .collect();
+        match style {
+            Style::Json => println!(
+                "{}",
+                json!({ "way": {
+                    "name": way.name,
+                    "state": way.state.word(),
+                    "links": links,
+                    "code": way.state.trouble().and_then(|trouble| trouble.code.clone()),
+                    "trouble": way.state.trouble().map(ToString::to_string),
+                } })
+            ),
+            Style::Words => match (&way.state, links.first()) {
+                (State::Online(_), Some(link)) => {
+                    println!("By {} the party is at:\n\n  {link}\n", way.name);
+                    show_code(link);
+                }
+                (state, _) => match state.trouble() {
+                    Some(trouble) => {
+                        println!("! {}: {}", way.name, for_terminal(&trouble.to_string()))
+                    }
+                    None => println!("{}: {} …", way.name, state.word()),
+                },
+            },
+        }
+    }
+    *told = now;
+}
+
+/// Waits until a host's ways changed; for ever for those who are no host.
+async fn changed(ways: &mut Option<watch::Receiver<Vec<Way>>>) {
+    if let Some(ways) = ways
+        && ways.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 /// Takes part until the end.
@@ -158,8 +244,28 @@ async fn attend(
 ) -> Ending {
     let mut stop = std::pin::pin!(told_to_stop());
     let mut ending = Ending::Wish;
+    let mut ways = hosting.as_mut().map(|hosting| hosting.reach().ways());
+    // What the greeting showed already.
+    let mut told = ways
+        .as_mut()
+        .map(|ways| ways.borrow_and_update()[..1].to_vec())
+        .unwrap_or_default();
+    if let Some(ways) = &mut ways {
+        ways.mark_changed();
+    }
+    let mut alone = std::pin::pin!(tokio::time::sleep(ALONE_FOR));
     loop {
         tokio::select! {
+            () = changed(&mut ways) => if let Some(hosting) = &mut hosting {
+                tell_ways(hosting, &mut told, style);
+                party.share(&hosting.link().to_string());
+            },
+            () = &mut alone, if !alone.is_elapsed() => if let Some(hosting) = &mut hosting {
+                let people = party.view().state.roster.iter().count();
+                if let (Some(hint), Style::Words) = (hosting.reach().hint(people), style) {
+                    println!("! {hint}");
+                }
+            },
             happening = party.next() => match happening {
                 None => break,
                 Some(Happening::Clock) => {}
@@ -285,7 +391,7 @@ fn who(party: &Party, style: Style) {
 }
 
 /// Standard input, line by line, from a thread of its own: reading it blocks, and its end ends nothing.
-fn read_lines() -> mpsc::Receiver<String> {
+pub(super) fn read_lines() -> mpsc::Receiver<String> {
     let (out, lines) = mpsc::channel(LINES_MAX);
     std::thread::Builder::new()
         .name("stdin".to_owned())
@@ -305,7 +411,7 @@ fn read_lines() -> mpsc::Receiver<String> {
 }
 
 /// Completes when the system asks the program to end.
-async fn told_to_stop() {
+pub(super) async fn told_to_stop() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

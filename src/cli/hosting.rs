@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use crate::broadcast::door::Door;
 use crate::broadcast::hub::Hub;
 use crate::broadcast::room::{self, AliveMark, Beginning, RoomHandle};
-use crate::cli::addresses;
+use crate::cli::reach::Reach;
 use crate::engine::event::Role;
 use crate::engine::fold::RoomState;
 use crate::engine::frame::{self, Closing};
@@ -21,9 +21,10 @@ use crate::engine::text::Title;
 use crate::log::EventLog;
 use crate::log::store::{Alive, Home, Session};
 use crate::net::link::JoinLink;
-use crate::net::server::{self, Page, Site};
+use crate::net::server::{self, Names, Page, Site};
 use crate::os;
 use crate::projection::web::{self, MediaHosts};
+use crate::tunnel::addresses;
 
 /// The port a party listens on where nothing else was asked for.
 pub const PORT: u16 = 7878;
@@ -49,8 +50,8 @@ pub struct HostOptions {
 pub struct Hosting {
     room: RoomHandle,
     title: String,
-    link: JoinLink,
     page: JoinLink,
+    reach: Reach,
     own: JoinLink,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
@@ -112,12 +113,17 @@ pub async fn start(home: &Home, options: HostOptions) -> Result<Hosting> {
     let hub = Hub::default();
     hub.insert(room.clone());
     let (stop, stopped) = watch::channel(false);
-    let server = tokio::spawn(server::serve(listener, hub, Arc::new(GuestPage), stopped));
+    let names = Names::default();
+    let site = GuestPage {
+        names: names.clone(),
+    };
+    let server = tokio::spawn(server::serve(listener, hub, Arc::new(site), stopped));
     let link =
         |address: SocketAddr, role| JoinLink::new(&address.to_string(), session, door.invite(role));
+    let share = link(addresses::for_others(bound), Role::Guest);
     Ok(Hosting {
         title,
-        link: link(addresses::for_others(bound), Role::Guest),
+        reach: Reach::open(room.clone(), names, bound, share),
         page: link(addresses::for_us(bound), Role::Guest),
         own: link(addresses::for_us(bound), Role::Host),
         room,
@@ -138,9 +144,14 @@ impl Hosting {
         &self.title
     }
 
-    /// The link to share.
-    pub fn link(&self) -> &JoinLink {
-        &self.link
+    /// The link to share now: through a tunnel where one is open, for it works from everywhere.
+    pub fn link(&self) -> JoinLink {
+        self.reach.link()
+    }
+
+    /// The ways by which friends come in.
+    pub fn reach(&mut self) -> &mut Reach {
+        &mut self.reach
     }
 
     /// The guest page's address on this very machine.
@@ -156,6 +167,7 @@ impl Hosting {
     /// Takes the session off air: everybody is told, nothing is lost, and it can be opened again.
     pub async fn stop(mut self) {
         self.room.close(Closing::HostLeft).await;
+        self.reach.close().await;
         self.stop.send_replace(true);
         // A task that panicked has nothing left to close.
         let _ = (&mut self.server).await;
@@ -248,8 +260,10 @@ pub async fn fold_all(log: &Arc<dyn EventLog>) -> Result<Replay> {
     Ok(replay)
 }
 
-/// The guest page, as the server asks for it.
-struct GuestPage;
+/// The guest page, as the server asks for it, under the names tunnels gave us.
+struct GuestPage {
+    names: Names,
+}
 
 impl Site for GuestPage {
     fn page(&self, path: &str, host: &str) -> Option<Page> {
@@ -259,5 +273,9 @@ impl Site for GuestPage {
             bytes: asset.bytes.into(),
             headers: web::headers(host, MediaHosts::Any),
         })
+    }
+
+    fn answers_to(&self, host: &str) -> bool {
+        self.names.contains(host)
     }
 }

@@ -198,7 +198,8 @@ pub(super) fn verify(session: &str, style: Style) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn export(session: &str, file: &Path, style: Style) -> Result<()> {
+/// Whether a new file can be put there.
+pub(super) fn check_target(file: &Path) -> Result<()> {
     if file.exists() {
         bail!("{} exists already. Name another file.", file.display());
     }
@@ -213,6 +214,11 @@ pub(super) fn export(session: &str, file: &Path, style: Style) -> Result<()> {
             folder.display()
         );
     }
+    Ok(())
+}
+
+pub(super) fn export(session: &str, file: &Path, style: Style) -> Result<()> {
+    check_target(file)?;
     let home = Home::open()?;
     let exported = home.export(home.find(session)?, file)?;
     let events = exported.summary.tail.get() - 1;
@@ -294,7 +300,7 @@ fn fold(
 }
 
 /// A day and a time of day, where the reader is: `2026-11-21 20:15`.
-fn date(wall_millis: u64, zone: &TimeZone) -> String {
+pub(super) fn date(wall_millis: u64, zone: &TimeZone) -> String {
     let stamp = i64::try_from(wall_millis)
         .ok()
         .and_then(|millis| Timestamp::from_millisecond(millis).ok())

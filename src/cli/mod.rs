@@ -4,13 +4,16 @@
 //! line; diagnostics go to standard error. Every error is one sentence that says
 //! what to do, and exit code 1 (2 for a wrong command line).
 
-pub mod addresses;
 pub mod doctor;
 pub mod evening;
 pub mod hosting;
 pub mod library;
 pub mod party;
+pub mod reach;
+mod rewatch;
+pub mod screening;
 pub mod ticket;
+pub mod tunnel;
 #[cfg(feature = "gui")]
 pub mod window;
 
@@ -41,7 +44,7 @@ struct Cli {
 enum Command {
     /// Host a party from this terminal.
     #[command(
-        after_help = "Examples:\n  seance host --title 'Film night' --name Ana --media https://youtu.be/YE7VzlLtp-4\n  seance host --session 'Film night'      go on with a past session\n  seance host --bind 127.0.0.1:0 --player none --json\n\nWhile it runs, type words (help lists them) or, with --json, intents as JSON objects, one a line."
+        after_help = "Examples:\n  seance host --title 'Film night' --name Ana --media https://youtu.be/YE7VzlLtp-4\n  seance host --session 'Film night'      go on with a past session\n  seance host --bind 127.0.0.1:0 --player none --json\n  seance host --tunnel ngrok              friends join from anywhere\n\nWhile it runs, type words (help lists them) or, with --json, intents as JSON objects, one a line."
     )]
     Host(HostArgs),
     /// Join a party from this terminal.
@@ -52,9 +55,9 @@ enum Command {
     /// List past sessions.
     #[command(after_help = "Example:\n  seance sessions --json")]
     Sessions(Output),
-    /// Print a past session event by event, or the state at one point of it.
+    /// Print a past session event by event, or the state at one point of it; or watch it again.
     #[command(
-        after_help = "Examples:\n  seance replay 'Film night'\n  seance replay 7m3k --at 120          the state after event 120\n  seance replay 7m3k --at 1:02:03      the state at that session time"
+        after_help = "Examples:\n  seance replay 'Film night'\n  seance replay 7m3k --at 120          the state after event 120\n  seance replay 7m3k --at 1:02:03      the state at that session time\n  seance replay 7m3k --watch --speed 4 --from 1:02\n  seance replay 7m3k --why 42          who, by what input, and what called for it"
     )]
     Replay(ReplayArgs),
     /// Check that a session's log is whole: every record, the chain over them, and the fold.
@@ -66,6 +69,9 @@ enum Command {
     /// Add a session from such a file to this machine's past sessions.
     #[command(after_help = "Example:\n  seance import film-night.seance")]
     Import(ImportArgs),
+    /// Keep, forget or look for the token of the way through ngrok.
+    #[command(subcommand, after_help = "Example:\n  seance tunnel login")]
+    Tunnel(tunnel::TunnelCommand),
     /// Check this machine: Chrome, the data folder, addresses, the display.
     #[command(after_help = "Example:\n  seance doctor")]
     Doctor(Output),
@@ -153,6 +159,8 @@ struct HostArgs {
     #[arg(long, value_name = "SESSION")]
     session: Option<String>,
     #[command(flatten)]
+    ways: tunnel::WayArgs,
+    #[command(flatten)]
     player: PlayerArgs,
     #[command(flatten)]
     output: Output,
@@ -187,6 +195,8 @@ struct ReplayArgs {
     /// Only the state at this point: an event's number, or a session time such as 1:02:03.
     #[arg(long, value_name = "SEQ|TIME")]
     at: Option<String>,
+    #[command(flatten)]
+    watch: rewatch::WatchArgs,
     #[command(flatten)]
     output: Output,
 }
@@ -242,6 +252,10 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Host(args)) => in_runtime(evening::host(args)),
         Some(Command::Join(args)) => in_runtime(evening::join(args)),
         Some(Command::Sessions(output)) => library::sessions(output.style()),
+        Some(Command::Replay(args)) if args.watch.asked() => in_runtime(async move {
+            let style = args.output.style();
+            rewatch::run(&args.session, args.watch, style).await
+        }),
         Some(Command::Replay(args)) => {
             library::replay(&args.session, args.at.as_deref(), args.output.style())
         }
@@ -250,6 +264,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
             library::export(&args.session, &args.file, args.output.style())
         }
         Some(Command::Import(args)) => library::import(&args.file, args.output.style()),
+        Some(Command::Tunnel(command)) => tunnel::run(command),
         Some(Command::Doctor(output)) => in_runtime(doctor::run(output.style())),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "seance", &mut std::io::stdout());
@@ -292,7 +307,9 @@ fn in_runtime(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<
 fn start_log() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_env("SEANCE_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("warn,chromiumoxide=off"));
+        .unwrap_or_else(|_| EnvFilter::new("warn,chromiumoxide=off"))
+        // It traces every frame's bytes, among them the tunnel's token.
+        .add_directive("muxado=off".parse().expect("a directive"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

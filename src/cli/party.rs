@@ -152,6 +152,14 @@ impl Party {
         }
     }
 
+    /// The link a host shares is this one from now on.
+    pub fn share(&mut self, link: &str) {
+        match link.parse() {
+            Ok(link) => self.view.reached_at(link),
+            Err(error) => tracing::error!(%error, "a link of our own does not read"),
+        }
+    }
+
     /// Asks the room for something; the answer comes as news.
     pub async fn ask(&self, via: Via, intent: Intent) {
         self.order(Order::Ask {
@@ -238,29 +246,11 @@ impl Party {
 
     fn start_player(&mut self) {
         let (goals, _goals_out) = watch::channel(self.view.goal(*self.member.clock.borrow()));
-        match &self.choice {
-            PlayerChoice::None => return,
-            #[cfg(feature = "browser")]
-            PlayerChoice::Browser { headless, profile } => {
-                let options = browser_options(*headless, profile.clone());
-                let (out, watched) = (self.driver_in.clone(), goals.subscribe());
-                self.driver = Some(tokio::spawn(async move {
-                    match crate::player::browser::BrowserPlayer::launch(options).await {
-                        Ok(player) => drive(player, watched, out, os::local_now).await,
-                        // An error means the party is over already.
-                        Err(error) => drop(out.send(DriverNews::Lost(error.to_string())).await),
-                    }
-                }));
-            }
-            #[cfg(not(feature = "browser"))]
-            PlayerChoice::Browser { .. } => {
-                let sentence =
-                    "This Séance was built without the Chrome player. Join from a browser instead.";
-                let _ = self
-                    .driver_in
-                    .try_send(DriverNews::Lost(sentence.to_owned()));
-            }
+        let launched = launch_browser(&self.choice, goals.subscribe(), self.driver_in.clone());
+        if launched.is_none() {
+            return;
         }
+        self.driver = launched;
         self.goals = Some(goals);
         self.player = PlayerState::Opening;
     }
@@ -330,6 +320,35 @@ impl Party {
                 Some(why)
             }
         }
+    }
+}
+
+/// Starts the player that was chosen, and the task that drives it; `None` when that is none.
+pub(super) fn launch_browser(
+    choice: &PlayerChoice,
+    goals: watch::Receiver<Goal>,
+    out: mpsc::Sender<DriverNews>,
+) -> Option<JoinHandle<()>> {
+    match choice {
+        PlayerChoice::None => None,
+        #[cfg(feature = "browser")]
+        PlayerChoice::Browser { headless, profile } => {
+            let options = browser_options(*headless, profile.clone());
+            Some(tokio::spawn(async move {
+                match crate::player::browser::BrowserPlayer::launch(options).await {
+                    Ok(player) => drive(player, goals, out, os::local_now).await,
+                    // An error means that nobody listens any more.
+                    Err(error) => drop(out.send(DriverNews::Lost(error.to_string())).await),
+                }
+            }))
+        }
+        #[cfg(not(feature = "browser"))]
+        PlayerChoice::Browser { .. } => Some(tokio::spawn(async move {
+            let sentence =
+                "This Séance was built without the Chrome player. Join from a browser instead.";
+            let _ = out.send(DriverNews::Lost(sentence.to_owned())).await;
+            drop(goals);
+        })),
     }
 }
 

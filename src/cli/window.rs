@@ -189,7 +189,7 @@ impl Desk {
         let hosting = hosting::start(&self.home, options).await?;
         let member = client::join(hosting.own_link(), name, Client::Window, None);
         let party = Party::new(member, self.player(), Some(hosting.link().to_string()))
-            .reached_by(hosting.link());
+            .reached_by(&hosting.link());
         if let Some(url) = media {
             party.ask(Via::Gui, Intent::Load { url }).await;
         }

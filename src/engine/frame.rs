@@ -156,6 +156,13 @@ pub enum ToMember {
     Presence(Vec<Presence>),
     /// The connection ends now.
     Closing(Closing),
+    /// The party can be reached at this address too, from now on: a scheme, a host, perhaps a
+    /// port. What follows in the link stays as it is. No event: where a party is changes
+    /// nothing in it, and addresses have no business in a log that is handed around.
+    Moved {
+        /// `https://host` or `http://host:port`.
+        to: String,
+    },
     /// You knocked; somebody has to let you in. Go on pinging meanwhile.
     Waiting {},
     /// Who is at the door, all of them; for moderators.

@@ -78,11 +78,11 @@ impl Replay {
         self.state
     }
 
-    /// Takes one event.
+    /// What taking this event would come to.
     ///
     /// # Errors
-    /// [`ReplayError`]; the state is unchanged.
-    pub fn take(&mut self, event: &Event) -> Result<Step, ReplayError> {
+    /// [`ReplayError`].
+    pub fn check(&self, event: &Event) -> Result<Step, ReplayError> {
         let header = &event.header;
         let wanted = self.cursor();
         if header.seq < wanted {
@@ -104,8 +104,19 @@ impl Replay {
         if header.at < self.state.at {
             return Err(ReplayError::Backwards { seq: header.seq });
         }
-        self.state.apply(event);
         Ok(Step::Applied)
+    }
+
+    /// Takes one event.
+    ///
+    /// # Errors
+    /// [`ReplayError`]; the state is unchanged.
+    pub fn take(&mut self, event: &Event) -> Result<Step, ReplayError> {
+        let step = self.check(event)?;
+        if step == Step::Applied {
+            self.state.apply(event);
+        }
+        Ok(step)
     }
 
     /// Takes events in order until one does not follow.

@@ -71,7 +71,7 @@ impl EventLog for MemoryLog {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "server"))]
 mod tests {
     use super::*;
     use std::sync::Arc;

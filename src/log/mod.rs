@@ -17,19 +17,31 @@
 //! Deliberately absent: subscriptions (publishing is the room's, after the log
 //! answered; sled's own stop its writer, see PITFALLS S3), snapshots,
 //! truncation, and any rewriting of what was appended.
+//!
+//! The contract, the edge and the commit's form need neither disk nor runtime and
+//! are built for the simulator too; the rest comes with the feature `server`.
 
+#[cfg(feature = "server")]
 pub mod capsule;
 pub mod commit;
+#[cfg(feature = "server")]
 mod files;
+#[cfg(feature = "server")]
 pub mod key;
 pub mod memory;
+#[cfg(feature = "server")]
+pub mod past;
+#[cfg(feature = "server")]
 pub mod salvage;
+#[cfg(feature = "server")]
 pub mod sled;
+#[cfg(feature = "server")]
 pub mod store;
 
+#[cfg(feature = "server")]
 pub use files::write_private;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "server"))]
 pub(crate) mod contract;
 
 use std::fmt;
@@ -38,6 +50,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+#[cfg(feature = "server")]
 use tokio::sync::oneshot;
 
 use crate::engine::event::Event;
@@ -134,6 +147,7 @@ pub trait EventLog: Send + Sync + fmt::Debug + 'static {
 ///
 /// # Panics
 /// Outside a tokio runtime.
+#[cfg(feature = "server")]
 pub async fn read(
     log: &Arc<dyn EventLog>,
     from: Seq,
@@ -235,6 +249,7 @@ pub struct Appending(Answer);
 #[derive(Debug)]
 enum Answer {
     Known(Option<Result<(), AppendError>>),
+    #[cfg(feature = "server")]
     Coming(oneshot::Receiver<Result<(), AppendError>>),
 }
 
@@ -245,6 +260,7 @@ impl Appending {
     }
 
     /// An answer that another thread will send.
+    #[cfg(feature = "server")]
     pub const fn coming(answer: oneshot::Receiver<Result<(), AppendError>>) -> Self {
         Self(Answer::Coming(answer))
     }
@@ -259,6 +275,7 @@ impl Appending {
     pub fn wait(self) -> Result<(), AppendError> {
         match self.0 {
             Answer::Known(answer) => answer.expect("an answer is taken once"),
+            #[cfg(feature = "server")]
             Answer::Coming(answer) => answer.blocking_recv().unwrap_or_else(|_| Err(gone())),
         }
     }
@@ -267,9 +284,14 @@ impl Appending {
 impl Future for Appending {
     type Output = Result<(), AppendError>;
 
+    #[cfg_attr(
+        not(feature = "server"),
+        expect(unused_variables, reason = "without a writer every answer is known")
+    )]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
             Answer::Known(answer) => Poll::Ready(answer.take().expect("polled after its end")),
+            #[cfg(feature = "server")]
             Answer::Coming(answer) => Pin::new(answer)
                 .poll(cx)
                 .map(|sent| sent.unwrap_or_else(|_| Err(gone()))),
@@ -278,6 +300,7 @@ impl Future for Appending {
 }
 
 /// The writer ended without an answer, which only a bug or a closing log does.
+#[cfg(feature = "server")]
 fn gone() -> AppendError {
     AppendError::Failed("the log was closed".into())
 }

@@ -15,6 +15,10 @@
 //! - The disk is asked for its free space before each commit, so that sled never
 //!   meets a full one; a ballast file is then given back, so that there is room
 //!   to export and to close.
+//! - sled's snapshots are written while it opens. One that a killed program left
+//!   half written would shut the session for good: it is removed first. One that
+//!   speaks of commits which a killed program wrote and never synced would do the
+//!   same after a power cut: the file is synced before sled reads it.
 //! - sled repairs on opening and panics on some damage. So the file's chain is
 //!   read first, against the mark of where the log had been (`<db>/mark`): a
 //!   damaged one is not opened at all. What still panics is caught at this door;
@@ -40,7 +44,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use self::mark::{Mark, MarkFile};
-use self::open::{create_ballast, load_tail, lock, open_db, sync_new, verify_file};
+use self::open::{create_ballast, load_tail, lock, open_db, settle, sync_new, verify_file};
 use self::writer::Writer;
 use super::commit::{self, Commit, NotACommit};
 use super::files::create_dir;
@@ -222,6 +226,7 @@ impl SledLog {
         if let Some(mark) = mark {
             verify_file(dir, mark)?;
         }
+        settle(dir, &*disk).map_err(|e| failed(dir, e))?;
         // Before the database, so that it is gone first when the disk is already full.
         let _ = fs::remove_file(dir.join(BALLAST_FILE));
         let db = open_db(dir)?;
@@ -275,6 +280,21 @@ impl SledLog {
     pub fn is_open(dir: &Path) -> bool {
         File::open(dir.join(LOCK_FILE))
             .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
+    /// Keeps hosts out of the log in `dir` while the answer lives, and lets other readers in.
+    ///
+    /// # Errors
+    /// [`OpenError::InUse`] while it is on air.
+    pub(super) fn keep_hosts_out(dir: &Path) -> Result<Option<File>, OpenError> {
+        match File::open(dir.join(LOCK_FILE)) {
+            Ok(file) => match file.try_lock_shared() {
+                Err(TryLockError::WouldBlock) => Err(OpenError::InUse),
+                _ => Ok(Some(file)),
+            },
+            // Nobody ever had it open, or the folder is somebody else's backup.
+            Err(_) => Ok(None),
+        }
     }
 
     /// Where the log in `dir` is known to have been, without opening it; lags a

@@ -44,7 +44,7 @@ const INFO_FILE: &str = "session.json";
 const KEY_FILE: &str = "key";
 const PASSCODE_FILE: &str = "passcode";
 const ALIVE_FILE: &str = "alive";
-const DB_DIR: &str = "db";
+pub(super) const DB_DIR: &str = "db";
 
 /// Folders that are not (yet, or any longer) a session begin with this.
 const UNFINISHED: &str = ".unfinished-";
@@ -255,7 +255,7 @@ impl Home {
         self.sessions.parent().unwrap_or(&self.sessions)
     }
 
-    fn dir(&self, session: SessionId) -> PathBuf {
+    pub(super) fn dir(&self, session: SessionId) -> PathBuf {
         self.sessions.join(session.to_string())
     }
 
@@ -513,7 +513,7 @@ fn salvage_to(db: &Path, header: &CapsuleHeader, to: &Path) -> Result<Exported, 
     Ok(Exported { summary, lost })
 }
 
-fn export_to<S: capsule::Source + ?Sized>(
+pub(super) fn export_to<S: capsule::Source + ?Sized>(
     source: &S,
     header: &CapsuleHeader,
     to: &Path,
@@ -633,7 +633,7 @@ impl PasscodeFile {
     }
 }
 
-fn read_alive(dir: &Path) -> Option<Alive> {
+pub(super) fn read_alive(dir: &Path) -> Option<Alive> {
     let bytes: [u8; ALIVE_BYTES] = fs::read(dir.join(ALIVE_FILE)).ok()?.try_into().ok()?;
     let number = |at: usize| Some(u64::from_be_bytes(bytes[at..at + 8].try_into().ok()?));
     let alive = Alive {
@@ -643,9 +643,9 @@ fn read_alive(dir: &Path) -> Option<Alive> {
     (encode_alive(alive) == bytes).then_some(alive)
 }
 
-const NO_LOG: &str = "its log is missing";
+pub(super) const NO_LOG: &str = "its log is missing";
 
-fn has_log(db: &Path) -> bool {
+pub(super) fn has_log(db: &Path) -> bool {
     db.join("db").is_file()
 }
 
@@ -659,7 +659,7 @@ fn read_key(dir: &Path) -> Result<SessionKey, StoreError> {
     Ok(SessionKey(key))
 }
 
-fn read_info(dir: &Path, session: SessionId) -> Result<Info, StoreError> {
+pub(super) fn read_info(dir: &Path, session: SessionId) -> Result<Info, StoreError> {
     /// Read first: of a later schema nothing else is known.
     #[derive(Deserialize)]
     struct Versioned {
@@ -719,7 +719,7 @@ fn replace(
     sync_dir(dir.unwrap_or(Path::new("."))).map_err(|e| failed(path, e))
 }
 
-fn failed(path: &Path, source: io::Error) -> StoreError {
+pub(super) fn failed(path: &Path, source: io::Error) -> StoreError {
     StoreError::Failed {
         path: path.to_owned(),
         source,

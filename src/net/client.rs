@@ -8,6 +8,8 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -26,7 +28,8 @@ use crate::engine::intent::{Aim, Intent};
 use crate::engine::presence::{Presence, Report};
 use crate::engine::session::member_end::{Effect, Identity, MemberEnd};
 use crate::engine::text::Passcode;
-use crate::net::link::JoinLink;
+use crate::net::link::{JoinLink, Place};
+use crate::net::tls::Trust;
 use crate::net::{self, pump};
 use crate::os;
 
@@ -36,6 +39,8 @@ const DIAL_WAIT_MAX: Duration = Duration::from_secs(6);
 const WRITE_WAIT_MAX: Duration = Duration::from_secs(10);
 /// News that may wait for their reader; past it the member reads no further, and the room serves them from the log.
 const NEWS_MAX: usize = 1_024;
+/// Places tried for one party: the link's, and the latest it moved to. Each gets its share of [`DIAL_WAIT_MAX`].
+const WAYS_MAX: usize = 2;
 /// Orders that may wait for the member.
 const ORDERS_MAX: usize = 64;
 
@@ -90,6 +95,8 @@ pub enum News {
     Refused(Refused),
     /// What everybody's players do.
     Presence(Vec<Presence>),
+    /// The party can be reached there too, from now on; the rest of the link stays as it is.
+    Moved(String),
     /// The connection is lost; it comes back by itself.
     Lost(String),
     /// It is over. The last news.
@@ -114,16 +121,39 @@ pub fn join(
     client: crate::engine::event::Client,
     resume: Option<Resume>,
 ) -> Member {
-    join_knowing(link, name, client, resume, None)
+    join_as(link, name, client, resume, None, None)
 }
 
-/// Like [`join`], for a party that asks for a passcode.
+/// The same, for a party that asks for a passcode.
 pub fn join_knowing(
     link: &JoinLink,
     name: String,
     client: crate::engine::event::Client,
     resume: Option<Resume>,
     passcode: Option<Passcode>,
+) -> Member {
+    join_as(link, name, client, resume, passcode, None)
+}
+
+/// Like [`join`], believing only those authorities where the link is an `https` one; `None` for
+/// those this system trusts.
+pub fn join_trusting(
+    link: &JoinLink,
+    name: String,
+    client: crate::engine::event::Client,
+    resume: Option<Resume>,
+    trust: Option<Trust>,
+) -> Member {
+    join_as(link, name, client, resume, None, trust)
+}
+
+fn join_as(
+    link: &JoinLink,
+    name: String,
+    client: crate::engine::event::Client,
+    resume: Option<Resume>,
+    passcode: Option<Passcode>,
+    trust: Option<Trust>,
 ) -> Member {
     let (orders, inbox) = mpsc::channel(ORDERS_MAX);
     let (news_out, news) = mpsc::channel(NEWS_MAX);
@@ -136,7 +166,8 @@ pub fn join_knowing(
         resume,
     };
     let shell = Shell {
-        link: link.clone(),
+        ways: vec![link.clone()],
+        trust,
         // Counters of an earlier run lie below: they began at that run's milliseconds.
         end: MemberEnd::new(identity, os::wall_millis(), os::local_now()).knowing(passcode),
         socket: None,
@@ -151,10 +182,17 @@ pub fn join_knowing(
     }
 }
 
-type Socket = WebSocketStream<TcpStream>;
+/// A way to the host, encrypted or not.
+trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
+
+type Socket = WebSocketStream<Box<dyn Wire>>;
 
 struct Shell {
-    link: JoinLink,
+    /// Where to dial, the likeliest first: the link, and whereto the party moved meanwhile.
+    ways: Vec<JoinLink>,
+    /// Whom to believe; the system's authorities are read when they are first needed.
+    trust: Option<Trust>,
     end: MemberEnd,
     socket: Option<Socket>,
     news: mpsc::Sender<News>,
@@ -272,6 +310,10 @@ impl Shell {
                 Effect::Waiting => News::Waiting,
                 Effect::Knocks(knocks) => News::Knocks(knocks),
                 Effect::Secret { invite, secret } => News::Secret { invite, secret },
+                Effect::Moved(to) => {
+                    self.note_way(&to);
+                    News::Moved(to)
+                }
                 Effect::Welcomed(welcome) => News::Welcomed(welcome),
                 Effect::CaughtUp => News::CaughtUp,
                 Effect::Lost(why) => News::Lost(why),
@@ -289,18 +331,49 @@ impl Shell {
         self.news.send(news).await.map_err(|_| Ended)
     }
 
+    /// Remembers where else the party is.
+    fn note_way(&mut self, to: &str) {
+        let Ok(place) = to.parse::<Place>() else {
+            tracing::warn!("the host named a place that is none");
+            return;
+        };
+        // Whoever came in encrypted does not send the link's secret in the clear because they were told to.
+        if self.ways[0].is_secure() && !place.is_secure() {
+            return;
+        }
+        let way = self.ways[0].at(&place);
+        if self.ways[0] == way {
+            return;
+        }
+        self.ways.retain(|known| *known != way);
+        // Behind the one that works now, before those that did once.
+        self.ways.insert(1, way);
+        self.ways.truncate(WAYS_MAX);
+    }
+
     async fn dial(&mut self) -> Vec<Effect> {
-        match timeout(DIAL_WAIT_MAX, dial(&self.link)).await {
-            Ok(Ok(socket)) => {
-                self.socket = Some(socket);
-                self.end.connected(os::local_now())
-            }
-            Ok(Err(why)) => self.end.disconnected(os::local_now(), why, dice()),
-            Err(_) => {
-                let why = format!("Nobody answers at {}.", self.link.authority());
-                self.end.disconnected(os::local_now(), why, dice())
+        let mut reason = String::new();
+        for index in 0..self.ways.len() {
+            let link = &self.ways[index];
+            let tried = timeout(
+                DIAL_WAIT_MAX / self.ways.len() as u32,
+                dial(link, &mut self.trust),
+            );
+            let why = match tried.await {
+                Ok(Ok(socket)) => {
+                    self.socket = Some(socket);
+                    self.ways[..=index].rotate_right(1);
+                    return self.end.connected(os::local_now());
+                }
+                Ok(Err(why)) => why,
+                Err(_) => format!("Nobody answers at {}.", link.authority()),
+            };
+            // The place in the person's own link is the one they can do something about.
+            if reason.is_empty() {
+                reason = why;
             }
         }
+        self.end.disconnected(os::local_now(), reason, dice())
     }
 
     async fn send(&mut self, frame: ToRoom) -> Vec<Effect> {
@@ -334,13 +407,7 @@ impl Shell {
     }
 }
 
-async fn dial(link: &JoinLink) -> Result<Socket, String> {
-    if link.is_secure() {
-        return Err(
-            "Links that begin with https open in a browser; this program cannot join them yet."
-                .to_owned(),
-        );
-    }
+async fn dial(link: &JoinLink, trust: &mut Option<Trust>) -> Result<Socket, String> {
     let stream = TcpStream::connect(link.host_port())
         .await
         .map_err(|error| {
@@ -352,6 +419,11 @@ async fn dial(link: &JoinLink) -> Result<Socket, String> {
         })?;
     // Small frames must not wait for each other.
     let _ = stream.set_nodelay(true);
+    let stream: Box<dyn Wire> = if link.is_secure() {
+        encrypt(link, stream, trust).await?
+    } else {
+        Box::new(stream)
+    };
     let mut request = link
         .socket()
         .into_client_request()
@@ -367,10 +439,76 @@ async fn dial(link: &JoinLink) -> Result<Socket, String> {
             "The host does not answer to that name. Use the address it shows in its own link."
                 .to_owned(),
         ),
+        // ngrok itself answers, for nobody is behind it.
+        Err(Error::Http(response)) if response.headers().contains_key("ngrok-error-code") => {
+            Err(format!(
+                "No party is open at {} now. Ask the host whether it runs, and for its link as it is now.",
+                link.authority()
+            ))
+        }
+        // A tunnel or a proxy that stands, and nothing behind it.
+        Err(Error::Http(response)) if response.status().is_server_error() => Err(format!(
+            "The way to {} stands, but the party behind it does not answer. Ask the host whether it runs.",
+            link.authority()
+        )),
         Err(_) => Err(format!(
             "Something else than a party answers at {}.",
             link.authority()
         )),
+    }
+}
+
+/// TLS on the way to a link's host, whose name must be what its certificate says.
+async fn encrypt(
+    link: &JoinLink,
+    stream: TcpStream,
+    trust: &mut Option<Trust>,
+) -> Result<Box<dyn Wire>, String> {
+    let trust = match trust {
+        Some(trust) => trust,
+        None => {
+            // Reads files, some hundred of them on some systems.
+            let system = tokio::task::spawn_blocking(Trust::system);
+            trust.insert(system.await.map_err(|error| error.to_string())?)
+        }
+    };
+    let name = ServerName::try_from(link.host())
+        .map_err(|_| format!("{} is no name a certificate could have.", link.host()))?;
+    let connector = tokio_rustls::TlsConnector::from(trust.config());
+    match connector.connect(name, stream).await {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(error) => Err(distrusted(link, &error)),
+    }
+}
+
+/// Why TLS did not come about, as a sentence that says what to do.
+fn distrusted(link: &JoinLink, error: &std::io::Error) -> String {
+    use rustls::{CertificateError as Bad, Error as Tls};
+    let place = link.authority();
+    let reason = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Tls>());
+    match reason {
+        Some(Tls::InvalidCertificate(Bad::UnknownIssuer)) => format!(
+            "Nobody this computer trusts vouches for {place}. If its host has an authority of their own, name its certificate in SSL_CERT_FILE."
+        ),
+        Some(Tls::InvalidCertificate(
+            Bad::NotValidForName | Bad::NotValidForNameContext { .. },
+        )) => format!(
+            "The certificate at {place} is for another name. Use the address the host shows in their link."
+        ),
+        Some(Tls::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. })) => {
+            format!(
+                "The certificate at {place} has expired. Tell the host, and check this computer's date."
+            )
+        }
+        Some(Tls::InvalidCertificate(Bad::NotValidYet | Bad::NotValidYetContext { .. })) => {
+            format!("The certificate at {place} is not valid yet. Check this computer's date.")
+        }
+        Some(Tls::InvalidMessage(_)) => format!(
+            "What answers at {place} is not encrypted. Try the link with http instead of https."
+        ),
+        _ => format!("No encrypted connection to {place} came about ({error})."),
     }
 }
 

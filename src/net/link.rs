@@ -24,6 +24,71 @@ pub struct JoinLink {
     pub secret: String,
 }
 
+/// Where a party can be reached: what stands in a link before the `#`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    secure: bool,
+    authority: String,
+}
+
+impl Place {
+    /// `host:port`, over plain http.
+    pub fn plain(authority: impl Into<String>) -> Self {
+        Self {
+            secure: false,
+            authority: authority.into(),
+        }
+    }
+
+    /// Whether the way there is encrypted.
+    pub const fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// Host and port, as a browser names them; the port only where it is not the usual one.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+}
+
+/// `https://host:port`, with nothing behind it but perhaps a slash.
+impl FromStr for Place {
+    type Err = NotALink;
+
+    fn from_str(text: &str) -> Result<Self, NotALink> {
+        let url = Url::parse(text.trim()).map_err(|_| NotALink::NotAnAddress)?;
+        let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        if bare {
+            place(&url)
+        } else {
+            Err(NotALink::NotAnAddress)
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.secure { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.authority)
+    }
+}
+
+fn place(url: &Url) -> Result<Place, NotALink> {
+    let secure = match url.scheme() {
+        "http" => false,
+        "https" => true,
+        _ => return Err(NotALink::NotAnAddress),
+    };
+    let host = url.host_str().ok_or(NotALink::NotAnAddress)?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(NotALink::NotAnAddress);
+    }
+    let authority = url
+        .port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    Ok(Place { secure, authority })
+}
+
 /// The text is no link to a party.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotALink {
@@ -55,6 +120,32 @@ impl JoinLink {
             secret: secret.to_owned(),
             ..self.clone()
         }
+    }
+
+    /// The same party's link at another place.
+    pub fn at(&self, place: &Place) -> Self {
+        Self {
+            secure: place.secure,
+            authority: place.authority.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// Where the party is, without which one and what opens it.
+    pub fn place(&self) -> Place {
+        Place {
+            secure: self.secure,
+            authority: self.authority.clone(),
+        }
+    }
+
+    /// The host's name alone, as certificates name it.
+    pub fn host(&self) -> String {
+        let host = self.host_port();
+        let name = host.rsplit_once(':').map_or(&*host, |(name, _)| name);
+        name.trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned()
     }
 
     /// Host and port.
@@ -92,18 +183,7 @@ impl FromStr for JoinLink {
 
     fn from_str(text: &str) -> Result<Self, NotALink> {
         let url = Url::parse(text.trim()).map_err(|_| NotALink::NotAnAddress)?;
-        let secure = match url.scheme() {
-            "http" => false,
-            "https" => true,
-            _ => return Err(NotALink::NotAnAddress),
-        };
-        let host = url.host_str().ok_or(NotALink::NotAnAddress)?;
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(NotALink::NotAnAddress);
-        }
-        let authority = url
-            .port()
-            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let Place { secure, authority } = place(&url)?;
         let (session, secret) = url
             .fragment()
             .and_then(|behind| behind.split_once('.'))
@@ -166,6 +246,39 @@ mod tests {
         check("http://u:p@127.0.0.1:1/#a.b", NotALink::NotAnAddress);
         check("http://127.0.0.1:7878/", NotALink::NoParty);
         check("http://127.0.0.1:7878/#abc.def", NotALink::NoParty);
+    }
+
+    #[test]
+    fn a_place_is_an_address_and_nothing_more() {
+        let place: Place = "https://abc.ngrok.app/".parse().unwrap();
+        assert_eq!(place.to_string(), "https://abc.ngrok.app");
+        let link = JoinLink::new("127.0.0.1:1", SessionId::new(1), encode_base32(7));
+        let there = link.at(&place);
+        assert_eq!((there.session, &there.secret), (link.session, &link.secret));
+        assert_eq!(
+            (there.socket(), there.host_port()),
+            ("wss://abc.ngrok.app/ws".into(), "abc.ngrok.app:443".into())
+        );
+        assert_eq!(there.place(), place);
+        for text in [
+            "",
+            "abc.ngrok.app",
+            "https://a/b",
+            "https://a/?b",
+            "https://a/#b",
+            "https://u@a",
+            "ftp://a",
+        ] {
+            assert_eq!(text.parse::<Place>(), Err(NotALink::NotAnAddress), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_named_without_port_and_brackets() {
+        let host = |authority| JoinLink::new(authority, SessionId::new(1), encode_base32(7)).host();
+        assert_eq!(host("127.0.0.1:1"), "127.0.0.1");
+        assert_eq!(host("[::1]:7878"), "::1");
+        assert_eq!(host("party.example"), "party.example");
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod client;
 pub mod link;
 pub mod pump;
 pub mod server;
+pub mod tls;
 
 use std::time::Duration;
 

@@ -78,6 +78,7 @@ struct Inside {
     connection: ConnectionId,
     feed: Subscription,
     presence: watch::Receiver<Arc<Vec<Presence>>>,
+    place: watch::Receiver<Option<Arc<str>>>,
     ended: watch::Receiver<Option<Closing>>,
 }
 
@@ -98,6 +99,7 @@ enum Woken {
     Reply(Reply),
     Events(Vec<Arc<Published>>),
     Presence(Arc<Vec<Presence>>),
+    Moved(String),
     Ended(Closing),
     Entry(Option<Entry>),
     Deadline,
@@ -122,6 +124,7 @@ impl Pump {
                 Woken::Reply(reply) => self.reply(reply).await,
                 Woken::Events(events) => self.forward(&events).await,
                 Woken::Presence(presence) => self.send(ToMember::Presence(presence.to_vec())).await,
+                Woken::Moved(to) => self.send(ToMember::Moved { to }).await,
                 Woken::Ended(why) => Err(Going::Closing(why)),
                 Woken::Entry(entry) => self.entered(entry).await,
                 Woken::Deadline => {
@@ -172,6 +175,10 @@ impl Pump {
                         }
                     },
                     Ok(()) = inside.presence.changed() => Woken::Presence(inside.presence.borrow_and_update().clone()),
+                    Ok(()) = inside.place.changed() => {
+                        let place = inside.place.borrow_and_update().as_deref().unwrap_or_default().to_owned();
+                        Woken::Moved(place)
+                    }
                     Ok(why) = inside.ended.wait_for(Option::is_some) => Woken::Ended(why.unwrap_or(Closing::HostLeft)),
                 },
             }
@@ -268,8 +275,9 @@ impl Pump {
             Some(Entry::Waiting) => return self.send(ToMember::Waiting {}).await,
             Some(Entry::In(admission)) => Ok(admission),
             Some(Entry::Refused(refusal)) => Err(refusal),
-            // The room ended while they waited.
-            None => Err(Refusal::UnknownSession),
+            // The room ended while they waited. Not a refusal, after which nobody comes back: the host
+            // may be on again in a moment.
+            None => return Err(Going::Closing(Closing::HostLeft)),
         };
         let Some((room, _)) = self.entering.take() else {
             return Ok(());
@@ -285,6 +293,7 @@ impl Pump {
                     connection,
                     feed: room.subscribe(welcome.tail),
                     presence: room.presence(),
+                    place: room.place(),
                     ended: room.ended(),
                     room,
                 });

@@ -53,6 +53,38 @@ pub struct Page {
 pub trait Site: Send + Sync + 'static {
     /// The file at this path, for a browser that reached us as `host`.
     fn page(&self, path: &str, host: &str) -> Option<Page>;
+
+    /// Whether this name is ours, beside addresses and `.local` names: one that a tunnel or the
+    /// host's own domain gave us. `host` is what browsers send: lower case, with the port
+    /// where it is not the usual one.
+    fn answers_to(&self, _host: &str) -> bool {
+        false
+    }
+}
+
+/// The names under which a party answers to the world, which change as tunnels come and go.
+/// Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Names(Arc<std::sync::RwLock<std::collections::BTreeSet<String>>>);
+
+impl Names {
+    /// From now on requests for this host (perhaps with a port) are ours.
+    pub fn insert(&self, host: &str) {
+        let mut names = self.0.write().expect("nobody panics while holding it");
+        names.insert(host.to_ascii_lowercase());
+    }
+
+    /// No longer ours. Connections that stand are not asked again.
+    pub fn remove(&self, host: &str) {
+        let mut names = self.0.write().expect("nobody panics while holding it");
+        names.remove(&host.to_ascii_lowercase());
+    }
+
+    /// Whether it is ours.
+    pub fn contains(&self, host: &str) -> bool {
+        let names = self.0.read().expect("nobody panics while holding it");
+        names.contains(host)
+    }
 }
 
 /// Serves until `shutdown` becomes true, then stops accepting and waits for connections to end.
@@ -159,7 +191,8 @@ fn answer(
     site: &dyn Site,
     upgrade: impl FnOnce(Form, hyper::upgrade::OnUpgrade),
 ) -> Response<Full<Bytes>> {
-    let Some(host) = trusted_host(request.headers()) else {
+    let ours = |host: &str| site.answers_to(host);
+    let Some(host) = trusted_host(request.headers(), ours) else {
         return refusal(
             StatusCode::MISDIRECTED_REQUEST,
             "Open the party by the address in its link.",
@@ -193,10 +226,11 @@ fn answer(
     }
 }
 
-/// The `Host` the client asked for, if it can be ours: an address, `localhost`, or a `.local` name.
+/// The `Host` the client asked for, if it can be ours: an address, `localhost`, a `.local` name,
+/// or one that was given to us.
 ///
 /// A name that somebody else's DNS resolves to us is not ours, whoever looked it up.
-fn trusted_host(headers: &HeaderMap) -> Option<String> {
+fn trusted_host(headers: &HeaderMap, given: impl Fn(&str) -> bool) -> Option<String> {
     let mut all = headers.get_all(header::HOST).iter();
     let (Some(host), None) = (all.next(), all.next()) else {
         return None;
@@ -220,7 +254,8 @@ fn trusted_host(headers: &HeaderMap) -> Option<String> {
             && name
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte)));
-    ours.then(|| host.to_ascii_lowercase())
+    let host = host.to_ascii_lowercase();
+    (ours || given(&host)).then_some(host)
 }
 
 /// Whether the request comes from a page we served ourselves, or from no page at all.
@@ -348,7 +383,7 @@ mod tests {
     fn only_addresses_and_our_own_names_are_hosts() {
         let check = |host, ours: bool| {
             assert_eq!(
-                trusted_host(&headers(&[(header::HOST, host)])).is_some(),
+                trusted_host(&headers(&[(header::HOST, host)]), |_| false).is_some(),
                 ours,
                 "{host}"
             )
@@ -374,7 +409,28 @@ mod tests {
         ] {
             check(host, false);
         }
-        assert_eq!(trusted_host(&HeaderMap::new()), None);
+        assert_eq!(trusted_host(&HeaderMap::new(), |_| true), None);
+    }
+
+    #[test]
+    fn a_tunnels_name_is_a_host_while_the_tunnel_has_it() {
+        let names = Names::default();
+        let check = |host, ours: bool| {
+            let headers = headers(&[(header::HOST, host)]);
+            let found = trusted_host(&headers, |host| names.contains(host));
+            assert_eq!(found.is_some(), ours, "{host}");
+        };
+        check("Abc.ngrok.app", false);
+        names.insert("abc.ngrok.app");
+        names.insert("party.example:8443");
+        check("Abc.ngrok.app", true);
+        check("abc.ngrok.app:443", false); // browsers leave the usual port out
+        check("def.ngrok.app", false);
+        check("abc.ngrok.app.evil.example", false);
+        check("party.example:8443", true);
+        check("party.example", false);
+        names.remove("ABC.ngrok.app");
+        check("abc.ngrok.app", false);
     }
 
     #[test]

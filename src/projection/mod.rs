@@ -1,10 +1,12 @@
 //! Projections: everything anyone sees, rebuilt from the stream and droppable.
 //!
 //! [`view`] folds events into what people read; the window, the terminal and
-//! the page each show it in their own way. [`web`] is the page.
+//! the page each show it in their own way. [`web`] is the page. [`rewatch`] is an
+//! evening that is over, for any of them.
 
 #[cfg(feature = "gui")]
 pub mod gui;
+pub mod rewatch;
 pub mod terminal;
 pub mod view;
 pub mod web;

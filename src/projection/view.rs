@@ -57,6 +57,8 @@ pub struct View {
     pub clock: Option<(Micros, Micros)>,
     /// The link to share; present for the host, while it opens.
     pub invite: Option<Arc<str>>,
+    /// Where the party can be reached too, since it was last said to have moved.
+    pub place: Option<Arc<str>>,
     /// How others reach the party, as far as the viewer knows: what their links begin with.
     pub way: Option<JoinLink>,
     /// Links the viewer asked for, by number; 0 is the party's own.
@@ -79,6 +81,7 @@ impl Default for View {
             link: Link::Connecting,
             clock: None,
             invite: None,
+            place: None,
             way: None,
             links: Arc::default(),
             knocks: Arc::default(),
@@ -171,6 +174,10 @@ impl View {
                 self.presence = Arc::new(all.iter().map(|one| (one.member, one.report)).collect());
                 None
             }
+            News::Moved(to) => {
+                self.place = Some(to.as_str().into());
+                None
+            }
             News::Lost(why) => {
                 self.link = Link::Lost(why.clone());
                 self.presence = Arc::default();
@@ -198,6 +205,27 @@ impl View {
     /// Whether the viewer may do that here.
     pub fn may(&self, action: Action) -> bool {
         self.me.is_some_and(|me| self.state.may(me, action))
+    }
+
+    /// The host is reached by this link from now on; others begin like it.
+    pub fn reached_at(&mut self, link: JoinLink) {
+        let moved: BTreeMap<Seq, Arc<str>> = (self.links.iter())
+            .filter_map(|(invite, known)| {
+                let known: JoinLink = known.parse().ok()?;
+                let there = link.with_secret(&known.secret).to_string();
+                Some((*invite, there.into()))
+            })
+            .collect();
+        let shared = (self.links.iter()).find(|(_, known)| Some(*known) == self.invite.as_ref());
+        let shared = shared.map(|(invite, _)| *invite);
+        self.invite = match shared.and_then(|invite| moved.get(&invite)) {
+            Some(there) => Some(Arc::clone(there)),
+            // The party's own link, while it opens.
+            None if self.state.entrance.own_revoked => None,
+            None => Some(link.to_string().into()),
+        };
+        self.links = Arc::new(moved);
+        self.way = Some(link);
     }
 
     fn may_host(&self) -> bool {

@@ -6,6 +6,8 @@
 
 #![allow(dead_code, reason = "every test file uses another part of the doubles")]
 
+pub mod ngrok;
+pub mod sites;
 pub mod youtube;
 pub mod youtube_embed;
 
@@ -82,22 +84,41 @@ impl Film {
         let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         if !path.exists() {
             let part = path.with_extension(format!("{}.part.mp4", std::process::id()));
-            let made = Command::new("ffmpeg")
-                .args(["-v", "error", "-y", "-f", "lavfi", "-i", picture])
-                .args(["-f", "lavfi", "-i", "sine=frequency=330"])
-                .args(["-t", &secs.to_string()])
-                .args(["-c:v", "libx264", "-preset", "ultrafast", "-g", "25"])
-                .args(["-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "64k"])
-                .args(["-movflags", "+faststart"])
-                .arg(&part)
-                .output()
-                .map_err(|error| format!("ffmpeg could not be started: {error}"))?;
-            if !made.status.success() {
-                return Err(format!(
-                    "ffmpeg made no film: {}",
-                    String::from_utf8_lossy(&made.stderr)
-                ));
-            }
+            run_ffmpeg(
+                Command::new("ffmpeg")
+                    .args(["-v", "error", "-y", "-f", "lavfi", "-i", picture])
+                    .args(["-f", "lavfi", "-i", "sine=frequency=330"])
+                    .args(["-t", &secs.to_string()])
+                    .args(["-c:v", "libx264", "-preset", "ultrafast", "-g", "25"])
+                    .args(["-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "64k"])
+                    .args(["-movflags", "+faststart"])
+                    .arg(&part),
+            )?;
+            std::fs::rename(&part, &path).map_err(|error| error.to_string())?;
+        }
+        let mp4 = std::fs::read(&path).map_err(|error| error.to_string())?;
+        Ok(Self { mp4: mp4.into() })
+    }
+
+    /// The film in fragments, as a page that feeds its element by hand needs it.
+    pub fn fragmented() -> Result<Self, String> {
+        Self::made()?;
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+        let path = folder.join("film-2-fragments.mp4");
+        if !path.exists() {
+            let part = path.with_extension(format!("{}.part.mp4", std::process::id()));
+            run_ffmpeg(
+                Command::new("ffmpeg")
+                    .args(["-v", "error", "-y", "-i"])
+                    .arg(folder.join("film-2.mp4"))
+                    .args([
+                        "-c",
+                        "copy",
+                        "-movflags",
+                        "frag_keyframe+empty_moov+default_base_moof",
+                    ])
+                    .arg(&part),
+            )?;
             std::fs::rename(&part, &path).map_err(|error| error.to_string())?;
         }
         let mp4 = std::fs::read(&path).map_err(|error| error.to_string())?;
@@ -145,6 +166,19 @@ impl Film {
             .body(self.mp4.slice(from..=to).into())
             .unwrap()
     }
+}
+
+fn run_ffmpeg(command: &mut Command) -> Result<(), String> {
+    let made = command
+        .output()
+        .map_err(|error| format!("ffmpeg could not be started: {error}"))?;
+    if made.status.success() {
+        return Ok(());
+    }
+    Err(format!(
+        "ffmpeg made no film: {}",
+        String::from_utf8_lossy(&made.stderr)
+    ))
 }
 
 /// The bytes a request asks for: the first, and the last if it names one.

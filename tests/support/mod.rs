@@ -8,6 +8,9 @@
 
 #[cfg(feature = "browser")]
 pub mod chrome;
+pub mod dice;
+#[cfg(feature = "server")]
+pub mod members;
 pub mod proxy;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

@@ -86,6 +86,8 @@ pub enum Effect {
     Refused(Refused),
     /// What everybody's players do.
     Presence(Vec<Presence>),
+    /// The party can be reached there too.
+    Moved(String),
     /// Let in.
     Welcomed(Welcome),
     /// Knocked: a moderator has to let this member in.
@@ -269,7 +271,7 @@ impl MemberEnd {
                 self.answered(counter);
                 vec![Effect::Accepted { counter, seq }]
             }
-            ToMember::Refused(refused) => self.refused(refused),
+            ToMember::Refused(refused) => self.refused(now, refused, dice),
             ToMember::Waiting {} => match self.phase {
                 Phase::Greeting { .. } => {
                     self.phase = Phase::Knocking;
@@ -293,6 +295,7 @@ impl MemberEnd {
             }
             ToMember::Presence(presence) => vec![Effect::Presence(presence)],
             ToMember::Closing(why) => self.closing(now, why, dice),
+            ToMember::Moved { to } => vec![Effect::Moved(to)],
         }
     }
 
@@ -510,7 +513,7 @@ impl MemberEnd {
         self.pending.remove(place).map(|pending| pending.ask)
     }
 
-    fn refused(&mut self, refused: Refused) -> Vec<Effect> {
+    fn refused(&mut self, now: LocalTime, refused: Refused, dice: u64) -> Vec<Effect> {
         if let Some(counter) = refused.counter {
             let asked = self.answered(counter);
             return match asked {
@@ -520,6 +523,10 @@ impl MemberEnd {
         }
         if matches!(self.phase, Phase::Live { .. }) {
             return vec![Effect::Refused(refused)];
+        }
+        if self.me.is_some() && matches!(refused.refusal, Refusal::ReadOnly { .. }) {
+            // The host's disk is full or failed, not our stay: once that is mended, the evening goes on.
+            return self.give_up(now, &refused.sentence, dice);
         }
         self.phase = Phase::Over;
         let sentence = refused.sentence.clone();
@@ -838,6 +845,24 @@ mod tests {
             pings >= 10,
             "a burst for the clock, then heartbeats: {pings}"
         );
+    }
+
+    #[test]
+    fn a_member_waits_for_a_host_whose_disk_is_full() {
+        // Found by tests/crash.rs, power cuts from seed 1: they were gone for good.
+        let mut end = member();
+        end.start(at(0));
+        end.connected(at(0));
+        end.frame(at(1), welcome(2), 0);
+        end.disconnected(at(2), "gone".into(), 0);
+        end.tick(end.deadline().unwrap(), 0);
+        end.connected(at(1_000));
+        let reason = "the disk is full".into();
+        let full = Refused::new(None, Refusal::ReadOnly { reason });
+        let effects = end.frame(at(1_001), ToMember::Refused(full.clone()), 0);
+        assert_eq!(effects, [Effect::HangUp, Effect::Lost(full.sentence)]);
+        let effects = end.tick(end.deadline().unwrap(), 0);
+        assert_eq!(effects, [Effect::Dial]);
     }
 
     #[test]

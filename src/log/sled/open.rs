@@ -8,8 +8,8 @@ use std::thread;
 
 use super::mark::Mark;
 use super::{
-    BALLAST_BYTES, BALLAST_FILE, CACHE_BYTES, CLOSING_TRIES, DB_FILE, Durable, Fault, LOCK_FILE,
-    LOCK_PAUSE, LOCK_TRIES, OpenError, RECENT_LEN, Value, failed, guarded,
+    BALLAST_BYTES, BALLAST_FILE, CACHE_BYTES, CLOSING_TRIES, DB_FILE, Disk, Durable, Fault,
+    LOCK_FILE, LOCK_PAUSE, LOCK_TRIES, OpenError, RECENT_LEN, Value, failed, guarded,
 };
 use crate::engine::event::Event;
 use crate::engine::event::codec;
@@ -46,6 +46,24 @@ pub(super) fn verify_file(dir: &Path, mark: Mark) -> Result<(), OpenError> {
             .map_or("it is missing", |b| b.reason)
             .into(),
     })
+}
+
+/// Puts in order what a killed program left, before sled reads it and writes its snapshot.
+pub(super) fn settle(dir: &Path, disk: &dyn Disk) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        // sled takes it for a snapshot, though it only becomes one by losing this ending.
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    match File::open(dir.join(DB_FILE)) {
+        Ok(file) => disk.sync(&file),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(e),
+    }
 }
 
 pub(super) fn open_db(dir: &Path) -> Result<sled::Db, OpenError> {

@@ -586,6 +586,53 @@ fn a_slow_disk_is_met_by_a_refusal_not_by_memory() {
 }
 
 #[test]
+fn a_program_killed_while_opening_leaves_a_session_that_opens() {
+    // Found by tests/images.rs, seed 1: sled reads the file it was still writing as a snapshot.
+    let (place, truth) = lived_in();
+    for length in [0, 7, 40] {
+        let half = place.dir().join("snap.FFFFFFFFFFFFFFFF.generating");
+        fs::write(half, vec![1; length]).unwrap();
+        holds(&*place.open(), &truth);
+    }
+}
+
+#[test]
+fn what_a_killed_program_left_unsynced_is_synced_before_sled_speaks_of_it() {
+    /// Notes the snapshots there were at each sync.
+    #[derive(Debug)]
+    struct Noting(PathBuf, std::sync::Mutex<Vec<Vec<PathBuf>>>);
+    fn snapshots(dir: &Path) -> Vec<PathBuf> {
+        let mut found = walk(dir);
+        found.retain(|file| {
+            file.file_name()
+                .unwrap()
+                .to_string_lossy()
+                .starts_with("snap.")
+        });
+        found.sort();
+        found
+    }
+    impl Disk for Noting {
+        fn sync(&self, file: &File) -> io::Result<()> {
+            self.1.lock().unwrap().push(snapshots(&self.0));
+            file.sync_data()
+        }
+    }
+    let (place, _) = lived_in();
+    let before = snapshots(&place.dir());
+    let disk = Arc::new(Noting(place.dir(), std::sync::Mutex::default()));
+    let log = SledLog::open_on(&place.dir(), SESSION, disk.clone()).unwrap();
+    drop(log);
+    let noted = disk.1.lock().unwrap();
+    assert_eq!(
+        *noted,
+        [before.clone()],
+        "one sync, before the new snapshot"
+    );
+    assert_ne!(before, snapshots(&place.dir()), "there was a new snapshot");
+}
+
+#[test]
 fn what_is_acknowledged_is_in_the_file_as_its_sync_left_it() {
     /// Keeps a copy of the database as of each sync: all that a power cut leaves for sure.
     #[derive(Debug)]

@@ -26,7 +26,12 @@
   const BAR_PX = 100; // how high Chrome's control bar is, with room for larger letters
   const HOLD_MS = 5000; // a key whose release was lost (focus left) is not held for ever
   const SAME_PLACE_S = 0.05; // two positions that are one: a frame and its rounding
-  const SAME_PLACE_SITE_S = 1; // a site's player lands on its own grid
+  const STANDS_S = 0.02; // a site's film this near its frame is not moved for it
+  const LANDED_MS = 300; // a site's player may not have begun to seek before
+  const LANDING_SITE_MS = 5000; // a seek that has not landed by then has, wherever it stands
+  const LAST_S = 0.15; // so far from its end a site's film is stopped: past it the site shows something else
+  const GUARD_S = 1.5; // from so far the end is watched; looks come four a second
+  const UNMOVED_MS = 1500; // a player of its own that has not started by then was not allowed to
   const END_S = 0.25; // players stop this far from the end, and call it paused
   const SPIN_MS = 6; // timers are late by some ms: wait the last ones in a loop
   const NO_VIDEO_MS = 8000; // a page without a video for so long has none; should one come, it is taken all the same
@@ -40,7 +45,9 @@
 
   // -- state --
   let load = 0; // the load in force; 0: none
-  let kind = "page"; // "file" | "page" | "youtube"
+  let kind = "page"; // "file" | "page" | "site": one with a player of its own, see sites/bridge.js
+  let traits = {}; // what the site's player is like
+  let address = ""; // where the film is
   let id = ""; // the site's name for the film
   let start = 0; // where the film is to stand when it is ready
   let el = null; // the film's element
@@ -51,6 +58,7 @@
   let halted = false; // this is not the film's page: nothing may play by itself
   let blocked = false; // Chrome wants a click before it plays
   let stalled = false; // `waiting` without `playing`
+  let stalledAt = 0; // since when
   let over = false; // "ended" was told
   let adverts = false; // an advertisement ran when last looked
   let nudged = false; // a film that loads only when played was played once
@@ -60,6 +68,9 @@
   let reasserts = 0;
   let watching = false; // the page is being looked at
   let sought = true; // the film has not run since it was last moved: such a start takes longer
+  let movedAt = -Infinity; // when this agent last sought
+  let doorstep = false; // this document asked to sign in, or the like
+  const live = { on: false, at: 0, since: 0, runs: false }; // a stream without a timeline: a clock of our own
   const want = { playing: false, rate: 1, target: null };
 
   // -- the site's own player, asked across worlds --
@@ -82,14 +93,34 @@
   };
   const finite = (value) => typeof value === "number" && Number.isFinite(value);
 
+  const hasPlayer = () => kind === "site";
+  const does = (order) => hasPlayer() && Array.isArray(traits.does) && traits.does.includes(order);
+  /** Asks the site's player for it; false where the element must be told instead. */
+  const order = (name, value) => {
+    if (!does(name)) return false;
+    ask(name, value);
+    return true;
+  };
+
   // What the site's player says; an empty answer where there is none.
-  const site = () => (kind === "youtube" ? ask("read") : {});
+  const site = () => (hasPlayer() ? ask("read") : {});
+  const livePosition = () => live.at + (live.runs ? (now() - live.since) / 1000 : 0);
+  const markLive = (at = livePosition()) => {
+    live.at = at;
+    live.since = now();
+    live.runs = el !== null && !el.paused;
+  };
   const position = (said = site()) => {
-    const at = finite(said.time) ? said.time : el ? el.currentTime : 0;
+    if (live.on) return Math.max(0, livePosition());
+    // The element of a player of its own counts something else.
+    const own = traits.own ? (want.target ?? start) : el ? el.currentTime : 0;
+    const at = finite(said.time) ? said.time : own;
     return Math.max(0, finite(at) ? at : 0);
   };
   const duration = (said = site()) => {
-    const length = finite(said.duration) && said.duration > 0 ? said.duration : el ? el.duration : NaN;
+    if (live.on) return null;
+    const own = el && !traits.own ? el.duration : NaN;
+    const length = finite(said.duration) && said.duration > 0 ? said.duration : own;
     // A day of film is a live stream's way of saying "no end".
     return finite(length) && length > 0 && length < 86400 ? length : null;
   };
@@ -98,8 +129,8 @@
     const length = duration(said);
     return length !== null && position(said) >= length - END_S;
   };
-  const samePlace = (a, b) =>
-    Math.abs(a - b) <= (kind === "youtube" ? SAME_PLACE_SITE_S : SAME_PLACE_S);
+  const grid = () => (hasPlayer() ? (finite(traits.grid) ? traits.grid : 1) : SAME_PLACE_S);
+  const samePlace = (a, b) => live.on || Math.abs(a - b) <= grid();
 
   const fail = (why) => {
     if (gone || load === 0) return;
@@ -112,39 +143,81 @@
     want.playing = false;
     cancelStart();
     if (!el || adverts) return;
-    if (kind === "youtube") ask("pause");
-    if (!el.paused) el.pause();
+    order("pause");
+    if (!traits.own && !el.paused) el.pause();
   };
   const writePlay = () => {
     want.playing = true;
     over = false;
     if (!el || adverts) return;
-    if (kind === "youtube") ask("play");
+    if (live.on && el.paused) order("edge");
+    order("play");
     if (!el.paused) return;
+    if (traits.own) return watchStart();
     el.play().then(
-      () => {
-        blocked = false;
-      },
+      () => unblock(),
       (error) => {
-        if (error.name !== "NotAllowedError" || blocked) return;
-        blocked = true;
-        tell({ say: "needs_click", load });
+        if (error.name === "NotAllowedError") block();
       },
     );
+  };
+  // A player of its own does not say that Chrome refused it.
+  let starting = 0;
+  const watchStart = () => {
+    clearTimeout(starting);
+    starting = setTimeout(() => {
+      const refused = want.playing && ready && !adverts && !over && el && el.paused && !site().busy;
+      if (refused && !navigator.userActivation.hasBeenActive) block();
+    }, UNMOVED_MS);
+  };
+  const block = () => {
+    if (blocked) return;
+    blocked = true;
+    sign.show();
+    tell({ say: "needs_click", load });
+  };
+  const unblock = () => {
+    blocked = false;
+    sign.hide();
+  };
+  // One sentence over the film; clicks go through it to the page.
+  const sign = {
+    box: null,
+    show() {
+      if (this.box) return;
+      this.box = document.createElement("div");
+      this.box.textContent = "Click to join with sound";
+      this.box.style.cssText =
+        "all:initial;position:fixed;inset:0;margin:auto;width:fit-content;height:fit-content;padding:.8em 1.4em;" +
+        "border-radius:.6em;background:#000c;color:#fff;font:600 22px system-ui,sans-serif;" +
+        "pointer-events:none;z-index:2147483647";
+      document.documentElement.append(this.box);
+    },
+    hide() {
+      this.box?.remove();
+      this.box = null;
+    },
   };
   const writeSeek = (to) => {
     gesture.sought = null; // the user's own unfinished seek is overruled
     want.target = to;
     over = false;
     sought = true;
+    movedAt = now();
     if (!el || adverts) return;
-    if (kind === "youtube") ask("seek", to);
-    else el.currentTime = to;
+    if (live.on) {
+      // There is nowhere to go but the edge.
+      want.target = null;
+      markLive(to);
+      if (!el.paused) order("edge");
+      return;
+    }
+    if (!order("seek", to) && !traits.own) el.currentTime = to;
   };
   const writeRate = (rate) => {
     want.rate = rate;
-    if (!el || adverts) return;
-    if (kind === "youtube") ask("rate", rate);
+    if (!el || adverts || live.on) return;
+    order("rate", rate);
     // Keeping the pitch costs Chromium some 20 ms of film each time it starts to, so a fine
     // pulse would never arrive; without it the same pulse is exact, and not heard.
     el.preservesPitch = Math.abs(rate - 1) > FINE_MAX + ROUNDING;
@@ -214,10 +287,8 @@
     if (!el) return false;
     const path = event.composedPath();
     if (path.includes(el)) return true;
-    if (kind === "youtube") {
-      const player = document.getElementById("movie_player");
-      return player !== null && path.includes(player);
-    }
+    const player = typeof traits.box === "string" ? document.querySelector(traits.box) : null;
+    if (player !== null && path.includes(player)) return true;
     const box = el.getBoundingClientRect();
     return (
       event.clientX >= box.left &&
@@ -321,7 +392,9 @@
     if (kind === "file") el.focus();
     const said = site();
     const playing = !el.paused;
-    if (act.sought !== null) {
+    // One input explains one act: what a site does on its own soon after is not the user's as well.
+    if (kind !== "file") input = -Infinity;
+    if (act.sought !== null && !live.on) {
       over = false;
       tell({ say: "seeked", load, to: act.sought });
     }
@@ -346,8 +419,11 @@
   // -- the element's events --
   const heard = {
     pause() {
-      if (!ready || adverts || !want.playing || atEnd()) return;
+      markLive();
+      if (!ready || adverts || over || !want.playing || atEnd()) return;
       if (!credited()) return;
+      // Touched before the data ran out, paused after: the page waits for data.
+      if (hasPlayer() && stalled && input < stalledAt && !isHeld()) return;
       gesture.toggled = true;
       gesture.stoodAt = position();
       judgeSoon();
@@ -362,10 +438,12 @@
     },
     playing() {
       stalled = false;
-      blocked = false;
+      unblock();
       sought = false;
+      markLive();
     },
     waiting() {
+      if (!stalled) stalledAt = now();
       stalled = true;
     },
     timeupdate() {
@@ -377,6 +455,8 @@
       const at = position();
       if (want.target !== null && samePlace(at, want.target)) return;
       if (!credited()) return;
+      // Sites answer late: until ours has landed, only a touch after it can be about another.
+      if (hasPlayer() && want.target !== null && input < movedAt && !isHeld()) return;
       want.target = null;
       gesture.sought = at;
       judgeSoon();
@@ -385,7 +465,8 @@
       stalled = false;
       if (adverts) return;
       // Landed, if perhaps not where it was sent: sites have grids of their own.
-      if (el && !el.seeking) want.target = null;
+      if (el && !el.seeking && !traits.own) want.target = null;
+      landed();
       if (!ready) return prime();
       judgeSoon();
     },
@@ -420,7 +501,7 @@
       if (kind === "file") ready = false;
     },
     error() {
-      if (kind === "youtube" || !el || !el.error) return; // YouTube says why by itself
+      if (hasPlayer() || !el || !el.error) return; // its player says why, or takes another source
       fail(el.error.code === MediaError.MEDIA_ERR_NETWORK ? "broken" : "undecodable");
     },
   };
@@ -438,7 +519,7 @@
         (event) => {
           if (event.target !== el) return;
           // Whose event it is depends on whether an advertisement has the element by now.
-          if (kind === "youtube") look();
+          if (hasPlayer()) look();
           heard[type]();
         },
         { signal: ears.signal },
@@ -461,11 +542,17 @@
     return visible ? box.width * box.height : 0;
   };
   const find = () => {
-    if (kind === "youtube") {
-      return (
-        document.querySelector("#movie_player video.html5-main-video") ||
-        document.querySelector("#movie_player video")
-      );
+    if (hasPlayer()) {
+      let named = null;
+      const hear = (event) => {
+        const film = event.composedPath()[0];
+        if (film instanceof HTMLVideoElement) named = film;
+      };
+      document.addEventListener("seance-film-@NONCE@", hear);
+      ask("find");
+      document.removeEventListener("seance-film-@NONCE@", hear);
+      // A player that hides its film for a moment, as behind an advertisement's element, keeps it.
+      return named ?? (el && el.isConnected ? el : null);
     }
     if (kind === "file") return document.querySelector("video");
     let best = null;
@@ -485,16 +572,11 @@
   };
 
   // -- looking at the page --
-  const STATUS = {
-    UNPLAYABLE: "unavailable",
-    ERROR: "unavailable",
-    LOGIN_REQUIRED: "login",
-    LIVE_STREAM_OFFLINE: "not_yet",
-    AGE_CHECK_REQUIRED: "age",
-    AGE_VERIFICATION_REQUIRED: "age",
-    CONSENT: "consent",
-    WALL: "wall",
-  };
+  // The words of a site for why nothing plays; anything else it says is dropped.
+  const REASONS = [
+    "unavailable", "login", "profile", "age", "region", "not_yet", "consent", "gate", "wall", "press", "no_drm", "site_error",
+  ];
+  const reason = (word) => (REASONS.includes(word) ? word : null);
   const look = () => {
     if (load === 0) return;
     const said = site();
@@ -503,25 +585,69 @@
       adverts = ad;
       if (!ad) afterAdvert();
     }
-    if (kind !== "youtube") return;
-    const why = Object.hasOwn(STATUS, said.status) ? STATUS[said.status] : null;
-    if (why) return fail(why);
-    if (!ad && typeof said.id === "string" && said.id !== "" && said.id !== id) {
+    if (!hasPlayer()) return;
+    if ((said.live === true) !== live.on && el && el.readyState > 0) {
+      markLive(position(said));
+      live.on = said.live === true;
+    }
+    const why = reason(said.status);
+    if (why) {
+      if (["login", "profile"].includes(why)) doorstep = true;
+      return fail(why);
+    }
+    if (!ad && typeof said.id === "string" && said.id !== id && (said.id !== "" || doorstep)) {
       if (strange === 0) strange = now();
       // Right after a navigation the player may still name the film before.
       if (now() - strange > (ready ? 300 : 3000)) {
+        // Signed in, and led elsewhere: the film is what was asked for.
+        if (doorstep) {
+          doorstep = false;
+          strange = 0;
+          location.assign(address);
+          return;
+        }
         writePause();
-        fail("left");
+        fail(ready || !traits.own ? "left" : "other");
       }
     } else {
       strange = 0;
+      doorstep = false;
       // Back from another video, or the site's message is answered.
       if (gone && ready) {
         gone = false;
         tell({ say: "ready", load });
       }
     }
-    if (!ad && ready && want.playing && el && el.paused && !credited()) ask("tidy");
+    landed(said);
+    guardEnd(said);
+    if (!ad && ready && want.playing && !over && el && el.paused && !credited()) order("tidy");
+  };
+  // Where no `seeked` comes, or an early one, the place itself says that a seek has landed.
+  const landed = (said = site()) => {
+    if (want.target === null || !hasPlayer()) return;
+    const age = now() - movedAt;
+    const there = el && !el.seeking && said.busy !== true && samePlace(position(said), want.target);
+    if ((there && age > LANDED_MS) || age > LANDING_SITE_MS) want.target = null;
+  };
+  // Past a film's end its site shows the next one. Stopped just before, it cannot; the room decides.
+  let guard = 0;
+  const left = (said) => {
+    const length = duration(said);
+    const runs = hasPlayer() && ready && !adverts && !over && el && !el.paused;
+    return runs && length !== null ? (length - position(said)) / Math.max(el.playbackRate, 0.1) : Infinity;
+  };
+  const guardEnd = (said = site()) => {
+    const rest = left(said);
+    if (rest > GUARD_S) return;
+    clearTimeout(guard);
+    guard = setTimeout(() => {
+      if (left(site()) > 2 * LAST_S) return;
+      over = true;
+      cancelStart();
+      order("pause");
+      if (!traits.own) el.pause();
+      tell({ say: "ended", load });
+    }, Math.max(0, (rest - LAST_S) * 1000));
   };
   // What was asked for during the advertisement is done now.
   const afterAdvert = () => {
@@ -542,13 +668,15 @@
   const prime = () => {
     if (load === 0 || ready || !el) return;
     if (adverts) return show(); // it has to run; measurements say what it is
-    if (kind !== "page" || !el.currentSrc) el.preload = "auto";
     const said = site();
-    if (kind === "youtube" && said.id !== id) return;
+    if (!traits.own && (kind !== "page" || !el.currentSrc)) el.preload = "auto";
+    if (hasPlayer() && ((typeof said.id === "string" && said.id !== id) || reason(said.status))) return;
+    // The player's functions come some time after its element.
+    if (traits.own && !finite(said.time)) return;
     if (el.readyState < 1) {
-      if (kind === "youtube" && !nudged && (said.state === -1 || said.state === 5)) {
+      if (said.idle === true && !nudged) {
         nudged = true;
-        ask("play");
+        order("play");
       }
       return;
     }
@@ -556,7 +684,8 @@
       writePause();
       return; // `pause` events are quick; the next look goes on
     }
-    if (el.seeking) return;
+    if (el.seeking || said.busy === true) return;
+    if (live.on) markLive(start);
     if (!samePlace(position(said), start) && tries < TRIES_MAX) {
       if (want.target !== null) return;
       tries += 1;
@@ -573,7 +702,7 @@
     take(find());
     look();
     prime();
-    if (!el && !shown && now() - since > NO_VIDEO_MS) fail("no_video");
+    if (!el && !shown && now() - since > NO_VIDEO_MS) fail(reason(site().hint) ?? "no_video");
   };
   let turning = 0;
   const turnSoon = () => {
@@ -583,22 +712,28 @@
           turning = 0;
           turn();
         },
-        kind === "page" ? 200 : 20,
+        kind === "file" ? 20 : hasPlayer() ? 50 : 200,
       );
     }
   };
 
   // -- the orders, called from Rust; each answers JSON --
   const orders = {
-    load(order) {
-      ({ load, kind, id, start } = order);
+    load(film) {
+      ({ load, kind, id, start, url: address } = film);
+      traits = {};
+      if (kind === "site") traits = ask("traits");
+      // A page of the site that has no player is one like any other.
+      if (kind === "site" && !Array.isArray(traits.does)) kind = "page";
+      live.on = doorstep = false;
+      unblock();
       halted = ready = shown = gone = over = nudged = false;
       sought = true;
       want.playing = false;
       want.target = null;
       tries = 0;
       since = now();
-      want.rate = order.rate;
+      want.rate = film.rate;
       if (kind === "file") {
         const video = document.querySelector("video");
         video.src = location.href;
@@ -613,7 +748,7 @@
         attributes: true,
         attributeFilter: ["src", "class"],
       });
-      setInterval(turn, kind === "youtube" ? 250 : 1000);
+      setInterval(turn, hasPlayer() ? 250 : 1000);
       turn();
     },
     play({ at }) {
@@ -646,11 +781,14 @@
       );
     },
     clock() {},
+    go({ to }) {
+      location.assign(to);
+    },
   };
-  const samePlaceExactly = (at) => Math.abs(position() - at) < (kind === "youtube" ? 0.02 : 0.0005);
+  const samePlaceExactly = (at) => Math.abs(position() - at) < (hasPlayer() ? STANDS_S : 0.0005);
 
   const sample = () => {
-    if (load !== 0 && kind === "youtube") look();
+    if (load !== 0 && hasPlayer()) look();
     const said = load === 0 ? {} : site();
     const rate = el && el.playbackRate >= 0.0625 && el.playbackRate <= 16 ? el.playbackRate : 1;
     let activity = "loading";
@@ -658,7 +796,7 @@
     else if (!el || !ready) activity = "loading";
     else if (blocked && el.paused) activity = "needs_click";
     else if (el.ended || (el.paused && over)) activity = "ended";
-    else if (el.seeking) activity = "seeking";
+    else if (el.seeking || said.busy === true) activity = "seeking";
     else if (el.paused) activity = "paused";
     else if (el.readyState < 3 || stalled) activity = "stalled";
     else activity = "playing";

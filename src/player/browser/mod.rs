@@ -115,6 +115,8 @@ struct Film {
     landed: Option<String>,
     /// The server has no film; the page in the window is our apology.
     refused: bool,
+    /// The site asked something, such as to sign in, before it showed the film.
+    asked: bool,
     /// The film before this one: its page may still speak for a moment.
     before: Option<Place>,
 }
@@ -406,6 +408,7 @@ impl BrowserPlayer {
             rate: 1.0,
             landed: None,
             refused: false,
+            asked: false,
             before,
         });
         drop(film);

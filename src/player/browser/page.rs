@@ -115,61 +115,96 @@ pub(super) enum Reason {
     Broken,
     /// The page holds no video.
     NoVideo,
-    /// YouTube: removed, blocked or never there.
+    /// The site: removed, blocked or never there.
     Unavailable,
-    /// YouTube: wants a login (private, members only).
+    /// The site wants its viewer to sign in.
     Login,
-    /// YouTube: wants a proof of age.
+    /// The site asks who of an account is watching.
+    Profile,
+    /// The site wants a proof of age.
     Age,
-    /// YouTube: a live stream or première that has not begun.
+    /// The site does not show it in this country.
+    Region,
+    /// A live stream or première that has not begun.
     NotYet,
-    /// YouTube asks for consent to cookies.
+    /// The site asks for consent to cookies.
     Consent,
+    /// The site asks something else before it shows the film, such as whether its viewer is grown up.
+    Gate,
     /// YouTube's wall against ad blockers.
     Wall,
+    /// The page describes the film and waits for its viewer to start it, to buy it, or to subscribe.
+    Press,
+    /// This Chrome cannot open protected films.
+    NoDrm,
+    /// The site shows an error instead of the film.
+    SiteError,
+    /// The site opened another film than the link names.
+    Other,
 }
 
 impl Reason {
-    /// The sentence for people.
-    pub fn sentence(self, host: &str) -> String {
+    /// The sentence for people; `site` is what they call it.
+    pub fn sentence(self, site: &str) -> String {
         match self {
             Self::Left => format!(
-                "Chrome left the film on {host}. Go back in the Chrome window, or load the film again."
+                "Chrome left the film on {site}. Go back in the Séance browser window, or load the film again."
             ),
             Self::Unreachable => {
-                format!("{host} could not be reached. Check the address and your connection.")
+                format!("{site} could not be reached. Check the address and your connection.")
             }
-            Self::Gone => format!("{host} has no film at this address. Check the address."),
+            Self::Gone => format!("{site} has no film at this address. Check the address."),
             Self::Forbidden => {
-                format!("{host} does not let this browser see the film. Log in there, then load it again.")
+                format!(
+                    "{site} does not let this browser see the film. Sign in there, then load it again."
+                )
             }
             Self::ServerError => {
-                format!("{host} answered with an error. Load the film again in a while.")
+                format!("{site} answered with an error. Load the film again in a while.")
             }
             Self::NotAFilm => {
-                format!("What {host} sent is not a film. Use the address of the video file itself.")
+                format!("What {site} sent is not a film. Use the address of the video file itself.")
             }
             Self::Undecodable => {
                 "Chrome cannot play this kind of file. An MP4 (H.264) or WebM film works.".into()
             }
             Self::Broken => {
-                format!("Loading the film from {host} broke off. Load it again.")
+                format!("Loading the film from {site} broke off. Load it again.")
             }
-            Self::NoVideo => format!("No video was found on this page of {host}."),
-            Self::Unavailable => "This video is not available on YouTube.".into(),
-            Self::Login => {
-                "YouTube wants a login for this video. Log in in the Chrome window, then load it again.".into()
-            }
-            Self::Age => {
-                "YouTube wants to know your age for this video. Log in in the Chrome window, then load it again.".into()
-            }
-            Self::NotYet => "This video has not begun yet on YouTube.".into(),
-            Self::Consent => {
-                "YouTube asks about cookies. Answer it in the Chrome window; the film opens after that.".into()
-            }
-            Self::Wall => {
-                "YouTube refuses to play in this browser. Look at its message in the Chrome window.".into()
-            }
+            Self::NoVideo => format!("No video was found on this page of {site}."),
+            Self::Unavailable => format!("This video is not available on {site}."),
+            Self::Login => format!(
+                "{site} wants you to sign in. Sign in in the Séance browser window; the film opens after that."
+            ),
+            Self::Profile => format!(
+                "{site} asks who is watching. Choose in the Séance browser window; the film opens after that."
+            ),
+            Self::Age => format!(
+                "{site} wants to know your age. Sign in in the Séance browser window; the film opens after that."
+            ),
+            Self::Region => format!("{site} does not show this video in your country."),
+            Self::NotYet => format!("This video has not begun yet on {site}."),
+            Self::Consent => format!(
+                "{site} asks about cookies. Answer it in the Séance browser window; the film opens after that."
+            ),
+            Self::Gate => format!(
+                "{site} asks something before it plays. Answer it in the Séance browser window; the film opens after that."
+            ),
+            Self::Wall => format!(
+                "{site} refuses to play in this browser. Look at its message in the Séance browser window."
+            ),
+            Self::Press => format!(
+                "{site} shows the page about the film. Start it there, in the Séance browser window; signing in, renting or subscribing may come first."
+            ),
+            Self::NoDrm => format!(
+                "This browser cannot open {site}'s protected films. Install Google Chrome (it brings Widevine) and start Séance again."
+            ),
+            Self::SiteError => format!(
+                "{site} shows an error instead of the film. Look at its message in the Séance browser window."
+            ),
+            Self::Other => format!(
+                "{site} opened another film than the link names. Start the right episode there, and load the link its window then shows."
+            ),
         }
     }
 }

@@ -120,7 +120,7 @@ impl Supervisor {
         let fill = |script: &str| script.replace("@NONCE@", &nonce).replace("@TELL@", TELL);
         shared
             .call(AddScriptToEvaluateOnNewDocumentParams::new(fill(
-                sites::YOUTUBE,
+                &sites::script(),
             )))
             .await?;
         let mut agent = AddScriptToEvaluateOnNewDocumentParams::new(fill(include_str!("agent.js")));
@@ -215,13 +215,14 @@ impl Supervisor {
             return; // the navigation itself said what could not be reached
         }
         let opening = self.shared.stage.borrow().1 == Stage::Opening;
-        let standing = {
+        let (standing, back) = {
             let mut film = lock(&self.shared.film);
             let Some(film) = film.as_mut() else { return };
             if opening && film.is_leftover(href) {
                 return;
             }
-            film.arrive(href, opening)
+            let standing = film.arrive(href, opening);
+            (standing, film.way_back(standing))
         };
         match standing {
             Standing::There => {
@@ -231,6 +232,16 @@ impl Supervisor {
                 }
             }
             Standing::Asking(reason) => self.fail(reason),
+            Standing::Elsewhere if back.is_some() => {
+                // Signed in, and led to the site's front page: on to the film.
+                let go = serde_json::json!({ "to": back }).to_string();
+                let gone = self
+                    .shared
+                    .evaluate(context, format!("seance.order('go',{go})"));
+                if let Err(fault) = gone.await {
+                    tracing::debug!(?fault, "the way back to the film was not taken");
+                }
+            }
             Standing::Elsewhere | Standing::Away => {
                 self.fail(Reason::Left);
                 let halt = self
@@ -262,6 +273,7 @@ impl Supervisor {
                 "id": film.place.id,
                 "start": super::seconds(film.at),
                 "rate": film.rate,
+                "url": film.place.url.as_str(),
             })
         };
         self.shared.agent.send_replace(Some(context));
@@ -308,7 +320,7 @@ impl Supervisor {
                 .map(|film| {
                     let verdict = film::verdict(event);
                     film.refused = verdict.is_err();
-                    verdict.map_err(|reason| (reason, reason.sentence(film.place.host())))
+                    verdict.map_err(|reason| (reason, reason.sentence(film.place.name())))
                 })
         };
         let done = match verdict {
@@ -335,7 +347,7 @@ impl Supervisor {
     fn fail(&mut self, reason: Reason) {
         let Some((load, sentence)) = lock(&self.shared.film)
             .as_ref()
-            .map(|film| (film.load, reason.sentence(film.place.host())))
+            .map(|film| (film.load, reason.sentence(film.place.name())))
         else {
             return;
         };
@@ -434,6 +446,21 @@ impl Film {
                     .before
                     .as_ref()
                     .is_some_and(|before| before.standing(href) == Standing::There))
+    }
+
+    /// The film's address, when the site's question was answered and something else of it shows.
+    /// Asked for once a question, so that a site that keeps leading elsewhere is not fought.
+    fn way_back(&mut self, standing: Standing) -> Option<String> {
+        match standing {
+            Standing::Asking(_) => {
+                self.asked = true;
+                None
+            }
+            Standing::There | Standing::Elsewhere => std::mem::take(&mut self.asked)
+                .then(|| self.place.url.to_string())
+                .filter(|_| standing == Standing::Elsewhere),
+            Standing::Away => None,
+        }
     }
 
     /// How a document's address relates to the film; the first one of a page's own origin is where it led.

@@ -182,6 +182,7 @@ pub fn news_json(news: &News) -> Option<String> {
         News::Accepted { counter, seq } => Some(json!({ "accepted": { "counter": counter, "seq": seq } }).to_string()),
         News::Refused(refused) => Some(object("refused", refused)),
         News::Presence(all) => Some(object("presence", all)),
+        News::Moved(to) => Some(json!({ "moved": { "to": to } }).to_string()),
         News::Lost(why) => because("lost", why),
         News::Over(why) => because("over", why),
     }
@@ -242,6 +243,10 @@ pub const RECORDING_NOTICE: &str =
 /// News, other than events, as people read it; `None` for what needs no words.
 pub fn news_words(news: &News) -> Option<String> {
     match news {
+        News::Moved(to) => Some(format!(
+            "The party can be reached at {} too; the rest of the link stays as it is.",
+            for_terminal(to)
+        )),
         News::Lost(why) => Some(format!("! {} Trying again.", for_terminal(why))),
         News::Over(why) => Some(for_terminal(why)),
         News::Refused(refused) => Some(format!("! {}", for_terminal(&refused.sentence))),

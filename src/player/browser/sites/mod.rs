@@ -2,17 +2,35 @@
 //!
 //! The agent alone handles every page whose `<video>` is its film. A site with
 //! a player of its own gets a script in the page's main world that speaks with
-//! that player; the agent asks it by events of the document (`youtube.js`).
+//! that player; the agent asks it by events of the document (`bridge.js`, which
+//! says what a site's file gives). What is known of each site, and from where,
+//! is in `docs/sites.md`; none could be reached from where this was written.
 
 use url::Url;
 
 use super::page::Reason;
-use crate::engine::media::{Media, Provider};
+use crate::engine::media::{self, Media, NotMedia, Provider};
 use crate::engine::unit::MediaTime;
 use crate::player::PlayerError;
 
-/// The player of youtube.com, as the agent sees it.
-pub(super) const YOUTUBE: &str = include_str!("youtube.js");
+/// What the sites' files are put into.
+const BRIDGE: &str = include_str!("bridge.js");
+
+/// The players of sites that have one of their own.
+const PLAYERS: &[&str] = &[
+    include_str!("youtube.js"),
+    include_str!("netflix.js"),
+    include_str!("prime.js"),
+    include_str!("disney.js"),
+    include_str!("vimeo.js"),
+    include_str!("dailymotion.js"),
+    include_str!("twitch.js"),
+];
+
+/// The script of the page's main world: the bridge with every site's player in it.
+pub(super) fn script() -> String {
+    BRIDGE.replace("/*@SITES@*/", &PLAYERS.concat())
+}
 
 /// Where one film is, and what of the web belongs to it.
 #[derive(Clone, Debug)]
@@ -23,6 +41,8 @@ pub(super) struct Place {
     pub kind: Provider,
     /// The site's own name for the film; empty where it has none.
     pub id: String,
+    /// The film, as the log names it.
+    media: Media,
 }
 
 /// How an address in the window relates to the film.
@@ -46,11 +66,6 @@ impl Place {
     pub fn of(media: &Media) -> Result<Self, PlayerError> {
         let not_a_place =
             || PlayerError::Media("This is not an address Chrome may open.".to_owned());
-        if let Some(name) = needs_its_own_player(media.provider) {
-            let sentence =
-                format!("Séance cannot drive {name}'s player yet. Watch something else together.");
-            return Err(PlayerError::Media(sentence));
-        }
         let mut url = Url::parse(&media.url(MediaTime::ZERO)).map_err(|_| not_a_place())?;
         let plain = matches!(url.scheme(), "http" | "https")
             && url.has_host()
@@ -60,27 +75,54 @@ impl Place {
             return Err(not_a_place());
         }
         url.set_fragment(None);
-        Ok(Self {
+        if media.provider == Provider::Prime {
+            // Its addresses name the page about a film; so asked, that page starts it.
+            url.set_query(Some("autoplay=1"));
+        }
+        let place = Self {
             url,
             kind: media.provider,
-            id: match media.provider {
-                Provider::Youtube => media.id.clone(),
-                _ => String::new(),
-            },
-        })
+            id: String::new(),
+            media: media.clone(),
+        };
+        // What stands behind the colon picks a version or a shop; the players do not know it.
+        let id = match place.agent_kind() {
+            "site" => media.id.split(':').next().unwrap_or_default().to_owned(),
+            _ => String::new(),
+        };
+        Ok(Self { id, ..place })
     }
 
-    /// The host, for sentences.
-    pub fn host(&self) -> &str {
-        self.url.host_str().unwrap_or("The site")
+    /// What people call the place, for sentences: a site's name, else the host.
+    pub fn name(&self) -> &str {
+        match self.kind {
+            Provider::File | Provider::Page | Provider::PeerTube => {
+                self.url.host_str().unwrap_or("The site")
+            }
+            site => site.name(),
+        }
     }
 
     /// What the agent calls this kind of page.
     pub fn agent_kind(&self) -> &'static str {
         match self.kind {
-            Provider::Youtube => "youtube",
             Provider::File => "file",
-            _ => "page",
+            Provider::Youtube
+            | Provider::Netflix
+            | Provider::Prime
+            | Provider::Disney
+            | Provider::Vimeo
+            | Provider::Dailymotion
+            | Provider::TwitchVod
+            | Provider::TwitchClip
+            | Provider::TwitchLive => "site",
+            Provider::Page
+            | Provider::HboMax
+            | Provider::Hulu
+            | Provider::Crunchyroll
+            | Provider::Arte
+            | Provider::FranceTv
+            | Provider::PeerTube => "page",
         }
     }
 
@@ -89,39 +131,64 @@ impl Place {
         let Ok(mut at) = Url::parse(address) else {
             return Standing::Away;
         };
-        if at.origin() != self.url.origin() {
-            let asking = self.kind == Provider::Youtube
-                && at.scheme() == "https"
-                && at.host_str() == Some("consent.youtube.com");
-            return if asking {
-                Standing::Asking(Reason::Consent)
-            } else {
-                Standing::Away
+        let at_home = at.origin() == self.url.origin();
+        if matches!(self.kind, Provider::File | Provider::Page) {
+            at.set_fragment(None);
+            return match at_home {
+                true if at == self.url => Standing::There,
+                true => Standing::Elsewhere,
+                false => Standing::Away,
             };
         }
-        at.set_fragment(None);
-        let there = match self.kind {
-            Provider::Youtube => {
-                at.path() == "/watch"
-                    && at
-                        .query_pairs()
-                        .any(|(key, id)| key == "v" && id == self.id)
-            }
-            _ => at == self.url,
+        if let Some(reason) = self.asks(&at) {
+            return Standing::Asking(reason);
+        }
+        // Locales, slugs and tracking come and go in a site's addresses; the film they name counts.
+        // YouTube's other hosts show it in players of other kinds.
+        let elsewhere_too = at.scheme() == "https" && self.kind != Provider::Youtube;
+        let found = media::parse(address);
+        let there = found.as_ref().is_ok_and(|found| found.media == self.media);
+        let of_the_site = match found {
+            Ok(found) => found.media.provider.name() == self.kind.name(),
+            Err(NotMedia::NoVideo(site)) => site == self.kind.name(),
+            Err(_) => false,
         };
-        if there {
-            Standing::There
-        } else {
-            Standing::Elsewhere
+        match (at_home || elsewhere_too, there) {
+            (true, true) => Standing::There,
+            (true, false) if at_home || of_the_site => Standing::Elsewhere,
+            _ => Standing::Away,
         }
     }
-}
 
-/// The sites on which writing to the `<video>` breaks playback; each needs its adapter first.
-fn needs_its_own_player(provider: Provider) -> Option<&'static str> {
-    match provider {
-        Provider::Netflix | Provider::Prime | Provider::Disney => Some(provider.name()),
-        _ => None,
+    /// What the site asks at this address before it shows a film.
+    ///
+    /// Where sites sign people in is common knowledge, not documented: a page that
+    /// is missed here counts as "left the film", and the way back heals as well.
+    fn asks(&self, at: &Url) -> Option<Reason> {
+        let host = at.host_str()?;
+        let of_the_site = at.origin() == self.url.origin()
+            || matches!(media::parse(at.as_str()), Err(NotMedia::NoVideo(site)) if site == self.kind.name());
+        if at.scheme() != "https" || !of_the_site && host != "accounts.google.com" {
+            return None;
+        }
+        if self.kind == Provider::Youtube {
+            return match host {
+                "consent.youtube.com" => Some(Reason::Consent),
+                "accounts.google.com" => Some(Reason::Login),
+                _ => None,
+            };
+        }
+        let mut words = at.path_segments()?.map(str::to_ascii_lowercase);
+        // auth.hbomax.com, auth.hulu.com, id.twitch.tv
+        let door = host.starts_with("auth.") || host.starts_with("id.");
+        words
+            .find_map(|word| match word.as_str() {
+                "login" | "log_in" | "signin" | "sign-in" | "sign_in" | "signup" | "identity"
+                | "ap" => Some(Reason::Login),
+                "profiles" | "profilesgate" | "select-profile" => Some(Reason::Profile),
+                _ => None,
+            })
+            .or(door.then_some(Reason::Login))
     }
 }
 
@@ -195,5 +262,95 @@ mod tests {
             file.standing("http://127.0.0.1:8000/other.mp4"),
             Standing::Elsewhere
         );
+    }
+    #[test]
+    fn a_site_may_dress_its_addresses_and_ask_who_you_are() {
+        let check = |provider, id: &str, cases: &[(&str, Standing)]| {
+            let film = place(provider, id);
+            for (address, standing) in cases {
+                assert_eq!(film.standing(address), *standing, "{address}");
+            }
+        };
+        let (login, profile) = (
+            Standing::Asking(Reason::Login),
+            Standing::Asking(Reason::Profile),
+        );
+        check(
+            Provider::Netflix,
+            "80100172",
+            &[
+                (
+                    "https://www.netflix.com/watch/80100172?trackId=1",
+                    Standing::There,
+                ),
+                (
+                    "https://www.netflix.com/fr-en/watch/80100172",
+                    Standing::There,
+                ),
+                (
+                    "https://www.netflix.com/watch/80100173",
+                    Standing::Elsewhere,
+                ),
+                ("https://www.netflix.com/browse", Standing::Elsewhere),
+                ("https://www.netflix.com/login?nextpage=x", login),
+                ("https://www.netflix.com/fr-en/login", login),
+                ("https://www.netflix.com/ProfilesGate", profile),
+                ("http://www.netflix.com/watch/80100172", Standing::Away),
+                ("https://www.netflix.com.evil.example/login", Standing::Away),
+                ("https://accounts.google.com/", Standing::Away),
+            ],
+        );
+        let uuid = "f3f11053-d810-4b92-9c95-567bef5f215d";
+        check(
+            Provider::Disney,
+            uuid,
+            &[
+                (
+                    &format!("https://www.disneyplus.com/nl-nl/play/{uuid}"),
+                    Standing::There,
+                ),
+                ("https://www.disneyplus.com/home", Standing::Elsewhere),
+                ("https://www.disneyplus.com/identity/login", login),
+                ("https://www.disneyplus.com/select-profile", profile),
+            ],
+        );
+        let title = "0T1R1MXA75ZCR0C3247CHPIS3X";
+        check(
+            Provider::Prime,
+            title,
+            &[
+                (
+                    &format!("https://www.primevideo.com/region/eu/detail/Slug/{title}/ref=x"),
+                    Standing::There,
+                ),
+                ("https://www.amazon.com/ap/signin?x=y", login),
+                ("https://www.amazon.com/gp/cart", Standing::Elsewhere),
+                ("https://www.amazon.example/ap/signin", Standing::Away),
+            ],
+        );
+        check(
+            Provider::TwitchClip,
+            "FaintLight",
+            &[
+                (
+                    "https://www.twitch.tv/someone/clip/FaintLight",
+                    Standing::There,
+                ),
+                ("https://clips.twitch.tv/OtherLight", Standing::Elsewhere),
+                ("https://id.twitch.tv/oauth2/authorize", login),
+            ],
+        );
+        check(
+            Provider::Youtube,
+            "YE7VzlLtp-4",
+            &[("https://accounts.google.com/v3/signin", login)],
+        );
+    }
+
+    #[test]
+    fn every_player_of_a_site_is_in_the_script_once() {
+        let script = script();
+        assert_eq!(script.matches("\nsite(\n").count(), PLAYERS.len());
+        assert!(!script.contains("@SITES@*/"));
     }
 }

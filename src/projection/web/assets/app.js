@@ -124,6 +124,10 @@ function begin(name, passcode) {
       presence = new Map(list.map(({ member, report }) => [member, report]));
       draw();
     },
+    moved: (to) => {
+      // Who came by that address knows it.
+      if (to !== location.origin) toast(`The party can be reached at ${to} too; the rest of the link stays as it is.`);
+    },
     refused: (refused, ask) => {
       toast(refused.sentence);
       if (ask && "say" in ask.intent && $("say-input").value === "") $("say-input").value = ask.intent.say.text;

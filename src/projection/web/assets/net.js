@@ -77,7 +77,7 @@ export class Connection {
   #freshTry = false;
 
   /**
-   * `hooks`: `cursor()`, `stamp()`, `event(event)`, `presence(list)`, `refused(refused, ask)`,
+   * `hooks`: `cursor()`, `stamp()`, `event(event)`, `presence(list)`, `moved(to)`, `refused(refused, ask)`,
    * `accepted(ask)`, `knocks(list)`, `secret(invite, secret)`, `status()`, `clock()`, `start_over()`.
    */
   constructor(link, hooks) {
@@ -283,6 +283,7 @@ export class Connection {
       case "knocks": return this.#hooks.knocks(body);
       case "secret": return this.#hooks.secret(body.invite, body.secret);
       case "presence": return this.#hooks.presence(body);
+      case "moved": return this.#hooks.moved(body.to);
       case "closing": return this.#closing(body);
       default: return undefined;
     }
@@ -323,6 +324,11 @@ export class Connection {
       return;
     }
     const kind = typeof refused.refusal === "string" ? refused.refusal : Object.keys(refused.refusal)[0];
+    // The host's disk is full or failed, not our stay: once that is mended, the evening goes on.
+    if (kind === "read_only" && this.#resume) {
+      this.#lose(refused.sentence);
+      return;
+    }
     // What we hold or claim may be of a party that was here before; once, come as a stranger.
     if ((kind === "ahead" || this.#resume) && !this.#freshTry && !SAME_FOR_STRANGERS.has(kind)) {
       this.#freshTry = true;

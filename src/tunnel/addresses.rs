@@ -39,6 +39,20 @@ pub fn for_others(bound: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, bound.port())
 }
 
+/// The addresses under which others reach a server bound to `bound`, likeliest first; none where
+/// it listens everywhere and this machine is in no network.
+pub fn all_for_others(bound: SocketAddr) -> Vec<SocketAddr> {
+    if !bound.ip().is_unspecified() {
+        return vec![bound];
+    }
+    let heard = |ip: &IpAddr| bound.is_ipv6() || ip.is_ipv4();
+    reachable()
+        .into_iter()
+        .filter(heard)
+        .map(|ip| SocketAddr::new(ip, bound.port()))
+        .collect()
+}
+
 /// The address to reach a server bound to `bound` from this machine.
 pub fn for_us(bound: SocketAddr) -> SocketAddr {
     if bound.ip().is_unspecified() {

@@ -1,6 +1,0 @@
-//! See `seance_fuzz::frame_json`.
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    seance_fuzz::frame_json(data);
-});
