@@ -351,6 +351,7 @@ impl World {
             feed: None,
             stuck: None,
             from: None,
+            told: 0,
             wake: 0,
         };
         self.conns.insert(id, conn);
