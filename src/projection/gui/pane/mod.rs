@@ -1,6 +1,7 @@
 //! The two screens and the parts they are made of.
 
 pub(super) mod chat;
+mod nearby;
 pub(super) mod room;
 pub(super) mod sessions;
 pub(super) mod stage;

@@ -16,6 +16,7 @@ use super::chat::{chat, deeds_height, people};
 use super::stage::stage;
 use super::theme_button;
 use super::transport::{QUEUED_ROW, hold, load, offer, queue, transport};
+use crate::projection::gui::Request;
 use crate::projection::gui::cmd;
 use crate::projection::gui::data::{App, Note};
 use crate::projection::gui::theme::{CONTROL, Tone, palette, size, space};
@@ -130,7 +131,21 @@ fn banners() -> impl Widget<App> {
     };
     Flex::column()
         .with_child(banner(App::banner))
+        .with_child(banner_with(App::ways_banner, retry))
         .with_child(banner_with(trouble, put_away))
+}
+
+/// Opens a failed way again, where one failed.
+fn retry() -> impl Widget<App> {
+    shown(App::may_retry_ways, 0.0, || {
+        Button::new(
+            Kind::Plain,
+            |_| "Try again".to_owned(),
+            |ctx: &mut EventCtx, _: &App| {
+                ctx.submit_command(cmd::REQUEST.with(Request::RetryWays));
+            },
+        )
+    })
 }
 
 fn status() -> impl Widget<App> {
