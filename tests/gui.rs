@@ -229,6 +229,7 @@ fn a_way_that_failed_can_be_opened_again_and_a_token_forgotten() {
     with_window(app(screen), |harness, asked| {
         harness.submit_command(cmd::REQUEST.with(Request::RetryWays));
         assert_eq!(asked.try_recv(), Ok(Request::RetryWays));
+        assert!(harness.data().may_paste_token());
     });
     let secret = Request::KeepToken(Secret::new("not to be seen".to_owned()));
     assert!(!format!("{secret:?}").contains("seen"));

@@ -25,7 +25,7 @@ use crate::log::store::Home;
 use crate::net::client::{self, News};
 use crate::net::link::JoinLink;
 use crate::projection::gui::{
-    self, Backend, NearbyRow, Remembered, Request, Room, Screen, Start, Theme, WayRow,
+    self, Backend, NearbyRow, Remembered, Request, Room, Screen, Secret, Start, Theme, WayRow,
 };
 use crate::projection::view::{SessionRow, Wish};
 use crate::tunnel::nearby::{Found, Looking};
@@ -213,8 +213,7 @@ impl Desk {
                     self.join(&link, name)
                 }
                 Request::KeepToken(secret) => {
-                    let kept = Token::read(secret.expose()).map_err(anyhow::Error::from);
-                    let kept = kept.and_then(|token| Ok(self.tokens().save(&token)?));
+                    let kept = self.keep_token(&secret);
                     self.lobby(None, kept.err().map(|error| error.to_string()));
                     continue;
                 }
@@ -317,18 +316,16 @@ impl Desk {
                     Some(Request::OpenPlayer) => evening.party.open_player(),
                     Some(Request::ClosePlayer) => evening.party.close_player().await,
                     Some(Request::Theme(theme)) => self.remember_theme(theme),
-                    Some(Request::RetryWays) => if let Some(hosting) = &mut evening.hosting {
-                        match self.tunnels() {
-                            Ok(tunnels) => reopen_failed(hosting.reach(), tunnels).await,
-                            Err(error) => evening.hint = Some(error.to_string().into()),
-                        }
+                    Some(Request::RetryWays) => self.retry(&mut evening).await,
+                    Some(Request::KeepToken(secret)) => match self.keep_token(&secret) {
+                        Ok(()) => self.retry(&mut evening).await,
+                        Err(error) => evening.hint = Some(error.to_string().into()),
                     },
                     Some(
                         Request::Host { .. }
                         | Request::Join { .. }
                         | Request::Reopen { .. }
                         | Request::RefreshSessions
-                        | Request::KeepToken(_)
                         | Request::ForgetToken,
                     ) => {}
                 },
@@ -385,6 +382,22 @@ impl Desk {
 
     fn tokens(&self) -> TokenStore {
         TokenStore::new(self.home.root())
+    }
+
+    fn keep_token(&self, secret: &Secret) -> Result<()> {
+        self.tokens().save(&Token::read(secret.expose())?)?;
+        Ok(())
+    }
+
+    /// Opens the ways again that failed.
+    async fn retry(&self, evening: &mut Evening) {
+        let Some(hosting) = &mut evening.hosting else {
+            return;
+        };
+        match self.tunnels() {
+            Ok(tunnels) => reopen_failed(hosting.reach(), tunnels).await,
+            Err(error) => evening.hint = Some(error.to_string().into()),
+        }
     }
 
     /// The ways from elsewhere that were chosen.

@@ -281,7 +281,14 @@ impl App {
         let troubled = room.ways.iter().find_map(|way| {
             let trouble = way.trouble.as_ref()?;
             let tone = if way.failed { Tone::Bad } else { Tone::Warn };
-            Some((tone, format!("{}: {trouble}", way.name)))
+            // ngrok's own reasons begin with its name.
+            let named = trouble.starts_with(way.name);
+            let name = if named {
+                String::new()
+            } else {
+                format!("{}: ", way.name)
+            };
+            Some((tone, format!("{name}{trouble}")))
         });
         let opening = || {
             let way = room.ways.iter().find(|way| way.state == "connecting")?;
@@ -289,6 +296,15 @@ impl App {
         };
         let hint = || Some((Tone::Info, room.hint.as_ref()?.to_string()));
         troubled.or_else(opening).or_else(hint)
+    }
+
+    /// Whether another token could help a way that failed.
+    pub fn may_paste_token(&self) -> bool {
+        self.room().is_some_and(|room| {
+            room.ways
+                .iter()
+                .any(|way| way.failed && way.name == "ngrok")
+        })
     }
 
     /// Whether a way failed, so that opening it again is for a person to decide.

@@ -135,9 +135,16 @@ fn banners() -> impl Widget<App> {
         .with_child(banner_with(trouble, put_away))
 }
 
-/// Opens a failed way again, where one failed.
+/// Opens a failed way again, with another token if need be, where one failed.
 fn retry() -> impl Widget<App> {
-    shown(App::may_retry_ways, 0.0, || {
+    let paste = || {
+        Button::new(
+            Kind::Quiet,
+            |_| "Paste token".to_owned(),
+            |ctx: &mut EventCtx, _: &App| ctx.submit_command(cmd::PASTE_TOKEN),
+        )
+    };
+    let again = || {
         Button::new(
             Kind::Plain,
             |_| "Try again".to_owned(),
@@ -145,7 +152,10 @@ fn retry() -> impl Widget<App> {
                 ctx.submit_command(cmd::REQUEST.with(Request::RetryWays));
             },
         )
-    })
+    };
+    Flex::row()
+        .with_child(shown(App::may_paste_token, 0.0, paste))
+        .with_child(shown(App::may_retry_ways, 0.0, again))
 }
 
 fn status() -> impl Widget<App> {
