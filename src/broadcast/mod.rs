@@ -12,3 +12,4 @@ pub mod door;
 pub mod feed;
 pub mod hub;
 pub mod room;
+pub mod wire;

@@ -4,6 +4,8 @@
 //! does what was asked, and publishes what there is to show. Neither waits for
 //! the other.
 
+mod booth;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,6 +61,7 @@ pub(super) fn open() -> Result<()> {
             Theme::Dark
         },
         ways: settings.ways.clone().into(),
+        mpv: has_mpv().then_some(settings.mpv),
     };
     let desk = Desk {
         home,
@@ -79,6 +82,15 @@ pub(super) fn open() -> Result<()> {
     Ok(outcome?)
 }
 
+/// A player's state as the window shows it.
+fn player_shown(player: party::PlayerState) -> gui::PlayerState {
+    match player {
+        party::PlayerState::Waiting | party::PlayerState::Dismissed => gui::PlayerState::Closed,
+        party::PlayerState::Opening => gui::PlayerState::Opening,
+        party::PlayerState::Open => gui::PlayerState::Open,
+    }
+}
+
 /// What the window remembers between runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Settings {
@@ -88,6 +100,16 @@ struct Settings {
     light: bool,
     #[serde(default)]
     ways: ChosenWays,
+    #[serde(default)]
+    mpv: bool,
+}
+
+/// Whether there is an mpv to choose.
+fn has_mpv() -> bool {
+    #[cfg(unix)]
+    return crate::player::mpv::find_mpv().is_some();
+    #[cfg(not(unix))]
+    return false;
 }
 
 /// How friends elsewhere came in last.
@@ -184,6 +206,11 @@ impl Desk {
                     self.remember_theme(theme);
                     continue;
                 }
+                Request::Mpv(mpv) => {
+                    self.settings.mpv = mpv;
+                    self.settings.save(&self.home);
+                    continue;
+                }
                 Request::Host {
                     title,
                     name,
@@ -222,10 +249,23 @@ impl Desk {
                     self.lobby(None, gone.err().map(|error| error.to_string()));
                     continue;
                 }
+                Request::Watch { session } => {
+                    self.lobby(Some("Reading the session…"), None);
+                    match self.open_past(session).await {
+                        Ok(showing) => {
+                            if self.rewatch(showing, &mut inbox).await == Next::Close {
+                                return;
+                            }
+                        }
+                        Err(error) => self.lobby(None, Some(format!("{error:#}"))),
+                    }
+                    continue;
+                }
                 Request::Wish(_)
+                | Request::RetryWays
+                | Request::Replay(_)
                 | Request::OpenPlayer
-                | Request::ClosePlayer
-                | Request::RetryWays => continue,
+                | Request::ClosePlayer => continue,
             };
             match asked {
                 Ok(evening) => {
@@ -251,7 +291,7 @@ impl Desk {
         hosting.announce(&name);
         tunnel::open_all(hosting.reach(), tunnels).await;
         let member = client::join(hosting.own_link(), name, Client::Window, None);
-        let party = Party::new(member, self.player(), Some(hosting.link().to_string()));
+        let mut party = Party::new(member, self.player(), Some(hosting.link().to_string()));
         if let Some(url) = media {
             party.ask(Via::Gui, Intent::Load { url }).await;
         }
@@ -321,13 +361,7 @@ impl Desk {
                         Ok(()) => self.retry(&mut evening).await,
                         Err(error) => evening.hint = Some(error.to_string().into()),
                     },
-                    Some(
-                        Request::Host { .. }
-                        | Request::Join { .. }
-                        | Request::Reopen { .. }
-                        | Request::RefreshSessions
-                        | Request::ForgetToken,
-                    ) => {}
+                    Some(Request::Host { .. } | Request::Join { .. } | Request::Reopen { .. } | Request::Mpv(_) | Request::Watch { .. } | Request::Replay(_) | Request::RefreshSessions | Request::ForgetToken) => {}
                 },
             }
             if evening.party.view().state.roster.iter().count() > 1 {
@@ -358,13 +392,7 @@ impl Desk {
         self.screen.send_replace(Screen::Room(Room {
             view: evening.party.view().clone(),
             hosting: evening.hosting.is_some(),
-            player: match evening.party.player() {
-                party::PlayerState::Waiting | party::PlayerState::Dismissed => {
-                    gui::PlayerState::Closed
-                }
-                party::PlayerState::Opening => gui::PlayerState::Opening,
-                party::PlayerState::Open => gui::PlayerState::Open,
-            },
+            player: player_shown(evening.party.player()),
             ways: Arc::new(ways),
             hint: evening.hint.clone(),
         }));
@@ -437,7 +465,12 @@ impl Desk {
     }
 
     fn player(&self) -> PlayerChoice {
-        if cfg!(feature = "browser") {
+        if self.settings.mpv && has_mpv() {
+            PlayerChoice::Mpv {
+                headless: false,
+                films: Vec::new(),
+            }
+        } else if cfg!(feature = "browser") {
             PlayerChoice::Browser {
                 headless: false,
                 profile: Some(self.home.root().join(CHROME_PROFILE)),

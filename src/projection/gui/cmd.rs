@@ -63,7 +63,9 @@ pub const PLAY: WidgetId = WidgetId::reserved(6);
 pub const SEEK_BAR: WidgetId = WidgetId::reserved(7);
 /// The button that opens a party.
 pub const HOST_BUTTON: WidgetId = WidgetId::reserved(8);
+/// The field for where to put a copy.
+pub const EXPORT_FILE: WidgetId = WidgetId::reserved(10);
 /// The chat's lines.
 pub const STORY: WidgetId = WidgetId::reserved(9);
 /// The field for an address of the host's own.
-pub const PLACE: WidgetId = WidgetId::reserved(10);
+pub const PLACE: WidgetId = WidgetId::reserved(11);

@@ -19,6 +19,7 @@ use crate::engine::intent::Intent;
 use crate::engine::presence::{Activity, Report};
 use crate::engine::sequencer::authorise;
 use crate::engine::unit::{LocalTime, MediaTime, Micros, Rate};
+use crate::os::local_now;
 use crate::projection::view::{self, Link, SessionRow, View, Wish};
 
 /// Everything in the window.
@@ -40,6 +41,8 @@ pub struct App {
     pub chosen: Option<MemberId>,
     /// How many seconds the room waits still, while it does.
     pub waiting_secs: Option<u64>,
+    /// Whether it is asked where to put a copy of a past session.
+    pub exporting: bool,
     /// Whether a text field took the key that is being handled: then it is no shortcut.
     pub typing: bool,
 }
@@ -67,8 +70,14 @@ pub struct Draft {
     pub message: String,
     /// A film's address, in the room.
     pub address: String,
+    /// Where to put a copy of a past session.
+    pub export: String,
     /// Which face the window wears.
     pub theme: Theme,
+    /// Whether this machine has an mpv to choose.
+    pub has_mpv: bool,
+    /// Whether it is chosen.
+    pub mpv: bool,
 }
 
 /// A passing word of the window itself.
@@ -110,6 +119,8 @@ impl App {
                 ngrok: remembered.ways.ngrok,
                 own: remembered.ways.own.is_some(),
                 place: remembered.ways.own.unwrap_or_default(),
+                has_mpv: remembered.mpv.is_some(),
+                mpv: remembered.mpv.unwrap_or(false),
                 lan: true,
                 ..Draft::default()
             },
@@ -118,6 +129,7 @@ impl App {
             offer: None,
             chosen: None,
             waiting_secs: None,
+            exporting: false,
             typing: false,
         }
     }
@@ -126,26 +138,39 @@ impl App {
     pub fn start(&self) -> Option<&Start> {
         match &*self.screen {
             Screen::Start(start) => Some(start),
-            Screen::Room(_) => None,
+            Screen::Room(_) | Screen::Replay(_) => None,
         }
     }
 
     /// The room, if one is entered.
     pub fn room(&self) -> Option<&Room> {
         match &*self.screen {
-            Screen::Start(_) => None,
+            Screen::Start(_) | Screen::Replay(_) => None,
             Screen::Room(room) => Some(room),
         }
     }
 
     /// What there is to draw of the room, if one is entered.
     pub fn view(&self) -> Option<&View> {
-        self.room().map(|room| &room.view)
+        match &*self.screen {
+            Screen::Start(_) => None,
+            Screen::Room(room) => Some(&room.view),
+            Screen::Replay(replay) => Some(&replay.view),
+        }
+    }
+
+    /// How this program's own film player stands.
+    pub fn player(&self) -> PlayerState {
+        match &*self.screen {
+            Screen::Start(_) => PlayerState::Closed,
+            Screen::Room(room) => room.player,
+            Screen::Replay(replay) => replay.player,
+        }
     }
 
     /// What the desktop's task bar shows.
     pub fn window_title(&self) -> String {
-        match self.room_title() {
+        match self.replay_title().as_deref().or(self.room_title()) {
             Some(title) => format!("{title} · Séance"),
             None => "Séance".to_owned(),
         }
@@ -184,8 +209,9 @@ impl App {
 
     /// Whether the film runs, or is about to.
     pub fn playing(&self) -> bool {
-        self.view()
-            .is_some_and(|view| view.state.timeline.anchor.playing)
+        let runs = self.replay().is_none() || self.replaying(local_now());
+        let playing = |view: &View| view.state.timeline.anchor.playing;
+        runs && self.view().is_some_and(playing)
     }
 
     /// Whether what this person does can reach the room.
@@ -211,8 +237,13 @@ impl App {
 
     /// Where the film stands at `now`.
     pub fn position(&self, now: LocalTime) -> MediaTime {
-        self.view()
-            .map_or(MediaTime::ZERO, |view| view.position(now))
+        self.view().map_or(MediaTime::ZERO, |view| {
+            if self.replay().is_some() {
+                view.state.timeline.position(self.moment(now))
+            } else {
+                view.position(now)
+            }
+        })
     }
 
     /// How long the film is, where known.
@@ -532,10 +563,10 @@ impl App {
 
     /// Where it is shown, or how to get it shown.
     pub fn shown_where(&self) -> String {
-        let Some(room) = self.room() else {
+        let Some(view) = self.view() else {
             return String::new();
         };
-        match (&room.view.player, room.player) {
+        match (&view.player, self.player()) {
             (Some(sentence), _) => sentence.to_string(),
             (None, PlayerState::Opening) => "Opening the player…".to_owned(),
             (None, PlayerState::Open) => "Playing in its own window.".to_owned(),

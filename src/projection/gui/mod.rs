@@ -22,6 +22,7 @@
 
 pub mod cmd;
 pub mod data;
+pub mod replay;
 pub mod theme;
 
 mod bridge;
@@ -38,6 +39,7 @@ use crate::projection::view::{SessionRow, View, Wish};
 
 pub use data::{App, Draft};
 pub use delegate::root;
+pub use replay::{Replay, ReplayAsk};
 pub use theme::Theme;
 
 /// The window's two wires to the rest of the program, and what it remembers from last time.
@@ -62,6 +64,8 @@ pub struct Remembered {
     pub theme: Theme,
     /// How friends elsewhere came in last.
     pub ways: Ways,
+    /// Whether films are watched in mpv; `None` where there is no choice.
+    pub mpv: Option<bool>,
 }
 
 /// What a person asks of the program by the window.
@@ -94,6 +98,15 @@ pub enum Request {
         /// What the host is called; never empty.
         name: String,
     },
+    /// Show a past session again; answer with a busy [`Start`], then a [`Replay`] or a [`Start`]
+    /// with an error. It must not be written to.
+    Watch {
+        /// Its [`SessionRow::id`].
+        session: String,
+    },
+    /// Something about the replay that is shown; answer with the next [`Replay`], and
+    /// [`ReplayAsk::Leave`] with a [`Start`].
+    Replay(ReplayAsk),
     /// Something for the room. Control intents are aimed at what the latest published [`View`]
     /// showed: take the aim from its timeline. Answer [`Wish::Leave`] with a [`Start`].
     Wish(Wish),
@@ -111,6 +124,8 @@ pub enum Request {
     ClosePlayer,
     /// Remember this face for the next start.
     Theme(Theme),
+    /// Watch in mpv, or not, from the next party on. Comes before the request that enters it.
+    Mpv(bool),
     /// The window is gone: shut everything down. Always the last request.
     Quit,
 }
@@ -177,6 +192,8 @@ pub enum Screen {
     Start(Start),
     /// In a party.
     Room(Room),
+    /// In a past one.
+    Replay(Replay),
 }
 
 impl Default for Screen {
