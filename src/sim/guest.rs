@@ -432,8 +432,15 @@ impl World {
         let Some(end) = &mut guest.end else {
             return Ok(());
         };
+        let offset = |end: &MemberEnd| end.clock().estimate().map(|it| it.offset());
+        let before = offset(end);
         let effects = end.frame(local, frame, dice);
+        // A heartbeat's answer teaches nothing; one that was asked for after the jump does.
+        let learned = before.is_none_or(|before| {
+            offset(end).is_some_and(|now| (now - before).abs() > Micros::from_secs(1))
+        });
         if let Some((_, sent)) = told
+            && learned
             && guest.doubt.is_some_and(|since| sent >= since)
         {
             guest.doubt = None;
@@ -496,7 +503,8 @@ impl World {
                 Effect::Refused(refused) => {
                     self.note(|| format!("member {number} is refused: {}", refused.sentence));
                 }
-                Effect::Presence(_) => {}
+                // There is one way to this host, and it does not move.
+                Effect::Presence(_) | Effect::Moved(_) => {}
             }
         }
         Ok(())
@@ -572,6 +580,7 @@ impl World {
         drift: Option<Micros>,
     ) -> Result<(), Broken> {
         self.watch_claim(number, drift)?;
+        self.note(|| format!("player {number}: {activity:?} {drift:?}"));
         let local = self.local(number);
         let Some(end) = &mut self.guests[number].end else {
             return Ok(());
@@ -707,7 +716,22 @@ impl World {
         let Some(host) = self.on_air() else {
             return false;
         };
-        host.mind.read_only().is_none() && self.guests.iter().all(Guest::is_live)
+        // Not what they believe, but what is so: a host that died in silence leaves believers behind.
+        let speaks = |guest: &Guest| {
+            let conn = guest.conn.and_then(|conn| self.conns.get(&conn));
+            conn.is_some_and(|conn| {
+                conn.life == self.machine.life && conn.room_open && conn.inside.is_some()
+            })
+        };
+        // A clock that jumped is wrong until the next exchange tells.
+        let in_it = |guest: &Guest| guest.is_live() && guest.doubt.is_none() && speaks(guest);
+        let works = host.mind.read_only().is_none() && !host.is_saving();
+        // Whoever went without a word is there until the room has heard nothing for long enough.
+        let ghosts = self
+            .conns
+            .values()
+            .filter(|it| it.room_open && it.inside.is_some());
+        works && ghosts.count() == self.guests.len() && self.guests.iter().all(in_it)
     }
 
     /// Who is not, and why.
@@ -726,34 +750,40 @@ impl World {
             .collect()
     }
 
-    /// All are back: a new film, from the start, and a word.
-    pub(super) fn probe(&mut self) -> Result<(), Broken> {
+    /// All are back, and what waited to be asked is asked: a new film, from the start, and a word.
+    fn probe(&mut self) -> Result<(), Broken> {
         let state = self.ledger.state();
         let host = state.roster.host().map(|(id, _)| id);
         let Some(number) = self.guests.iter().position(|guest| guest.member == host) else {
             return Err(format!("nobody here is the host {host:?}"));
         };
         let url = format!("https://films.example/the-end-{}.mp4", self.now);
-        let normal = Intent::Rate { rate: Rate::NORMAL };
         let hello = Intent::Say {
             text: "is everybody here?".to_owned(),
         };
-        for intent in [Intent::Load { url }, normal, Intent::Play {}, hello] {
-            // A film that has moved on before the word arrives is aimed at by nobody.
-            let may_miss = intent.is_control();
-            let counter = if may_miss {
-                None
-            } else {
-                self.ask_counted(number, Via::Key, None, intent.clone())?
-            };
+        for intent in [Intent::Load { url }, hello] {
+            let counter = self.ask_counted(number, Via::Key, None, intent)?;
             self.guests[number].probes.extend(counter);
         }
-        self.at(self.now + 700 * MS, Due::Again(usize::MAX, number as u32));
         Ok(())
     }
 
+    /// In two halves, because what is aimed at a film must know it.
+    pub(super) fn probe_half(&mut self, half: u32) -> Result<(), Broken> {
+        if half == 0 {
+            self.at(self.now + 600 * MS, Due::Again(usize::MAX, 1));
+            return self.probe();
+        }
+        let state = self.ledger.state();
+        let host = state.roster.host().map(|(id, _)| id);
+        match self.guests.iter().position(|guest| guest.member == host) {
+            Some(number) => self.probe_runs(number),
+            None => Err(format!("nobody here is the host {host:?}")),
+        }
+    }
+
     /// The second half of the probe, once the new film is known: let it run.
-    pub(super) fn probe_runs(&mut self, number: usize) -> Result<(), Broken> {
+    fn probe_runs(&mut self, number: usize) -> Result<(), Broken> {
         for intent in [Intent::Rate { rate: Rate::NORMAL }, Intent::Play {}] {
             let counter = self.ask_counted(number, Via::Key, None, intent)?;
             self.guests[number].probes.extend(counter);

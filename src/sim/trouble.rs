@@ -254,7 +254,7 @@ impl World {
 
     pub(super) fn fault_again(&mut self, index: usize, round: u32) -> Result<(), Broken> {
         if index == usize::MAX {
-            return self.probe_runs(round as usize);
+            return self.probe_half(round);
         }
         let (fault, who) = self.fault(index);
         if self.stage != Stage::Trouble || self.now > fault.at + fault.lasts.max(2 * SEC) {

@@ -283,7 +283,7 @@ impl World {
                 if self.all_back() {
                     self.stage = Stage::Gathering(self.now);
                     self.note(|| "all are back".to_owned());
-                    self.probe()?;
+                    self.at(self.now + 700 * MS, Due::Again(usize::MAX, 0));
                 } else if self.now > since + BACK_MAX {
                     let away: Vec<_> = self.away();
                     return Err(format!(

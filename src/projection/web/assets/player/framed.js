@@ -53,6 +53,8 @@ export class FramedPlayer {
   #rate = 1;
   #length = 0;
   #ticks = [];
+  /** Whether the line is a guess yet: its one tick is older than the last change. */
+  #rough = true;
   #heardAt = localNow();
   #movedAt = localNow();
   #stalledAt = -Infinity;
@@ -119,7 +121,7 @@ export class FramedPlayer {
     if (this.#live) return { at: now, position: this.#livePosition(now), rate: 1 };
     const rate = this.#rate;
     const last = this.#ticks.at(-1);
-    if (this.#state !== "playing" || this.#ticks.length < 2) return { at: now, position: last?.position ?? 0, rate };
+    if (this.#state !== "playing" || !last) return { at: now, position: last?.position ?? 0, rate };
     // The mean of what each tick says about now: their jitter is a message's way.
     const offs = this.#ticks.map(({ at, position }) => position - at * rate);
     const line = offs.reduce((sum, off) => sum + off, 0) / offs.length;
@@ -150,6 +152,7 @@ export class FramedPlayer {
     }
     // Until it lands, it stands where it is sent.
     this.#ticks = [{ at: localNow(), position: micros }];
+    this.#rough = true;
     this.#seekTo?.done(); // overtaken
     const landed = new Promise((done) => {
       const aim = { micros, since: localNow(), done };
@@ -257,9 +260,10 @@ export class FramedPlayer {
       // A tick from before the landing says nothing.
       if (this.#state === "buffering" || Math.abs(position - aim.micros) > NEAR_MICROS) return;
       this.#landed(aim);
-      this.#ticks = [];
     }
     this.#movedAt = now;
+    if (this.#rough) this.#ticks = [];
+    this.#rough = false;
     if (last && Math.abs(position - last.position - (now - last.at) * this.#rate) > JUMP_MICROS) this.#ticks = [];
     this.#ticks.push({ at: now, position });
     if (this.#ticks.length > TICKS) this.#ticks.shift();
@@ -282,6 +286,7 @@ export class FramedPlayer {
     if (this.#live) this.#live = { at: this.#livePosition(now), since: now };
     this.#state = state;
     this.#ticks = this.#ticks.slice(-1).map(({ position }) => ({ at: now, position }));
+    this.#rough = true;
     this.#movedAt = now;
     if (state === "playing") {
       this.#clickNeeded = false;
