@@ -84,6 +84,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         remembered: Remembered {
             name: name.to_owned(),
             theme,
+            mpv: Some(false),
         },
     })?;
     printer.join().map_err(|_| "the printer panicked")?;

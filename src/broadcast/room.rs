@@ -21,11 +21,11 @@ use crate::engine::event::{Departure, Role};
 use crate::engine::frame::{Closing, Hello, VERSION, Welcome};
 use crate::engine::id::{MemberId, Seq, SessionId};
 use crate::engine::intent::{Ask, Refusal};
-use crate::engine::presence::Report;
+use crate::engine::presence::{Report, Vitals};
 use crate::engine::room::{self, Deed, Now};
 use crate::engine::sequencer::Entrant;
 use crate::engine::text::Name;
-use crate::engine::trace::Trace;
+use crate::engine::trace::{Observation, Trace};
 use crate::engine::unit::Micros;
 use crate::log::{AppendError, EventLog};
 use crate::os;
@@ -69,6 +69,11 @@ enum Request {
         member: MemberId,
         report: Report,
     },
+    Vitals {
+        connection: ConnectionId,
+        member: MemberId,
+        vitals: Vitals,
+    },
     Leave {
         connection: ConnectionId,
         member: MemberId,
@@ -85,6 +90,27 @@ enum Request {
 
 /// Writes the alive mark down, quickly and without waiting for a disk.
 pub type MarkAlive = Box<dyn FnMut(AliveMark) + Send>;
+
+/// Takes one observation to wherever a trace outlives its host, and waits for nothing.
+pub type KeepTrace = Box<dyn FnMut(Observation) + Send>;
+
+/// Where a room's trace comes from and goes to; nothing and nowhere by default.
+#[derive(Default)]
+pub struct Tracing {
+    /// What was observed of this session before.
+    pub earlier: Trace,
+    /// What is done with each new observation.
+    pub keep: Option<KeepTrace>,
+}
+
+impl std::fmt::Debug for Tracing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tracing")
+            .field("earlier", &self.earlier.len())
+            .field("kept", &self.keep.is_some())
+            .finish()
+    }
+}
 
 /// A room, as connections see it. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -108,6 +134,7 @@ pub enum OpenError {
 }
 
 /// Opens a room on a log and starts its task, which ends when told to close or when the log fails.
+/// Its trace is lost with it; [`open_traced`] keeps it.
 ///
 /// # Errors
 /// [`OpenError`] when the session's first events cannot be made durable.
@@ -117,8 +144,22 @@ pub async fn open(
     beginning: Beginning,
     mark_alive: MarkAlive,
 ) -> Result<RoomHandle, OpenError> {
+    open_traced(log, door, beginning, mark_alive, Tracing::default()).await
+}
+
+/// Opens a room whose trace goes on where an earlier one ended.
+///
+/// # Errors
+/// [`OpenError`] when the session's first events cannot be made durable.
+pub async fn open_traced(
+    log: Arc<dyn EventLog>,
+    door: Door,
+    beginning: Beginning,
+    mark_alive: MarkAlive,
+    traced: Tracing,
+) -> Result<RoomHandle, OpenError> {
     let feed = Feed::new(Arc::clone(&log));
-    let mut mind = room::Room::begin(beginning, now());
+    let mut mind = room::Room::begin(beginning, now()).with_trace(traced.earlier);
     let (session, clock) = (mind.session(), mind.clock());
     for deed in mind.turn() {
         let Deed::Append(events) = deed else { continue };
@@ -141,6 +182,7 @@ pub async fn open(
         door,
         clock,
         mark_alive,
+        keep_trace: traced.keep,
         mailboxes: BTreeMap::new(),
         presence: presence_out,
     };
@@ -207,6 +249,16 @@ impl RoomHandle {
             connection,
             member,
             report,
+        })
+        .await;
+    }
+
+    /// Notes in the trace how a member's player and clock do.
+    pub async fn trace_of(&self, connection: ConnectionId, member: MemberId, vitals: Vitals) {
+        self.tell(Request::Vitals {
+            connection,
+            member,
+            vitals,
         })
         .await;
     }
@@ -298,6 +350,7 @@ struct Room {
     door: Door,
     clock: SessionClock,
     mark_alive: MarkAlive,
+    keep_trace: Option<KeepTrace>,
     /// Where each connection's answers go, until it leaves or is replaced.
     mailboxes: BTreeMap<ConnectionId, mpsc::Sender<Reply>>,
     presence: watch::Sender<Arc<Bulletin>>,
@@ -374,6 +427,11 @@ impl Room {
                     member,
                     report,
                 } => self.mind.note(connection, member, report, now()),
+                Request::Vitals {
+                    connection,
+                    member,
+                    vitals,
+                } => self.mind.vitals(connection, member, &vitals, now()),
                 Request::Leave {
                     connection,
                     member,
@@ -390,6 +448,11 @@ impl Room {
                     self.mind.close(now());
                     closing = Some((why, done));
                 }
+            }
+        }
+        for seen in self.mind.observed() {
+            if let Some(keep) = &mut self.keep_trace {
+                keep(seen);
             }
         }
         self.act(at_the_door).await;

@@ -59,7 +59,7 @@ pub(super) async fn host(args: HostArgs) -> Result<()> {
     }
     tunnel::open_all(hosting.reach(), tunnels).await;
     let member = client::join(hosting.own_link(), name, Client::Terminal, None);
-    let party = Party::new(member, choice, Some(hosting.link().to_string()));
+    let mut party = Party::new(member, choice, Some(hosting.link().to_string()));
     if let Some(url) = args.media {
         party.ask(Via::Cli, Intent::Load { url }).await;
     }

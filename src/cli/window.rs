@@ -52,6 +52,7 @@ pub(super) fn open() -> Result<()> {
         } else {
             Theme::Dark
         },
+        mpv: has_mpv().then_some(settings.mpv),
     };
     let desk = Desk {
         home,
@@ -87,6 +88,16 @@ struct Settings {
     name: String,
     #[serde(default)]
     light: bool,
+    #[serde(default)]
+    mpv: bool,
+}
+
+/// Whether there is an mpv to choose.
+fn has_mpv() -> bool {
+    #[cfg(unix)]
+    return crate::player::mpv::find_mpv().is_some();
+    #[cfg(not(unix))]
+    return false;
 }
 
 impl Settings {
@@ -144,6 +155,11 @@ impl Desk {
                 }
                 Request::Theme(theme) => {
                     self.remember_theme(theme);
+                    continue;
+                }
+                Request::Mpv(mpv) => {
+                    self.settings.mpv = mpv;
+                    self.settings.save(&self.home);
                     continue;
                 }
                 Request::Host {
@@ -209,7 +225,7 @@ impl Desk {
         self.remember_name(&name);
         let hosting = hosting::start(&self.home, options).await?;
         let member = client::join(hosting.own_link(), name, Client::Window, None);
-        let party = Party::new(member, self.player(), Some(hosting.link().to_string()));
+        let mut party = Party::new(member, self.player(), Some(hosting.link().to_string()));
         if let Some(url) = media {
             party.ask(Via::Gui, Intent::Load { url }).await;
         }
@@ -262,7 +278,7 @@ impl Desk {
                     Some(Request::OpenPlayer) => evening.party.open_player(),
                     Some(Request::ClosePlayer) => evening.party.close_player().await,
                     Some(Request::Theme(theme)) => self.remember_theme(theme),
-                    Some(Request::Host { .. } | Request::Join { .. } | Request::Reopen { .. } | Request::Watch { .. } | Request::Replay(_) | Request::RefreshSessions) => {}
+                    Some(Request::Host { .. } | Request::Join { .. } | Request::Reopen { .. } | Request::Mpv(_) | Request::Watch { .. } | Request::Replay(_) | Request::RefreshSessions) => {}
                 },
             }
             self.show(&evening);
@@ -303,7 +319,12 @@ impl Desk {
     }
 
     fn player(&self) -> PlayerChoice {
-        if cfg!(feature = "browser") {
+        if self.settings.mpv && has_mpv() {
+            PlayerChoice::Mpv {
+                headless: false,
+                films: Vec::new(),
+            }
+        } else if cfg!(feature = "browser") {
             PlayerChoice::Browser {
                 headless: false,
                 profile: Some(self.home.root().join(CHROME_PROFILE)),

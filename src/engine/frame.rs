@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::event::{Client, Event};
 use crate::engine::id::{MemberId, Seq, SessionId};
 use crate::engine::intent::{Ask, Refusal};
-use crate::engine::presence::{Presence, Report};
+use crate::engine::presence::{Presence, Report, Vitals};
 use crate::engine::unit::{LocalTime, SessionTime};
 
 /// The protocol this version speaks. Rises when an older peer could no longer follow.
@@ -105,6 +105,8 @@ pub enum ToRoom {
     Report(Report),
     /// I am going.
     Bye {},
+    /// How my player and my clock do, for the trace.
+    Vitals(Vitals),
 }
 
 /// From the room to a member.

@@ -18,15 +18,18 @@ use crate::engine::fold::RoomState;
 use crate::engine::frame::Closing;
 use crate::engine::id::{MemberId, Seq, SessionId};
 use crate::engine::intent::{Ask, Refusal};
-use crate::engine::presence::{Board, Report, Told};
+use crate::engine::presence::{Board, Report, Told, Vitals};
 use crate::engine::sequencer::{Answer, Entrant, Moment, Sequencer};
 use crate::engine::text::Title;
-use crate::engine::trace::Trace;
+use crate::engine::trace::{Observation, Trace};
 use crate::engine::unit::{LocalTime, Micros, SessionTime};
 
 /// The room may be late by this much; more is a gap: the machine slept or was stopped, and
 /// everybody else's film ran on without its host's.
 pub const GAP_MIN: Micros = Micros::from_secs(5);
+
+/// Observations that wait to be kept elsewhere; of more, nobody keeps any.
+const FRESH_MAX: usize = 1_024;
 
 /// One connection of one member: a member has at most one that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -150,6 +153,8 @@ pub struct Room {
     board: Board,
     /// What was observed beside the log.
     trace: Trace,
+    /// What of it nobody has taken yet.
+    fresh: Vec<Observation>,
     /// Why nothing more can be written, once that is so.
     read_only: Option<String>,
     alive_at: LocalTime,
@@ -187,6 +192,7 @@ impl Room {
             next_connection: 0,
             board: Board::default(),
             trace: Trace::default(),
+            fresh: Vec::new(),
             read_only: None,
             alive_at: local,
             turn: Turn {
@@ -195,6 +201,12 @@ impl Room {
             },
             under_way: None,
         }
+    }
+
+    /// The same room, whose trace goes on where an earlier one ended.
+    #[must_use]
+    pub fn with_trace(self, trace: Trace) -> Self {
+        Self { trace, ..self }
     }
 
     /// The session's name.
@@ -215,6 +227,11 @@ impl Room {
     /// What was observed beside the log.
     pub fn trace(&self) -> &Trace {
         &self.trace
+    }
+
+    /// What was observed since this was last asked, for whoever keeps it beyond this room.
+    pub fn observed(&mut self) -> Vec<Observation> {
+        std::mem::take(&mut self.fresh)
     }
 
     /// Why nothing more can be written, if that is so.
@@ -272,10 +289,32 @@ impl Room {
         }
         self.board.note(member, report);
         let now = self.moment(now);
-        self.trace.observe(now.at, member, &report);
+        let seen = self.trace.observe(now.at, member, &report);
+        self.keep(seen);
         if self.read_only.is_none() {
             let events = self.sequencer.observe(member, &report, now);
             self.turn.events.extend(events);
+        }
+    }
+
+    /// Takes into the trace how a member's player and clock do, if this connection speaks for them.
+    pub fn vitals(
+        &mut self,
+        connection: ConnectionId,
+        member: MemberId,
+        vitals: &Vitals,
+        now: Now,
+    ) {
+        if self.speaks_for(connection, member) {
+            let at = self.moment(now).at;
+            let seen = self.trace.vitals(at, member, vitals);
+            self.keep(Some(seen));
+        }
+    }
+
+    fn keep(&mut self, seen: Option<Observation>) {
+        if self.fresh.len() < FRESH_MAX {
+            self.fresh.extend(seen);
         }
     }
 
@@ -415,7 +454,8 @@ impl Room {
         match outcome.answer {
             Answer::Accepted(seq) => Reply::Accepted { counter, seq },
             Answer::Refused(refusal) => {
-                self.trace.refused(now.at, member, counter, &refusal);
+                let seen = self.trace.refused(now.at, member, counter, &refusal);
+                self.keep(Some(seen));
                 Reply::Refused { counter, refusal }
             }
         }

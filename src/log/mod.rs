@@ -37,6 +37,7 @@ pub mod salvage;
 pub mod sled;
 #[cfg(feature = "server")]
 pub mod store;
+pub mod trace;
 
 #[cfg(all(test, feature = "server"))]
 pub(crate) mod contract;

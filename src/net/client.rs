@@ -23,7 +23,7 @@ use crate::engine::event::{Event, Via};
 use crate::engine::frame::{self, Form, FrameError, Refused, Resume, ToMember, ToRoom, Welcome};
 use crate::engine::id::Seq;
 use crate::engine::intent::{Aim, Intent};
-use crate::engine::presence::{Presence, Report};
+use crate::engine::presence::{Presence, Report, Vitals};
 use crate::engine::session::member_end::{Effect, Identity, MemberEnd};
 use crate::net::link::{JoinLink, Place};
 use crate::net::tls::Trust;
@@ -55,6 +55,8 @@ pub enum Order {
     },
     /// Tell the others what this member's player does.
     Report(Report),
+    /// Tell the room's trace how the player does; round trip and clock error are filled in here.
+    Vitals(Vitals),
     /// Go, for good.
     Leave,
 }
@@ -219,6 +221,7 @@ impl Shell {
                 Err(refusal) => vec![Effect::Refused(Refused::new(None, refusal))],
             },
             Order::Report(report) => self.end.report(now, report),
+            Order::Vitals(vitals) => self.end.vitals(now, vitals),
             Order::Leave => self.end.leave(now),
         }
     }

@@ -330,7 +330,16 @@ impl Pump {
                 inside.room.note(inside.connection, member, report).await;
                 Ok(())
             }
-            (Action::Ask(..) | Action::Note(..) | Action::Follow(_), None) => Ok(()),
+            (Action::Trace(member, vitals), Some(inside)) => {
+                inside
+                    .room
+                    .trace_of(inside.connection, member, vitals)
+                    .await;
+                Ok(())
+            }
+            (Action::Ask(..) | Action::Note(..) | Action::Trace(..) | Action::Follow(_), None) => {
+                Ok(())
+            }
             (Action::Send(frame), _) => self.send(&frame),
             (Action::Close(why), _) => Err(Going::Closing(why)),
             (Action::Leave, _) => Err(Going::Left),

@@ -143,6 +143,10 @@ pub enum DriverNews {
         rate: f64,
         /// Where it stands.
         position: MediaTime,
+        /// Pulses begun so far.
+        slews: u32,
+        /// Corrections by a jump so far.
+        steps: u32,
     },
     /// The film reached its end; once for each generation.
     Ended {
@@ -248,6 +252,8 @@ struct Driver<P, N> {
     duration_said: Option<ItemId>,
     reported: Option<(LocalTime, DriverNews)>,
     trouble_said: Option<(LocalTime, String)>,
+    slews: u32,
+    steps: u32,
 }
 
 /// What woke the driver.
@@ -284,6 +290,8 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
             duration_said: None,
             reported: None,
             trouble_said: None,
+            slews: 0,
+            steps: 0,
         }
     }
 
@@ -606,6 +614,7 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
                 .await
             }
             Notice::Failed(why) => self.failed(why).await,
+            Notice::Trouble(why) => self.trouble(&why).await,
             Notice::Lost(why) => Err(End::Lost(why)),
         }
     }
@@ -844,6 +853,9 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
         if activity == Activity::Playing {
             self.watch_rate(sample.rate).await?;
         }
+        if let Some(clock) = self.clock {
+            self.controller.doubts(clock.bound(sample.at));
+        }
         let order = self.controller.observe(self.now(), sight);
         self.obey(order).await
     }
@@ -873,6 +885,9 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
             Order::Hold => Ok(()),
             Order::Rest | Order::Slew { .. } => {
                 debug!(?order, "correcting");
+                if let Order::Slew { .. } = order {
+                    self.slews += 1;
+                }
                 let rate = self.controller.rate();
                 self.tell_rate(rate).await
             }
@@ -880,6 +895,7 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
                 let (Some(line), Some(clock)) = (self.line(), self.clock) else { return Ok(()) };
                 let to = line.position(clock.session(self.now() + lead), self.duration());
                 debug!(?to, ?lead, "stepping");
+                self.steps += 1;
                 let sought = within(CALL_DEADLINE, self.player.seek(to)).await;
                 if !self.done(sought).await? {
                     self.stance = Stance::Unknown;
@@ -933,6 +949,8 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
             activity: sample.activity,
             rate: sample.rate,
             position: sample.position,
+            slews: self.slews,
+            steps: self.steps,
         };
         let due = match &self.reported {
             None => true,
@@ -1563,6 +1581,7 @@ mod tests {
             activity: Activity::Playing,
             rate,
             position,
+            ..
         }) = reports.last()
         else {
             panic!("{reports:?}");

@@ -15,7 +15,7 @@ use crate::engine::fold::RoomState;
 use crate::engine::frame::{Closing, Hello, Refused, Resume, ToMember, ToRoom, VERSION, Welcome};
 use crate::engine::id::{MemberId, Seq, SessionId};
 use crate::engine::intent::{Aim, Ask, Intent, Refusal};
-use crate::engine::presence::{Known, Presence, Report};
+use crate::engine::presence::{Known, Presence, Report, Vitals};
 use crate::engine::replay::{Replay, Step};
 use crate::engine::session::bucket::Bucket;
 use crate::engine::session::room_end;
@@ -309,6 +309,17 @@ impl MemberEnd {
         // Whatever the player measured by, it was not this room's clock.
         report.drift = report.drift.filter(|_| clock.is_some());
         vec![self.send(now, ToRoom::Report(report))]
+    }
+
+    /// Tells the room's trace how this member's player and clock do; dropped while there is no connection.
+    pub fn vitals(&mut self, now: LocalTime, mut vitals: Vitals) -> Vec<Effect> {
+        if !self.is_live() {
+            return Vec::new();
+        }
+        let clock = self.clock.estimate();
+        vitals.report.round_trip = clock.map(|best| best.delay());
+        vitals.clock_error = clock.map(|best| best.bound(now));
+        vec![self.send(now, ToRoom::Vitals(vitals))]
     }
 
     /// This member leaves for good.

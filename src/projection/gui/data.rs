@@ -68,6 +68,10 @@ pub struct Draft {
     pub export: String,
     /// Which face the window wears.
     pub theme: Theme,
+    /// Whether this machine has an mpv to choose.
+    pub has_mpv: bool,
+    /// Whether it is chosen.
+    pub mpv: bool,
 }
 
 /// A passing word of the window itself.
@@ -99,6 +103,8 @@ impl App {
             draft: Draft {
                 name: remembered.name,
                 theme: remembered.theme,
+                has_mpv: remembered.mpv.is_some(),
+                mpv: remembered.mpv.unwrap_or(false),
                 lan: true,
                 ..Draft::default()
             },

@@ -95,7 +95,12 @@ impl Desk {
     ) {
         match request {
             _ if app.busy() => {}
-            Ok(request) => self.send(ctx, app, request),
+            Ok(request) => {
+                if app.draft.has_mpv {
+                    self.send(ctx, app, Request::Mpv(app.draft.mpv));
+                }
+                self.send(ctx, app, request);
+            }
             Err(missing) => {
                 ctx.set_focus(if app.draft.name.trim().is_empty() {
                     cmd::NAME

@@ -62,6 +62,8 @@ pub struct Remembered {
     pub name: String,
     /// The face last chosen; each choice arrives as a [`Request::Theme`].
     pub theme: Theme,
+    /// Whether films are watched in mpv; `None` where there is no choice.
+    pub mpv: Option<bool>,
 }
 
 /// What a person asks of the program by the window.
@@ -112,6 +114,8 @@ pub enum Request {
     ClosePlayer,
     /// Remember this face for the next start.
     Theme(Theme),
+    /// Watch in mpv, or not, from the next party on. Comes before the request that enters it.
+    Mpv(bool),
     /// The window is gone: shut everything down. Always the last request.
     Quit,
 }

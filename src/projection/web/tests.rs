@@ -769,7 +769,7 @@ mod controller {
                 now: 50_000_000,
                 drift: dice.range(-3_000_000, 3_000_000) as f64 * dice.range(0, 1) as f64,
                 ppm: dice.range(-300, 300) as f64,
-                noise: dice.one_of(&[0, 200, 900, 30_000]),
+                noise: dice.one_of(&[0, 200, 900, 2_000, 30_000]),
                 honours: !dice.one_in(5),
                 seeks: !dice.one_in(5),
                 seek_takes: dice.range(0, 900_000),
@@ -852,6 +852,12 @@ mod controller {
             if self.dice.one_in(150) {
                 return self.disturb();
             }
+            if self.dice.one_in(40) {
+                let doubt = self.dice.one_of(&[300, 4_000, 22_000, 90_000]);
+                self.controller.doubts(Micros::new(doubt));
+                self.note(json!({ "doubts": doubt }), Order::Hold);
+                return;
+            }
             let due = self
                 .controller
                 .deadline()
@@ -919,6 +925,7 @@ mod controller {
             const act = (input) => {
                 if ("film" in input) { c.newFilm(input.film, input.room); return HOLD; }
                 if ("disturbed" in input) { c.disturbed(input.disturbed, input.by, input.room); return HOLD; }
+                if ("doubts" in input) { c.doubts(input.doubts); return HOLD; }
                 if ("tick" in input) return c.tick(input.tick);
                 const { sight } = input;
                 return c.observe(input.at, typeof sight === "string" ? sight : { drift: sight.drift, rate: Number(sight.rate) });

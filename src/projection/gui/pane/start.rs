@@ -1,6 +1,6 @@
 //! Before the party: one's name, host, join, and the evenings that were.
 
-use druid::widget::{CrossAxisAlignment, Flex, Scroll};
+use druid::widget::{CrossAxisAlignment, Either, Flex, Scroll, SizedBox};
 use druid::{EventCtx, LensExt, Widget, WidgetExt};
 
 use super::sessions::sessions;
@@ -69,14 +69,30 @@ fn name() -> impl Widget<App> {
         .with_child(label("Your name"))
         .with_spacer(space::XS)
         .with_child(
-            Field::new(
-                cmd::NAME,
-                "What the others call you",
-                App::draft.then(Draft::name),
-                None,
-            )
-            .fix_width(320.0),
+            Flex::row()
+                .with_child(
+                    Field::new(
+                        cmd::NAME,
+                        "What the others call you",
+                        App::draft.then(Draft::name),
+                        None,
+                    )
+                    .fix_width(320.0),
+                )
+                .with_spacer(space::L)
+                .with_child(player()),
         )
+}
+
+/// The choice of player, where there is one.
+fn player() -> impl Widget<App> {
+    Either::new(
+        |app: &App, _| app.draft.has_mpv,
+        Check::new("Watch in mpv, not in Chrome")
+            .lens(App::draft.then(Draft::mpv))
+            .disabled_if(|app: &App, _| app.busy()),
+        SizedBox::empty(),
+    )
 }
 
 fn host() -> impl Widget<App> {

@@ -30,6 +30,8 @@ const GATHER_MILLIS = 250;
 /** A drift is told again after this long, if it changed by more than noise. */
 const REPORT_EVERY_MICROS = 5_000_000;
 const REPORT_PAST_MICROS = 2_000;
+/** The host's trace gets a sample this often while something goes on. */
+const VITALS_EVERY_MICROS = 1_000_000;
 /** The undo stays this long. */
 const UNDO_MILLIS = 6_000;
 /** Everybody's player learns the length at once; the first to tell is believed, so they take turns. */
@@ -53,6 +55,7 @@ let gathered = null;
 let undo = { timer: 0, seq: null };
 let drawn = false;
 let reported = { activity: undefined, drift: null, at: -Infinity };
+let tracedAt = -Infinity;
 let volume = Math.min(100, Math.max(0, Number(taste.get("volume") ?? 100) || 0));
 let muted = taste.get("muted") === "yes";
 
@@ -342,6 +345,14 @@ function report() {
   const now = localNow();
   const { activity, drift } = driver;
   witness.look(activity, driver.stands, anchor());
+  if (activity !== reported.activity || now - tracedAt > VITALS_EVERY_MICROS) {
+    tracedAt = now;
+    connection.vitals({
+      report: { activity, drift, round_trip: connection.roundTrip },
+      clock_error: connection.clock.estimate()?.bound(now) ?? null,
+      ...driver.vitals(now),
+    });
+  }
   const moved = drift !== null && (reported.drift === null || Math.abs(drift - reported.drift) > REPORT_PAST_MICROS);
   const due = now - reported.at > REPORT_EVERY_MICROS;
   if (activity === reported.activity && !(moved && (due || reported.drift === null))) return;
