@@ -4,6 +4,9 @@
 //! paint happen when asked for, so nothing here waits.
 #![cfg(feature = "gui")]
 
+#[path = "gui/again.rs"]
+mod again;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -703,7 +706,7 @@ fn what_somebody_did_is_offered_to_be_taken_back_and_only_while_it_can_be() {
     with_window(app(viewer(party())), |harness, asked| {
         let mut later = match viewer(party()) {
             Screen::Room(room) => room.view,
-            Screen::Start(_) => unreachable!(),
+            Screen::Start(_) | Screen::Replay(_) => unreachable!(),
         };
         let state = Party {
             state: (*later.state).clone(),

@@ -28,6 +28,7 @@ mod place {
     pub const PLAY: (u32, u32) = (84, 563);
     pub const MESSAGE: (u32, u32) = (880, 637);
     pub const LEAVE: (u32, u32) = (1040, 27);
+    pub const WATCH_AGAIN: (u32, u32) = (806, 573);
 }
 
 /// Why the window cannot be tested here; `None` when it can.
@@ -203,6 +204,21 @@ fn an_evening_in_the_window_is_hosted_controlled_left_and_remembered() {
             .filter(|reason| reason.contains("closed the party"))
             .map(drop)
     });
+    until("the start screen", || {
+        (window.title() == "Séance").then_some(())
+    });
+    // The evening is among the past ones, and can be watched again.
+    until("the replay", || {
+        window.click(place::WATCH_AGAIN);
+        support::pause(Duration::from_millis(400));
+        window
+            .title()
+            .starts_with("Replay of “Stalker”, ")
+            .then_some(())
+    });
+    xdotool(&["key", "End"]).expect("the keys work");
+    xdotool(&["key", "space"]).expect("the keys work");
+    window.click(place::LEAVE);
     until("the start screen", || {
         (window.title() == "Séance").then_some(())
     });
