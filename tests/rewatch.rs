@@ -285,7 +285,8 @@ async fn a_real_player_follows_an_evening_that_is_over() {
     };
     let films = Server::films(film).await;
     let home = Home::new();
-    let session = evening(&home, &films.url("/film.mp4"));
+    let url = films.url("/film.mp4");
+    let session = tokio::task::block_in_place(|| evening(&home, &url));
     let before = contents(&home.path().join("sessions"));
     let args = [
         "replay",
