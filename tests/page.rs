@@ -18,6 +18,7 @@ use seance::engine::fold::RoomState;
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
 
+use doubles::embeds::{self, FrameDoubles};
 use doubles::youtube_embed::{EmbedDouble, FORBIDDEN, MARKUP, PLAIN};
 use doubles::{Film, Server};
 use support::chrome::{Chrome, Visitor};
@@ -648,6 +649,79 @@ async fn youtube_in_its_frame_follows_the_room_and_a_click_in_it_is_one_pause_by
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn vimeo_and_twitch_in_their_frames_follow_the_room_and_subscriptions_send_to_the_program() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let double = FrameDoubles::start(stage.film.clone()).await;
+    let (home, guests) = (Home::new(), Home::new());
+    let vimeo = format!("https://vimeo.com/{}", embeds::VIMEO);
+    let ana = host(&home, &["--media", &vimeo]);
+    let mut bo = terminal(&guests, &ana.link, "Bo");
+    let chrome = Chrome::start(&double.chrome_args()).await;
+    let kim = chrome.visitor("Kim").await;
+    // By name: Twitch shows its player to localhost, not to a number.
+    kim.open(&ana.link.replace("127.0.0.1", "localhost")).await;
+    let number = join(&kim, "Kim").await;
+    let twitch = format!("https://www.twitch.tv/videos/{}", embeds::TWITCH);
+    for next in [None, Some(&twitch)] {
+        if let Some(next) = next {
+            bo.say(&format!("load {next}"));
+            kim.until("document.querySelector('#film').textContent.includes('Twitch')")
+                .await;
+        }
+        kim.until("seance.activity === 'paused'").await;
+        bo.say("play");
+        until_in_step(&kim).await;
+        bo.say("seek 0:47");
+        kim.until("seance.target >= 47e6").await;
+        until_in_step(&kim).await;
+        let mark = bo.mark();
+        bo.say("pause");
+        bo.wait_event(mark, "paused");
+        kim.until("seance.activity === 'paused'").await;
+        bo.say("play");
+        until_in_step(&kim).await;
+        let paused = clicked_until(&kim, &bo, "paused", "playing").await;
+        assert_eq!(
+            (&paused["by"], &paused["via"]),
+            (&number.into(), &"player".into())
+        );
+        kim.until("seance.activity === 'paused'").await;
+    }
+    // One click, one pause, in each frame; nothing else came out of them.
+    let events = bo.events();
+    assert_eq!(made_by(&events, number, "paused").len(), 2);
+    assert_eq!(made_by(&events, number, "seeked").len(), 0);
+    kim.assert_no_troubles();
+
+    // A channel that is live: the room's line is a clock, and play and pause are shared.
+    bo.say("load https://www.twitch.tv/riotgames");
+    kim.until("document.querySelector('#film').textContent.includes('riotgames')")
+        .await;
+    kim.until("seance.activity === 'paused'").await;
+    bo.say("play");
+    until_in_step(&kim).await;
+
+    // What an owner forbids, and what needs the viewer's own account, is a sentence each.
+    bo.say(&format!("load https://vimeo.com/{}", embeds::VIMEO_PRIVATE));
+    kim.until("document.querySelector('#screen-text').textContent.includes('Vimeo does not show this video outside its own site')")
+        .await;
+    bo.say("load https://www.netflix.com/watch/81040344");
+    kim.until("document.querySelector('#screen-text').textContent.includes('Netflix needs the Séance program on your computer')")
+        .await;
+    // A page opened by number is told before Twitch refuses it.
+    let lee = chrome.visitor("Lee").await;
+    lee.open(&ana.link).await;
+    join(&lee, "Lee").await;
+    bo.say(&format!("load {twitch}"));
+    lee.until("document.querySelector('#screen-text').textContent.includes('only on pages opened by https')")
+        .await;
+    lee.assert_no_troubles();
+    chrome.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn names_lines_and_titles_with_markup_stay_text_and_long_ones_stay_in_their_place() {
     let Some(stage) = Stage::enter().await else {
         return;
@@ -834,7 +908,7 @@ fn every_file_of_the_page_travels_under_the_same_strict_headers() {
             ("connect-src", &sockets),
             (
                 "frame-src",
-                "https://www.youtube-nocookie.com https://www.youtube.com",
+                "https://www.youtube-nocookie.com https://www.youtube.com https://player.vimeo.com https://player.twitch.tv",
             ),
             ("frame-ancestors", "'none'"),
             ("base-uri", "'none'"),
@@ -928,6 +1002,115 @@ fn no_other_site_opens_a_socket_or_reads_the_page() {
     ana.program.say("say still here");
     ana.program.wait_event(mark, "said");
     assert_eq!(made_by(&ana.program.events(), 2, "joined").len(), 0);
+}
+
+/// About 8 s.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guest_gives_the_passcode_knocks_and_is_let_in_by_a_moderator_on_the_page() {
+    let Some(_stage) = Stage::enter().await else {
+        return;
+    };
+    let home = Home::new();
+    let mut ana = host(&home, &[]);
+    let chrome = Chrome::start(&[]).await;
+    let kim = chrome.visitor("Kim").await;
+    kim.open(&ana.link).await;
+    let kims = join(&kim, "Kim").await;
+    assert_eq!(
+        kim.eval("document.querySelector('#way-knock-line').hidden")
+            .await,
+        true,
+        "guests do not set the door"
+    );
+    ana.program.say("role Kim co-host");
+    ana.program.say("passcode open sesame");
+    ana.program.wait_event(0, "passcode_set");
+    kim.until("!document.querySelector('#way-knock-line').hidden")
+        .await;
+    kim.eval("document.querySelector('#ways').open = true")
+        .await;
+    kim.click("#way-knock").await;
+    ana.program.wait_event(0, "approval_set");
+
+    let bo = chrome.visitor("Bo").await;
+    bo.open(&ana.link).await;
+    bo.until("!document.querySelector('#join-form').hidden")
+        .await;
+    bo.click("#name-input").await;
+    bo.write("Bo <b>ld").await;
+    bo.click("#join-button").await;
+    bo.until("!document.querySelector('#passcode-field').hidden")
+        .await;
+    let said = bo.text("#join-problem").await;
+    assert_eq!(said, "This party asks for a passcode. Ask the host for it.");
+    for (typed, answer) in [
+        ("guess", "That is not the passcode. Try again."),
+        ("open sesame", ""),
+    ] {
+        bo.click("#passcode-input").await;
+        bo.eval("document.querySelector('#passcode-input').select()")
+            .await;
+        bo.write(typed).await;
+        bo.click("#join-button").await;
+        let wanted = serde_json::to_string(answer).unwrap();
+        bo.until(&format!(
+            "document.querySelector('#join-problem').textContent === {wanted} \
+             || (!{wanted} && seance.status === 'waiting')"
+        ))
+        .await;
+    }
+    kim.until("document.querySelectorAll('#knocks li').length === 1")
+        .await;
+    let knock = kim.text("#knocks li span").await;
+    assert_eq!(knock, "Bo <b>ld wants to come in");
+    picture(&kim, "door.png").await;
+    picture(&bo, "waiting.png").await;
+    kim.click("#knocks li button").await;
+    bo.until("seance.status === 'live'").await;
+    kim.until("document.querySelector('#knocks').hidden").await;
+
+    // A link made on the page opens, and is gone when it is revoked.
+    kim.click("#way-form button").await;
+    kim.until("document.querySelectorAll('#way-list li').length === 2")
+        .await;
+    let made = ana.program.wait_event(0, "invite_made");
+    assert_eq!(made["by"], kims);
+    picture(&kim, "ways.png").await;
+    kim.click("#way-list li:last-child button:last-child").await;
+    let gone = ana.program.wait_event(0, "invite_revoked");
+    assert_eq!(gone["body"]["invite_revoked"]["invite"], made["seq"]);
+    kim.until("document.querySelectorAll('#way-list li').length === 1")
+        .await;
+
+    // Shut out, and the page does not come back as a stranger by itself.
+    kim.eval("[...document.querySelectorAll('.more')].at(-1).click()")
+        .await;
+    kim.eval(
+        "[...document.querySelectorAll('.deeds:not([hidden]) button')] \
+         .find((one) => one.textContent === 'Shut out').click()",
+    )
+    .await;
+    bo.until("!document.querySelector('#over').hidden").await;
+    let why = bo.text("#over-why").await;
+    assert_eq!(why, "A moderator sent you out of the party.");
+    bo.click("#over-again").await;
+    bo.until("!document.querySelector('#join-form').hidden")
+        .await;
+    bo.click("#join-button").await;
+    bo.until("document.querySelector('#join-problem').textContent.includes('shut out')")
+        .await;
+    kim.assert_no_troubles();
+    bo.assert_no_troubles();
+    chrome.close().await;
+}
+
+/// Keeps what a visitor sees, where `SEANCE_PICTURES` names a folder for it.
+async fn picture(visitor: &Visitor, name: &str) {
+    if let Some(folder) = std::env::var_os("SEANCE_PICTURES") {
+        visitor.resize(1280, 800, 1.0).await;
+        let picture = visitor.screenshot().await;
+        std::fs::write(Path::new(&folder).join(name), picture).unwrap();
+    }
 }
 
 /// Writes the README's pictures; run it after the page's looks changed:
