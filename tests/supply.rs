@@ -20,7 +20,9 @@ impl Version {
     /// Reads `1`, `1.2`, `1.2.3`, `1.2.3-rc.1`, with or without build metadata.
     fn parse(text: &str) -> Option<Self> {
         let text = text.split('+').next()?;
-        let (numbers, pre) = text.split_once('-').map_or((text, None), |(a, b)| (a, Some(b)));
+        let (numbers, pre) = text
+            .split_once('-')
+            .map_or((text, None), |(a, b)| (a, Some(b)));
         let mut all = [0; 3];
         for (place, number) in numbers.split('.').enumerate() {
             *all.get_mut(place)? = number.trim().parse().ok()?;
@@ -46,7 +48,9 @@ impl Version {
 fn takes(requirement: &str, version: Version) -> bool {
     requirement.split(',').all(|part| {
         let part = part.trim();
-        let split = part.find(|char: char| char.is_ascii_digit()).unwrap_or(part.len());
+        let split = part
+            .find(|char: char| char.is_ascii_digit())
+            .unwrap_or(part.len());
         let (sign, number) = part.split_at(split);
         let Some(wanted) = Version::parse(number) else {
             return false;
@@ -68,7 +72,11 @@ fn takes(requirement: &str, version: Version) -> bool {
 fn requirements_are_read_as_cargo_reads_them() {
     let check = |requirement, version, taken| {
         let parsed = Version::parse(version).unwrap();
-        assert_eq!(takes(requirement, parsed), taken, "{version} in {requirement}");
+        assert_eq!(
+            takes(requirement, parsed),
+            taken,
+            "{version} in {requirement}"
+        );
     };
     check(">= 1.2.3", "1.2.3", true);
     check(">= 1.2.3", "1.2.3-rc.1", false);
@@ -138,7 +146,9 @@ fn every_dependency_comes_from_crates_io_with_its_checksum() {
 
 /// The exceptions of `deny.toml`: what is excepted, and its reason.
 fn exceptions() -> BTreeMap<&'static str, &'static str> {
-    let lines = DENY.lines().filter(|line| line.trim_start().starts_with("{ id ="));
+    let lines = DENY
+        .lines()
+        .filter(|line| line.trim_start().starts_with("{ id ="));
     lines
         .map(|line| {
             let mut quoted = line.split('"').skip(1).step_by(2);
@@ -153,10 +163,15 @@ fn every_exception_has_a_reason_and_a_date() {
         assert!(reason.len() > 30, "{id} is excepted without a reason");
         let dated = reason.split(['(', ')']).any(|part| {
             let mut numbers = part.split('-');
-            numbers.next().is_some_and(|year| year.len() == 4 && year.parse::<u32>().is_ok())
+            numbers
+                .next()
+                .is_some_and(|year| year.len() == 4 && year.parse::<u32>().is_ok())
                 && numbers.count() == 2
         });
-        assert!(dated, "{id}: say when this was looked at last, as (2026-11-22)");
+        assert!(
+            dated,
+            "{id}: say when this was looked at last, as (2026-11-22)"
+        );
     }
 }
 
@@ -181,7 +196,12 @@ fn read(text: &str) -> Option<Advisory> {
         let begin = toml.find(&format!("\n{name} ="))?;
         let rest = &toml[begin..];
         let inside = rest.split('[').nth(1)?.split(']').next()?;
-        let all: Vec<_> = inside.split('"').skip(1).step_by(2).map(str::to_owned).collect();
+        let all: Vec<_> = inside
+            .split('"')
+            .skip(1)
+            .step_by(2)
+            .map(str::to_owned)
+            .collect();
         Some(all)
     };
     let mut fine = list("patched").unwrap_or_default();
@@ -212,8 +232,11 @@ fn no_dependency_has_an_advisory_that_is_not_excepted() {
     // Also from a worktree one folder further in.
     let further = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/advisory-db.tgz");
     let place = std::env::var_os("SEANCE_ADVISORIES").map(PathBuf::from);
-    let Some(place) = place.or_else(|| [beside, further].into_iter().find(|path| path.exists())) else {
-        eprintln!("skipped: no advisories here; SEANCE_ADVISORIES names a copy of RustSec's advisory-db");
+    let Some(place) = place.or_else(|| [beside, further].into_iter().find(|path| path.exists()))
+    else {
+        eprintln!(
+            "skipped: no advisories here; SEANCE_ADVISORIES names a copy of RustSec's advisory-db"
+        );
         return;
     };
     let unpacked = tempfile::tempdir().unwrap();
@@ -240,17 +263,27 @@ fn no_dependency_has_an_advisory_that_is_not_excepted() {
         let text = std::fs::read_to_string(file).unwrap_or_default();
         if let Some(advisory) = read(&text) {
             count += 1;
-            advisories.entry(advisory.package.clone()).or_default().push(advisory);
+            advisories
+                .entry(advisory.package.clone())
+                .or_default()
+                .push(advisory);
         }
     }
-    assert!(count > 500, "only {count} advisories were read of {} files", files.len());
+    assert!(
+        count > 500,
+        "only {count} advisories were read of {} files",
+        files.len()
+    );
     let exceptions = exceptions();
     let (mut open, mut used) = (Vec::new(), Vec::new());
     for package in packages() {
         let version = Version::parse(package.version)
             .unwrap_or_else(|| panic!("{} {}", package.name, package.version));
         for advisory in advisories.get(package.name).into_iter().flatten() {
-            let fine = advisory.fine.iter().any(|requirement| takes(requirement, version));
+            let fine = advisory
+                .fine
+                .iter()
+                .any(|requirement| takes(requirement, version));
             if advisory.withdrawn || fine {
                 continue;
             }
@@ -264,8 +297,19 @@ fn no_dependency_has_an_advisory_that_is_not_excepted() {
             }
         }
     }
-    assert!(open.is_empty(), "not excepted in deny.toml:\n{}", open.join("\n"));
-    let idle: Vec<_> = exceptions.keys().filter(|id| !used.iter().any(|one| one == *id)).collect();
+    assert!(
+        open.is_empty(),
+        "not excepted in deny.toml:\n{}",
+        open.join("\n")
+    );
+    let idle: Vec<_> = exceptions
+        .keys()
+        .filter(|id| !used.iter().any(|one| one == *id))
+        .collect();
     assert!(idle.is_empty(), "excepted for nothing: {idle:?}");
-    println!("{count} advisories, {} packages, {} excepted", packages().len(), used.len());
+    println!(
+        "{count} advisories, {} packages, {} excepted",
+        packages().len(),
+        used.len()
+    );
 }

@@ -310,7 +310,12 @@ fn start_log() {
         .unwrap_or_else(|_| EnvFilter::new("warn,chromiumoxide=off"));
     // These write whole frames at their most talkative, and so links' secrets, tokens and passcodes:
     // a log is for handing to somebody.
-    for quiet in ["tungstenite=info", "tokio_tungstenite=info", "ngrok=info", "muxado=info"] {
+    for quiet in [
+        "tungstenite=info",
+        "tokio_tungstenite=info",
+        "ngrok=info",
+        "muxado=info",
+    ] {
         filter = filter.add_directive(quiet.parse().expect("a directive of our own"));
     }
     tracing_subscriber::fmt()
