@@ -18,6 +18,7 @@ use seance::engine::fold::RoomState;
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
 
+use doubles::embeds::{self, FrameDoubles};
 use doubles::youtube_embed::{EmbedDouble, FORBIDDEN, MARKUP, PLAIN};
 use doubles::{Film, Server};
 use support::chrome::{Chrome, Visitor};
@@ -648,6 +649,79 @@ async fn youtube_in_its_frame_follows_the_room_and_a_click_in_it_is_one_pause_by
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn vimeo_and_twitch_in_their_frames_follow_the_room_and_subscriptions_send_to_the_program() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let double = FrameDoubles::start(stage.film.clone()).await;
+    let (home, guests) = (Home::new(), Home::new());
+    let vimeo = format!("https://vimeo.com/{}", embeds::VIMEO);
+    let ana = host(&home, &["--media", &vimeo]);
+    let mut bo = terminal(&guests, &ana.link, "Bo");
+    let chrome = Chrome::start(&double.chrome_args()).await;
+    let kim = chrome.visitor("Kim").await;
+    // By name: Twitch shows its player to localhost, not to a number.
+    kim.open(&ana.link.replace("127.0.0.1", "localhost")).await;
+    let number = join(&kim, "Kim").await;
+    let twitch = format!("https://www.twitch.tv/videos/{}", embeds::TWITCH);
+    for next in [None, Some(&twitch)] {
+        if let Some(next) = next {
+            bo.say(&format!("load {next}"));
+            kim.until("document.querySelector('#film').textContent.includes('Twitch')")
+                .await;
+        }
+        kim.until("seance.activity === 'paused'").await;
+        bo.say("play");
+        until_in_step(&kim).await;
+        bo.say("seek 0:47");
+        kim.until("seance.target >= 47e6").await;
+        until_in_step(&kim).await;
+        let mark = bo.mark();
+        bo.say("pause");
+        bo.wait_event(mark, "paused");
+        kim.until("seance.activity === 'paused'").await;
+        bo.say("play");
+        until_in_step(&kim).await;
+        let paused = clicked_until(&kim, &bo, "paused", "playing").await;
+        assert_eq!(
+            (&paused["by"], &paused["via"]),
+            (&number.into(), &"player".into())
+        );
+        kim.until("seance.activity === 'paused'").await;
+    }
+    // One click, one pause, in each frame; nothing else came out of them.
+    let events = bo.events();
+    assert_eq!(made_by(&events, number, "paused").len(), 2);
+    assert_eq!(made_by(&events, number, "seeked").len(), 0);
+    kim.assert_no_troubles();
+
+    // A channel that is live: the room's line is a clock, and play and pause are shared.
+    bo.say("load https://www.twitch.tv/riotgames");
+    kim.until("document.querySelector('#film').textContent.includes('riotgames')")
+        .await;
+    kim.until("seance.activity === 'paused'").await;
+    bo.say("play");
+    until_in_step(&kim).await;
+
+    // What an owner forbids, and what needs the viewer's own account, is a sentence each.
+    bo.say(&format!("load https://vimeo.com/{}", embeds::VIMEO_PRIVATE));
+    kim.until("document.querySelector('#screen-text').textContent.includes('Vimeo does not show this video outside its own site')")
+        .await;
+    bo.say("load https://www.netflix.com/watch/81040344");
+    kim.until("document.querySelector('#screen-text').textContent.includes('Netflix needs the Séance program on your computer')")
+        .await;
+    // A page opened by number is told before Twitch refuses it.
+    let lee = chrome.visitor("Lee").await;
+    lee.open(&ana.link).await;
+    join(&lee, "Lee").await;
+    bo.say(&format!("load {twitch}"));
+    lee.until("document.querySelector('#screen-text').textContent.includes('only on pages opened by https')")
+        .await;
+    lee.assert_no_troubles();
+    chrome.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn names_lines_and_titles_with_markup_stay_text_and_long_ones_stay_in_their_place() {
     let Some(stage) = Stage::enter().await else {
         return;
@@ -834,7 +908,7 @@ fn every_file_of_the_page_travels_under_the_same_strict_headers() {
             ("connect-src", &sockets),
             (
                 "frame-src",
-                "https://www.youtube-nocookie.com https://www.youtube.com",
+                "https://www.youtube-nocookie.com https://www.youtube.com https://player.vimeo.com https://player.twitch.tv",
             ),
             ("frame-ancestors", "'none'"),
             ("base-uri", "'none'"),

@@ -13,3 +13,4 @@ pub mod feed;
 pub mod hub;
 pub mod passcode;
 pub mod room;
+pub mod wire;

@@ -16,18 +16,18 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
 use crate::broadcast::door::Door;
-use crate::broadcast::feed::{Feed, Subscription};
+use crate::broadcast::feed::{Bulletin, Feed, Subscription};
 use crate::broadcast::passcode::{self, Guesses};
 use crate::engine::event::{Departure, Role};
 use crate::engine::fold::entrance::OWN_LINK;
 use crate::engine::frame::{Closing, Hello, Knock, VERSION, Welcome};
 use crate::engine::id::{MemberId, Seq, SessionId};
 use crate::engine::intent::{Ask, Intent, Refusal};
-use crate::engine::presence::{Presence, Report};
+use crate::engine::presence::{Report, Vitals};
 use crate::engine::room::{self, Deed, Now};
 use crate::engine::sequencer::{Entrant, KnockAnswer, Way, authorise, gate};
 use crate::engine::text::{Name, Passcode};
-use crate::engine::trace::Trace;
+use crate::engine::trace::{Observation, Trace};
 use crate::engine::unit::{LocalTime, Micros};
 use crate::log::{AppendError, EventLog};
 use crate::os;
@@ -118,6 +118,11 @@ enum Request {
         member: MemberId,
         report: Report,
     },
+    Vitals {
+        connection: ConnectionId,
+        member: MemberId,
+        vitals: Vitals,
+    },
     Leave {
         connection: ConnectionId,
         member: MemberId,
@@ -135,6 +140,27 @@ enum Request {
 /// Writes the alive mark down, quickly and without waiting for a disk.
 pub type MarkAlive = Box<dyn FnMut(AliveMark) + Send>;
 
+/// Takes one observation to wherever a trace outlives its host, and waits for nothing.
+pub type KeepTrace = Box<dyn FnMut(Observation) + Send>;
+
+/// Where a room's trace comes from and goes to; nothing and nowhere by default.
+#[derive(Default)]
+pub struct Tracing {
+    /// What was observed of this session before.
+    pub earlier: Trace,
+    /// What is done with each new observation.
+    pub keep: Option<KeepTrace>,
+}
+
+impl std::fmt::Debug for Tracing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tracing")
+            .field("earlier", &self.earlier.len())
+            .field("kept", &self.keep.is_some())
+            .finish()
+    }
+}
+
 /// A room, as connections see it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct RoomHandle {
@@ -142,7 +168,7 @@ pub struct RoomHandle {
     requests: mpsc::Sender<Request>,
     feed: Arc<Feed>,
     clock: SessionClock,
-    presence: watch::Receiver<Arc<Vec<Presence>>>,
+    presence: watch::Receiver<Arc<Bulletin>>,
     ended: watch::Receiver<Option<Closing>>,
     /// Where else the party is, for those inside to be told.
     place: Arc<watch::Sender<Option<Arc<str>>>>,
@@ -157,6 +183,7 @@ pub enum OpenError {
 }
 
 /// Opens a room on a log and starts its task, which ends when told to close or when the log fails.
+/// Its trace is lost with it; [`open_traced`] keeps it.
 ///
 /// # Errors
 /// [`OpenError`] when the session's first events cannot be made durable.
@@ -166,15 +193,29 @@ pub async fn open(
     beginning: Beginning,
     mark_alive: MarkAlive,
 ) -> Result<RoomHandle, OpenError> {
+    open_traced(log, door, beginning, mark_alive, Tracing::default()).await
+}
+
+/// Opens a room whose trace goes on where an earlier one ended.
+///
+/// # Errors
+/// [`OpenError`] when the session's first events cannot be made durable.
+pub async fn open_traced(
+    log: Arc<dyn EventLog>,
+    door: Door,
+    beginning: Beginning,
+    mark_alive: MarkAlive,
+    traced: Tracing,
+) -> Result<RoomHandle, OpenError> {
     let feed = Feed::new(Arc::clone(&log));
-    let mut mind = room::Room::begin(beginning, now());
+    let mut mind = room::Room::begin(beginning, now()).with_trace(traced.earlier);
     let (session, clock) = (mind.session(), mind.clock());
     for deed in mind.turn() {
         let Deed::Append(events) = deed else { continue };
         log.append(events).await?;
         for deed in mind.saved(Ok(()), now()) {
             if let Deed::Publish(events) = deed {
-                feed.publish(&events);
+                feed.publish(events);
             }
         }
     }
@@ -200,6 +241,7 @@ pub async fn open(
         door,
         clock,
         mark_alive,
+        keep_trace: traced.keep,
         mailboxes: BTreeMap::new(),
         presence: presence_out,
     };
@@ -291,6 +333,16 @@ impl RoomHandle {
         .await;
     }
 
+    /// Notes in the trace how a member's player and clock do.
+    pub async fn trace_of(&self, connection: ConnectionId, member: MemberId, vitals: Vitals) {
+        self.tell(Request::Vitals {
+            connection,
+            member,
+            vitals,
+        })
+        .await;
+    }
+
     /// A member's connection ended.
     pub async fn leave(&self, connection: ConnectionId, member: MemberId, reason: Departure) {
         self.tell(Request::Leave {
@@ -322,7 +374,7 @@ impl RoomHandle {
     }
 
     /// What everybody's players do, when it changes.
-    pub fn presence(&self) -> watch::Receiver<Arc<Vec<Presence>>> {
+    pub fn presence(&self) -> watch::Receiver<Arc<Bulletin>> {
         self.presence.clone()
     }
 
@@ -411,9 +463,10 @@ struct Room {
     door: Door,
     clock: SessionClock,
     mark_alive: MarkAlive,
+    keep_trace: Option<KeepTrace>,
     /// Where each connection's answers go, until it leaves or is replaced.
     mailboxes: BTreeMap<ConnectionId, mpsc::Sender<Reply>>,
-    presence: watch::Sender<Arc<Vec<Presence>>>,
+    presence: watch::Sender<Arc<Bulletin>>,
 }
 
 impl Room {
@@ -492,6 +545,11 @@ impl Room {
                     member,
                     report,
                 } => self.mind.note(connection, member, report, now()),
+                Request::Vitals {
+                    connection,
+                    member,
+                    vitals,
+                } => self.mind.vitals(connection, member, &vitals, now()),
                 Request::Leave {
                     connection,
                     member,
@@ -508,6 +566,11 @@ impl Room {
                     self.mind.close(now());
                     closing = Some((why, done));
                 }
+            }
+        }
+        for seen in self.mind.observed() {
+            if let Some(keep) = &mut self.keep_trace {
+                keep(seen);
             }
         }
         // Who may look after the door may have changed with any of it.
@@ -560,7 +623,7 @@ impl Room {
     ) -> Option<(ConnectionId, MemberId)> {
         match deed {
             Deed::Append(_) => unreachable!("a commit is followed by no other"),
-            Deed::Publish(events) => self.feed.publish(&events),
+            Deed::Publish(events) => self.feed.publish(events),
             Deed::Admit(connection) => {
                 let (answer, admission) = at_the_door.remove(&connection)?;
                 let member = admission.welcome.member;
@@ -938,8 +1001,8 @@ impl Room {
     }
 
     fn send_presence(&mut self) {
-        if let Some(all) = self.mind.presence() {
-            self.presence.send_replace(Arc::new(all));
+        if let Some(told) = self.mind.presence(now()) {
+            self.presence.send_replace(Arc::new(Bulletin::new(told)));
         }
     }
 

@@ -30,7 +30,7 @@ pub(super) const CHROME_PROFILE: &str = "chrome";
 
 /// How long nobody came before it is said what may be in their way: the time in which friends who
 /// got the link try it.
-const ALONE_FOR: Duration = Duration::from_secs(180);
+pub(super) const ALONE_FOR: Duration = Duration::from_secs(180);
 
 /// Typed lines that may wait: more than anybody pastes.
 const LINES_MAX: usize = 256;
@@ -54,9 +54,12 @@ pub(super) async fn host(args: HostArgs) -> Result<()> {
     )
     .await?;
     greet(&mut hosting, style);
+    if !args.unlisted {
+        hosting.announce(&name);
+    }
     tunnel::open_all(hosting.reach(), tunnels).await;
     let member = client::join(hosting.own_link(), name, Client::Terminal, None);
-    let party =
+    let mut party =
         Party::new(member, choice, Some(hosting.link().to_string())).reached_by(&hosting.link());
     if let Some(url) = args.media {
         party.ask(Via::Cli, Intent::Load { url }).await;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::event::{Client, Event};
 use crate::engine::id::{MemberId, Seq, SessionId};
 use crate::engine::intent::{Ask, Refusal};
-use crate::engine::presence::{Presence, Report};
+use crate::engine::presence::{Presence, Report, Vitals};
 use crate::engine::text::{Name, Passcode};
 use crate::engine::unit::{LocalTime, SessionTime};
 
@@ -106,6 +106,8 @@ pub enum ToRoom {
     Report(Report),
     /// I am going.
     Bye {},
+    /// How my player and my clock do, for the trace.
+    Vitals(Vitals),
     /// I know this: before the hello, to a party that asks for a passcode.
     Passcode {
         /// The passcode.

@@ -19,15 +19,18 @@ use crate::engine::fold::entrance::OWN_LINK;
 use crate::engine::frame::{Closing, Knock};
 use crate::engine::id::{MemberId, Seq, SessionId};
 use crate::engine::intent::{Ask, Refusal};
-use crate::engine::presence::{Presence, Report};
+use crate::engine::presence::{Board, Report, Told, Vitals};
 use crate::engine::sequencer::{Answer, Entrant, KnockAnswer, Moment, Sequencer};
 use crate::engine::text::{Name, Title};
-use crate::engine::trace::Trace;
+use crate::engine::trace::{Observation, Trace};
 use crate::engine::unit::{LocalTime, Micros, SessionTime};
 
 /// The room may be late by this much; more is a gap: the machine slept or was stopped, and
 /// everybody else's film ran on without its host's.
 pub const GAP_MIN: Micros = Micros::from_secs(5);
+
+/// Observations that wait to be kept elsewhere; of more, nobody keeps any.
+const FRESH_MAX: usize = 1_024;
 
 /// One connection of one member: a member has at most one that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -157,10 +160,11 @@ pub struct Room {
     clock: SessionClock,
     connections: BTreeMap<MemberId, ConnectionId>,
     next_connection: u64,
-    reports: BTreeMap<MemberId, Report>,
-    reports_changed: bool,
+    board: Board,
     /// What was observed beside the log.
     trace: Trace,
+    /// What of it nobody has taken yet.
+    fresh: Vec<Observation>,
     /// Why nothing more can be written, once that is so.
     read_only: Option<String>,
     alive_at: LocalTime,
@@ -196,9 +200,9 @@ impl Room {
             clock,
             connections: BTreeMap::new(),
             next_connection: 0,
-            reports: BTreeMap::new(),
-            reports_changed: false,
+            board: Board::default(),
             trace: Trace::default(),
+            fresh: Vec::new(),
             read_only: None,
             alive_at: local,
             turn: Turn {
@@ -207,6 +211,12 @@ impl Room {
             },
             under_way: None,
         }
+    }
+
+    /// The same room, whose trace goes on where an earlier one ended.
+    #[must_use]
+    pub fn with_trace(self, trace: Trace) -> Self {
+        Self { trace, ..self }
     }
 
     /// The session's name.
@@ -227,6 +237,11 @@ impl Room {
     /// What was observed beside the log.
     pub fn trace(&self) -> &Trace {
         &self.trace
+    }
+
+    /// What was observed since this was last asked, for whoever keeps it beyond this room.
+    pub fn observed(&mut self) -> Vec<Observation> {
+        std::mem::take(&mut self.fresh)
     }
 
     /// Why nothing more can be written, if that is so.
@@ -353,13 +368,34 @@ impl Room {
         if !self.speaks_for(connection, member) {
             return;
         }
-        self.reports.insert(member, report);
-        self.reports_changed = true;
+        self.board.note(member, report);
         let now = self.moment(now);
-        self.trace.observe(now.at, member, &report);
+        let seen = self.trace.observe(now.at, member, &report);
+        self.keep(seen);
         if self.read_only.is_none() {
             let events = self.sequencer.observe(member, &report, now);
             self.turn.events.extend(events);
+        }
+    }
+
+    /// Takes into the trace how a member's player and clock do, if this connection speaks for them.
+    pub fn vitals(
+        &mut self,
+        connection: ConnectionId,
+        member: MemberId,
+        vitals: &Vitals,
+        now: Now,
+    ) {
+        if self.speaks_for(connection, member) {
+            let at = self.moment(now).at;
+            let seen = self.trace.vitals(at, member, vitals);
+            self.keep(Some(seen));
+        }
+    }
+
+    fn keep(&mut self, seen: Option<Observation>) {
+        if self.fresh.len() < FRESH_MAX {
+            self.fresh.extend(seen);
         }
     }
 
@@ -429,16 +465,9 @@ impl Room {
         self.sequencer.deadline()
     }
 
-    /// What everybody's players do, if that changed since the last time this was asked.
-    pub fn presence(&mut self) -> Option<Vec<Presence>> {
-        if !std::mem::take(&mut self.reports_changed) {
-            return None;
-        }
-        let all = self.reports.iter().map(|(member, report)| Presence {
-            member: *member,
-            report: *report,
-        });
-        Some(all.collect())
+    /// What everybody's players do, if there is something to tell of it now.
+    pub fn presence(&mut self, now: Now) -> Option<Told> {
+        self.board.tell(now.local)
     }
 
     /// Ends a turn: what follows from all that came in since the last one.
@@ -506,7 +535,8 @@ impl Room {
         match outcome.answer {
             Answer::Accepted(seq) => Reply::Accepted { counter, seq },
             Answer::Refused(refusal) => {
-                self.trace.refused(now.at, member, counter, &refusal);
+                let seen = self.trace.refused(now.at, member, counter, &refusal);
+                self.keep(Some(seen));
                 Reply::Refused { counter, refusal }
             }
         }
@@ -514,7 +544,7 @@ impl Room {
 
     fn goes(&mut self, member: MemberId, reason: Departure, now: Now) {
         self.connections.remove(&member);
-        self.reports_changed |= self.reports.remove(&member).is_some();
+        self.board.forget(member);
         if self.read_only.is_none() {
             let events = self.sequencer.leave(member, reason, self.moment(now));
             self.turn.events.extend(events);
@@ -523,8 +553,8 @@ impl Room {
 
     /// The slowest of those who have a player and are here.
     fn worst_round_trip(&self) -> Micros {
-        self.reports
-            .values()
+        self.board
+            .reports()
             .filter(|report| report.activity.is_some())
             .filter_map(|report| report.round_trip)
             .max()

@@ -6,6 +6,7 @@
 //!     key            32 random bytes; the secrets of invites derive from it
 //!     passcode       the Argon2id hash of what newcomers must know, while there is such a thing
 //!     alive          when the room was last alive, overwritten, never synced
+//!     trace          what was observed beside the log, see [`super::trace`]; may be lost
 //!     db/            the log, see [`super::sled`]
 //! ```
 //!
@@ -29,8 +30,10 @@ use super::capsule::{self, CapsuleHeader, ExportError, ImportError, Summary};
 use super::files::{create_dir, private, sync_dir};
 use super::salvage;
 use super::sled::{OpenError, SledLog};
+use super::trace::{self, TraceWriter};
 use crate::engine::id::{Seq, SessionId};
 use crate::engine::media::Media;
+use crate::engine::trace::Trace;
 use crate::engine::unit::SessionTime;
 use crate::os;
 
@@ -44,6 +47,7 @@ const INFO_FILE: &str = "session.json";
 const KEY_FILE: &str = "key";
 const PASSCODE_FILE: &str = "passcode";
 const ALIVE_FILE: &str = "alive";
+const TRACE_FILE: &str = "trace";
 pub(super) const DB_DIR: &str = "db";
 
 /// Folders that are not (yet, or any longer) a session begin with this.
@@ -564,6 +568,20 @@ impl Session {
         Ok(AliveFile(file))
     }
 
+    /// What was observed beside its log; of a damaged trace, its beginning.
+    pub fn trace(&self) -> Trace {
+        trace::read(&self.dir.join(TRACE_FILE))
+    }
+
+    /// Goes on with its trace.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`]; the session is whole without.
+    pub fn trace_writer(&self) -> Result<TraceWriter, StoreError> {
+        let path = self.dir.join(TRACE_FILE);
+        TraceWriter::open(&path).map_err(|e| failed(&path, e))
+    }
+
     /// Writes it as one file, while it is open; see [`Home::export`].
     ///
     /// # Errors
@@ -838,7 +856,8 @@ mod tests {
         assert_eq!(mode(&home.sessions), 0o700);
         assert_eq!(mode(&session.dir), 0o700);
         assert_eq!(mode(&session.dir.join(DB_DIR)), 0o700);
-        for file in [INFO_FILE, KEY_FILE, ALIVE_FILE, PASSCODE_FILE] {
+        session.trace_writer().unwrap().finish();
+        for file in [INFO_FILE, KEY_FILE, ALIVE_FILE, PASSCODE_FILE, TRACE_FILE] {
             assert_eq!(mode(&session.dir.join(file)), 0o600, "{file}");
         }
     }

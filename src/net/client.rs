@@ -25,7 +25,7 @@ use crate::engine::frame::{
 };
 use crate::engine::id::Seq;
 use crate::engine::intent::{Aim, Intent};
-use crate::engine::presence::{Presence, Report};
+use crate::engine::presence::{Presence, Report, Vitals};
 use crate::engine::session::member_end::{Effect, Identity, MemberEnd};
 use crate::engine::text::Passcode;
 use crate::net::link::{JoinLink, Place};
@@ -58,6 +58,8 @@ pub enum Order {
     },
     /// Tell the others what this member's player does.
     Report(Report),
+    /// Tell the room's trace how the player does; round trip and clock error are filled in here.
+    Vitals(Vitals),
     /// Go, for good.
     Leave,
 }
@@ -255,6 +257,7 @@ impl Shell {
                 Err(refusal) => vec![Effect::Refused(Refused::new(None, refusal))],
             },
             Order::Report(report) => self.end.report(now, report),
+            Order::Vitals(vitals) => self.end.vitals(now, vitals),
             Order::Leave => self.end.leave(now),
         }
     }

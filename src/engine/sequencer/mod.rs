@@ -140,6 +140,9 @@ pub struct Sequencer {
     lead: Micros,
     /// When time brings something next, once it was looked up since the last change.
     due: Option<Option<SessionTime>>,
+    /// What present members' names look like, as far as it was worked out: a party that comes in
+    /// at once would work it out for each of them again.
+    looks: BTreeMap<MemberId, (Name, String)>,
 }
 
 impl Sequencer {
@@ -154,6 +157,7 @@ impl Sequencer {
             knocks: Knocks::default(),
             lead: LEAD_MIN,
             due: None,
+            looks: BTreeMap::new(),
         }
     }
 
@@ -379,7 +383,7 @@ impl Sequencer {
             }
             None => (self.state.roster.next_id(), entrant.name, entrant.role),
         };
-        name_is_free(&self.state, &name, Some(id))?;
+        self.name_is_free(&name, id)?;
         // Nothing refuses from here on: what time brings is in the state now and must be written.
         let mut events = self.tick(now);
         let is_new = self.state.roster.get(id).is_none();
@@ -396,6 +400,32 @@ impl Sequencer {
         }
         events.extend(self.record(Some(id), None, cause, bodies, now));
         Ok((id, events))
+    }
+
+    /// As [`name_is_free`], with what names look like remembered.
+    fn name_is_free(&mut self, name: &Name, except: MemberId) -> Result<(), Refusal> {
+        let look = name.skeleton();
+        for (id, member) in self.state.roster.present() {
+            if id == except {
+                continue;
+            }
+            let known = self.looks.get(&id).filter(|known| known.0 == member.name);
+            let is_alike = match known {
+                Some((_, known)) => *known == look,
+                None => {
+                    let found = member.name.skeleton();
+                    let is_alike = found == look;
+                    self.looks.insert(id, (member.name.clone(), found));
+                    is_alike
+                }
+            };
+            if is_alike {
+                return Err(Refusal::NameTaken {
+                    name: member.name.to_string(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Whether a newcomer of that name is refused: without their token somebody shut out is a

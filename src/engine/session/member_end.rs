@@ -17,7 +17,7 @@ use crate::engine::frame::{
 };
 use crate::engine::id::{MemberId, Seq, SessionId};
 use crate::engine::intent::{Aim, Ask, Intent, Refusal};
-use crate::engine::presence::{Presence, Report};
+use crate::engine::presence::{Known, Presence, Report, Vitals};
 use crate::engine::replay::{Replay, Step};
 use crate::engine::session::bucket::Bucket;
 use crate::engine::session::room_end;
@@ -133,6 +133,7 @@ pub struct MemberEnd {
     identity: Identity,
     me: Option<MemberId>,
     replay: Replay,
+    presence: Known,
     lamport: Lamport,
     clock: OffsetClock,
     phase: Phase,
@@ -141,6 +142,8 @@ pub struct MemberEnd {
     pace: Bucket,
     heard: LocalTime,
     sent: LocalTime,
+    /// When this connection was let in; what was read of the clock before may be another sequencer's.
+    entered: LocalTime,
     attempts: u32,
     passcode: Option<Passcode>,
 }
@@ -153,6 +156,7 @@ impl MemberEnd {
             me: None,
             identity,
             replay: Replay::new(),
+            presence: Known::default(),
             lamport: Lamport::default(),
             clock: OffsetClock::new(now),
             phase: Phase::Idle,
@@ -161,6 +165,7 @@ impl MemberEnd {
             pace: Bucket::new(ASKS_BURST, ASKS_PER_SEC, now),
             heard: now,
             sent: now,
+            entered: now,
             attempts: 0,
             passcode: None,
         }
@@ -293,7 +298,10 @@ impl MemberEnd {
                 });
                 Vec::new()
             }
-            ToMember::Presence(presence) => vec![Effect::Presence(presence)],
+            ToMember::Presence(told) => {
+                self.presence.take(&told);
+                vec![Effect::Presence(self.presence.all())]
+            }
             ToMember::Closing(why) => self.closing(now, why, dice),
             ToMember::Moved { to } => vec![Effect::Moved(to)],
         }
@@ -340,8 +348,22 @@ impl MemberEnd {
         if !self.is_live() {
             return Vec::new();
         }
-        report.round_trip = self.clock.estimate().map(|best| best.delay());
+        let clock = self.clock.estimate();
+        report.round_trip = clock.map(|best| best.delay());
+        // Whatever the player measured by, it was not this room's clock.
+        report.drift = report.drift.filter(|_| clock.is_some());
         vec![self.send(now, ToRoom::Report(report))]
+    }
+
+    /// Tells the room's trace how this member's player and clock do; dropped while there is no connection.
+    pub fn vitals(&mut self, now: LocalTime, mut vitals: Vitals) -> Vec<Effect> {
+        if !self.is_live() {
+            return Vec::new();
+        }
+        let clock = self.clock.estimate();
+        vitals.report.round_trip = clock.map(|best| best.delay());
+        vitals.clock_error = clock.map(|best| best.bound(now));
+        vec![self.send(now, ToRoom::Vitals(vitals))]
     }
 
     /// This member leaves for good.
@@ -427,6 +449,9 @@ impl MemberEnd {
             token: welcome.token.clone(),
         });
         self.attempts = 0;
+        self.entered = now;
+        // A room tells a newcomer everything anew.
+        self.presence.forget_all();
         self.clock.hurry(now);
         self.phase = Phase::Live {
             tail: welcome.tail,
@@ -441,11 +466,31 @@ impl MemberEnd {
         match self.replay.take(&event) {
             Ok(Step::Duplicate) => Vec::new(),
             Ok(Step::Applied) => {
-                if matches!(event.body, Body::EpochStarted { .. }) && self.is_live() {
+                if matches!(event.body, Body::EpochStarted { .. }) {
                     // Another sequencer's clock: what was known of the old one says nothing about it.
-                    self.clock.discard(now);
+                    if self.is_live() {
+                        self.clock.discard(now);
+                    } else {
+                        // It began while we were away; what this connection told is about the new one.
+                        self.clock.forget_before(self.entered);
+                    }
                 }
+                // A player goes with its member, and who comes back has another one.
+                let is_less = match &event.body {
+                    Body::Joined { member, .. }
+                    | Body::Left { member, .. }
+                    | Body::Kicked { member }
+                    | Body::Banned {
+                        member,
+                        banned: true,
+                    } => self.presence.forget(*member),
+                    Body::EpochStarted { .. } => self.presence.forget_all(),
+                    _ => false,
+                };
                 let mut effects = vec![Effect::Applied(event)];
+                if is_less {
+                    effects.push(Effect::Presence(self.presence.all()));
+                }
                 effects.extend(self.check_caught_up(now));
                 effects
             }
@@ -611,9 +656,13 @@ mod tests {
     }
 
     fn joined() -> ToMember {
+        joined_at(2)
+    }
+
+    fn joined_at(seq: u64) -> ToMember {
         let name = Name::new("Ana").unwrap();
         event(
-            2,
+            seq,
             Body::Joined {
                 member: MemberId::new(1),
                 name,
@@ -806,6 +855,64 @@ mod tests {
             "in order, each once"
         );
         assert!(sent.len() >= 200 - PENDING_MAX);
+    }
+
+    /// Found by the simulator (seed 1): a member who came back to a restarted host went on
+    /// by the clock of the one before, and told the others how far off they were by it.
+    #[test]
+    fn a_clock_read_before_a_restart_says_nothing_after_it() {
+        let epoch = |seq| {
+            event(
+                seq,
+                Body::EpochStarted {
+                    gap: Micros::from_secs(3),
+                },
+            )
+        };
+        let pong = |end: &mut MemberEnd, sent: u64, session: u64| {
+            let t1 = SessionTime::from_millis(session);
+            let ping = end.tick(at(sent), 0);
+            assert!(!ping.is_empty(), "a ping is due");
+            let t0 = at(sent);
+            end.frame(at(sent + 2), ToMember::Pong { t0, t1, t2: t1 }, 0);
+        };
+        let report = Report {
+            activity: None,
+            drift: Some(Micros::ZERO),
+            round_trip: None,
+        };
+        let mut end = member();
+        end.start(at(0));
+        end.connected(at(0));
+        end.frame(at(0), welcome(4), 0);
+        for frame in [opened(), epoch(2), joined_at(3)] {
+            end.frame(at(1), frame, 0);
+        }
+        pong(&mut end, 10, 500);
+        assert!(end.clock().estimate().is_some());
+        end.disconnected(at(100), "gone".into(), 0);
+        end.tick(at(20_000), 0);
+        end.connected(at(20_000));
+        end.frame(at(20_001), welcome(5), 0);
+        end.frame(at(20_001), epoch(4), 0);
+        assert!(end.is_live() && end.clock().estimate().is_none());
+        let told = end.report(at(20_002), report);
+        assert!(
+            matches!(
+                told[..],
+                [Effect::Send(ToRoom::Report(Report { drift: None, .. }))]
+            ),
+            "{told:?}"
+        );
+        pong(&mut end, 20_010, 90_000);
+        let told = end.report(at(20_020), report);
+        assert!(
+            matches!(
+                told[..],
+                [Effect::Send(ToRoom::Report(Report { drift: Some(_), .. }))]
+            ),
+            "{told:?}"
+        );
     }
 
     #[test]

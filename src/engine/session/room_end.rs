@@ -6,7 +6,7 @@
 use crate::engine::frame::{Closing, Hello, Refused, ToMember, ToRoom, VERSION, Welcome};
 use crate::engine::id::{MemberId, Seq};
 use crate::engine::intent::{Ask, Refusal};
-use crate::engine::presence::Report;
+use crate::engine::presence::{Report, Vitals};
 use crate::engine::session::bucket::Bucket;
 use crate::engine::text::Passcode;
 use crate::engine::unit::{LocalTime, Micros, SessionTime};
@@ -38,6 +38,8 @@ pub enum Action {
     Ask(MemberId, Ask),
     /// Tell the room what this member's player does.
     Note(MemberId, Report),
+    /// Give the room this for its trace.
+    Trace(MemberId, Vitals),
     /// Send this now.
     Send(ToMember),
     /// Start sending events from here on.
@@ -129,6 +131,9 @@ impl RoomEnd {
             ),
             (Phase::Live(member), ToRoom::Report(report)) => {
                 self.chatter(now, Action::Note(member, report))
+            }
+            (Phase::Live(member), ToRoom::Vitals(vitals)) => {
+                self.chatter(now, Action::Trace(member, vitals))
             }
             (_, ToRoom::Bye {}) => {
                 self.phase = Phase::Closed;

@@ -252,7 +252,7 @@
   // -- the user's acts --
   let input = -Infinity; // when a trusted input last touched the player
   const held = new Map(); // pointers and keys that are down, since when
-  const freshGesture = () => ({ toggled: false, stoodAt: null, sought: null, rated: false, since: 0 });
+  const freshGesture = () => ({ toggled: false, stoodAt: null, sought: null, aim: null, rated: false, since: 0 });
   let gesture = freshGesture();
   let judging = 0;
 
@@ -379,7 +379,8 @@
   };
   const judge = () => {
     if (!el) return;
-    if (isHeld() || (el.seeking && now() - gesture.since < LANDING_MS)) {
+    const seeks = hasPlayer() && site().busy === true && now() - gesture.since < LANDING_SITE_MS;
+    if (isHeld() || seeks || (el.seeking && now() - gesture.since < LANDING_MS)) {
       // Release and landing judge again; this is for those that never come.
       clearTimeout(judging);
       judging = setTimeout(judge, 250);
@@ -394,9 +395,13 @@
     const playing = !el.paused;
     // One input explains one act: what a site does on its own soon after is not the user's as well.
     if (kind !== "file") input = -Infinity;
-    if (act.sought !== null && !live.on) {
+    const stands = position(said);
+    const landedOurs = act.aim !== null && samePlace(stands, act.aim);
+    if (act.sought !== null && !landedOurs && !live.on) {
       over = false;
-      tell({ say: "seeked", load, to: act.sought });
+      // A player may still have told the old place when it began to seek.
+      const late = hasPlayer() && Math.abs(stands - act.sought) > 2 * grid();
+      tell({ say: "seeked", load, to: late ? stands : act.sought });
     }
     if (act.toggled && playing !== want.playing && !(atEnd(said) && !playing)) {
       want.playing = playing;
@@ -453,10 +458,14 @@
       sought = true;
       if (!ready || adverts) return;
       const at = position();
-      if (want.target !== null && samePlace(at, want.target)) return;
+      const echo = want.target !== null && samePlace(at, want.target);
+      const touched = input > movedAt || isHeld();
+      // A site's player may tell the old place yet: after a touch, where it lands decides.
+      if (echo && !(hasPlayer() && touched)) return;
       if (!credited()) return;
       // Sites answer late: until ours has landed, only a touch after it can be about another.
-      if (hasPlayer() && want.target !== null && input < movedAt && !isHeld()) return;
+      if (hasPlayer() && want.target !== null && !touched) return;
+      gesture.aim = echo ? want.target : null;
       want.target = null;
       gesture.sought = at;
       judgeSoon();

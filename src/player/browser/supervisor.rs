@@ -17,7 +17,7 @@ use chromiumoxide::cdp::browser_protocol::inspector::{self, EventTargetCrashed};
 use chromiumoxide::cdp::browser_protocol::network;
 use chromiumoxide::cdp::browser_protocol::page::{
     AddScriptToEvaluateOnNewDocumentParams, EventFrameNavigated, EventJavascriptDialogOpening,
-    HandleJavaScriptDialogParams,
+    EventNavigatedWithinDocument, HandleJavaScriptDialogParams,
 };
 use chromiumoxide::cdp::browser_protocol::target::{CloseTargetParams, EventTargetCreated};
 use chromiumoxide::cdp::js_protocol::runtime::{
@@ -63,6 +63,8 @@ const END_DEADLINE: Duration = Duration::from_secs(3);
 struct Streams {
     told: EventStream<EventBindingCalled>,
     navigated: EventStream<EventFrameNavigated>,
+    /// New addresses without a new document: how many sites go from their sign-in to their front page.
+    moved: EventStream<EventNavigatedWithinDocument>,
     requests: EventStream<EventRequestPaused>,
     dialogs: EventStream<EventJavascriptDialogOpening>,
     crashed: EventStream<EventTargetCrashed>,
@@ -104,6 +106,7 @@ impl Supervisor {
         let streams = Streams {
             told: listen(&page).await?,
             navigated: listen(&page).await?,
+            moved: listen(&page).await?,
             requests: listen(&page).await?,
             dialogs: listen(&page).await?,
             crashed: listen(&page).await?,
@@ -165,6 +168,7 @@ impl Supervisor {
                     None => break CLOSED,
                 },
                 Some(navigated) = self.streams.navigated.next() => self.guard(&navigated),
+                Some(moved) = self.streams.moved.next() => self.follow(&moved).await,
                 Some(request) = self.streams.requests.next() => self.answer(&request).await,
                 Some(_) = self.streams.dialogs.next() => self.dismiss().await,
                 Some(window) = self.streams.windows.next() => self.close_popup(&window).await,
@@ -305,6 +309,27 @@ impl Supervisor {
         if let Some(reason) = reason {
             self.shared.agent.send_replace(None);
             self.fail(reason);
+        }
+    }
+
+    /// The same document shows another address: signed in there, it is sent on to the film.
+    async fn follow(&mut self, event: &EventNavigatedWithinDocument) {
+        let back = {
+            let mut film = lock(&self.shared.film);
+            let Some(film) = film.as_mut().filter(|film| film.asked) else {
+                return;
+            };
+            let standing = film.place.standing(&event.url);
+            let back = film.place.url.to_string();
+            let on = matches!(standing, Standing::There | Standing::Elsewhere);
+            film.asked &= !on;
+            on.then_some(back)
+        };
+        let Some(back) = back else { return };
+        // The document has no agent of the film's to tell: it was none of the film.
+        let go = format!("location.assign({})", serde_json::Value::from(back));
+        if let Err(fault) = self.shared.call(EvaluateParams::new(go)).await {
+            tracing::debug!(?fault, "the way back to the film was not taken");
         }
     }
 

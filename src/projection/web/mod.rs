@@ -58,6 +58,9 @@ const FILES: &[(&str, &str, &[u8])] = files! {
     "toast.js" JS,
     "witness.js" JS,
     "player/file.js" JS,
+    "player/framed.js" JS,
+    "player/twitch.js" JS,
+    "player/vimeo.js" JS,
     "player/youtube.js" JS,
 };
 
@@ -96,10 +99,12 @@ pub enum MediaHosts<'a> {
 }
 
 /// The origins of the players that the page embeds, each in a frame of its own.
-/// The first is where it is asked for; redirects to the second are checked too.
+/// The first is where YouTube's is asked for; redirects to the second are checked too.
 const PLAYERS: &[&str] = &[
     "https://www.youtube-nocookie.com",
     "https://www.youtube.com",
+    "https://player.vimeo.com",
+    "https://player.twitch.tv",
 ];
 
 /// The headers every answer of the page's server carries, beside its type and length.

@@ -147,6 +147,8 @@ fn the_page_reaches_no_host_but_its_own_and_the_players() {
     const KNOWN: &[&str] = &[
         "http://www.w3.org/2000/svg",
         "https://www.youtube-nocookie.com",
+        "https://player.vimeo.com",
+        "https://player.twitch.tv",
     ];
     for (name, source) in sources().filter(|(name, _)| *name != "media.js") {
         for scheme in ["https://", "http://", "wss://", "ws://"] {
@@ -806,7 +808,7 @@ mod controller {
                 now: 50_000_000,
                 drift: dice.range(-3_000_000, 3_000_000) as f64 * dice.range(0, 1) as f64,
                 ppm: dice.range(-300, 300) as f64,
-                noise: dice.one_of(&[0, 200, 900, 30_000]),
+                noise: dice.one_of(&[0, 200, 900, 2_000, 30_000]),
                 honours: !dice.one_in(5),
                 seeks: !dice.one_in(5),
                 seek_takes: dice.range(0, 900_000),
@@ -889,6 +891,12 @@ mod controller {
             if self.dice.one_in(150) {
                 return self.disturb();
             }
+            if self.dice.one_in(40) {
+                let doubt = self.dice.one_of(&[300, 4_000, 22_000, 90_000]);
+                self.controller.doubts(Micros::new(doubt));
+                self.note(json!({ "doubts": doubt }), Order::Hold);
+                return;
+            }
             let due = self
                 .controller
                 .deadline()
@@ -956,6 +964,7 @@ mod controller {
             const act = (input) => {
                 if ("film" in input) { c.newFilm(input.film, input.room); return HOLD; }
                 if ("disturbed" in input) { c.disturbed(input.disturbed, input.by, input.room); return HOLD; }
+                if ("doubts" in input) { c.doubts(input.doubts); return HOLD; }
                 if ("tick" in input) return c.tick(input.tick);
                 const { sight } = input;
                 return c.observe(input.at, typeof sight === "string" ? sight : { drift: sight.drift, rate: Number(sight.rate) });

@@ -57,8 +57,20 @@ site(
     let gap = null; // playhead − element's time, at the last telling
     let running = null; // the seek under way: { to, since }
     let queued = null;
+    let theirs = -Infinity; // since when the page seeks by itself, at its user's wish
+    // A pause around a seek is lost: it is said again once the player has come to rest.
+    let still = false;
+    let pausing = 0;
+    const pauseAgain = () => {
+      clearTimeout(pausing);
+      pausing = setTimeout(() => {
+        if (still && !running && film() && !film().paused) attempt(() => player().pause(), null);
+      }, AGAIN_MS);
+    };
     const settle = () => {
+      if (running) pauseAgain();
       running = null;
+      theirs = -Infinity;
       if (queued !== null) {
         const to = queued;
         queued = null;
@@ -83,6 +95,7 @@ site(
       });
       told("PLAYBACK/MEDIA_SEEKING", () => {
         gap = null;
+        if (!running) theirs = performance.now();
       });
       told("PLAYBACK/MEDIA_SEEK_COMPLETE", settle);
     };
@@ -100,7 +113,6 @@ site(
         false,
       );
 
-    let pausing = 0;
     return {
       traits: { own: true, grid: 1, protected: true, box: "disney-web-player, main-app-controls-overlay" },
       find: film,
@@ -115,19 +127,17 @@ site(
           time: time() ?? undefined,
           duration: millis / 1000,
           ad: advert(),
-          busy: running !== null,
+          busy: running !== null || performance.now() - theirs < SEEK_MS,
           hint: canDecrypt() === false ? "no_drm" : null,
         };
       },
       play() {
-        clearTimeout(pausing);
+        still = false;
         return player().play();
       },
       pause() {
-        clearTimeout(pausing);
-        pausing = setTimeout(() => {
-          if (!film()?.paused) attempt(() => player().pause(), null);
-        }, AGAIN_MS);
+        still = true;
+        pauseAgain();
         return player().pause();
       },
       seek,

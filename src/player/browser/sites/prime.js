@@ -18,6 +18,7 @@ site(
             (video.currentSrc !== "" || video.srcObject !== null) && !video.matches(".tst-video-overlay-player-html5, .vjs-tech"),
         ),
       );
+    const isOpen = () => one(".dv-player-fullscreen") !== null;
     let known = null; // { video, player }
     const player = (video = film()) => {
       if (!video) return null;
@@ -79,7 +80,7 @@ site(
         const id = inPath(/\/detail\/(?:[^/]+\/)?([0-9A-Z]{10,26})(?:\/|$)/) ?? "none";
         if (!video) {
           const status = signsIn() || /^\/ap\//.test(location.pathname) ? "login" : null;
-          return { id, status, hint: canDecrypt() === false ? "no_drm" : "press" };
+          return { id, status, hint: isOpen() && canDecrypt() === false ? "no_drm" : "press" };
         }
         const ad = advert();
         if (!ad) {

@@ -18,7 +18,7 @@ use crate::projection::gui::widget::shown::shown;
 use crate::projection::gui::widget::story::Story;
 use crate::projection::gui::widget::words::Words;
 
-fn head(words: &'static str, end: impl Widget<App> + 'static) -> impl Widget<App> {
+pub(super) fn head(words: &'static str, end: impl Widget<App> + 'static) -> impl Widget<App> {
     Flex::row()
         .with_flex_child(
             Words::fixed(words)

@@ -16,6 +16,8 @@ import { CLOSINGS, Connection } from "./net.js";
 import { showPeople } from "./people.js";
 import { showQueue } from "./queue.js";
 import { FilePlayer } from "./player/file.js";
+import { twitch, twitchRefusal } from "./player/twitch.js";
+import { vimeo } from "./player/vimeo.js";
 import { YoutubePlayer } from "./player/youtube.js";
 import { clockFace, driftFace, lineOf, longFace, mayUndo, undoOf, undoable, waitingLine } from "./story.js";
 import { toast } from "./toast.js";
@@ -29,6 +31,8 @@ const GATHER_MILLIS = 250;
 /** A drift is told again after this long, if it changed by more than noise. */
 const REPORT_EVERY_MICROS = 5_000_000;
 const REPORT_PAST_MICROS = 2_000;
+/** The host's trace gets a sample this often while something goes on. */
+const VITALS_EVERY_MICROS = 1_000_000;
 /** The undo stays this long. */
 const UNDO_MILLIS = 6_000;
 /** Everybody's player learns the length at once; the first to tell is believed, so they take turns. */
@@ -54,6 +58,7 @@ let gathered = null;
 let undo = { timer: 0, seq: null };
 let drawn = false;
 let reported = { activity: undefined, drift: null, at: -Infinity };
+let tracedAt = -Infinity;
 let volume = Math.min(100, Math.max(0, Number(taste.get("volume") ?? 100) || 0));
 let muted = taste.get("muted") === "yes";
 
@@ -121,7 +126,8 @@ function begin(name, passcode) {
     stamp: () => state().stamp,
     event: heard,
     presence: (list) => {
-      presence = new Map(list.map(({ member, report }) => [member, report]));
+      // What changed; the rest is as it was told before.
+      for (const { member, report } of list) presence.set(member, report);
       draw();
     },
     moved: (to) => {
@@ -209,6 +215,7 @@ function heard(event) {
     const entry = next ? lineOf(state(), event) : null;
     if (!replay.take(event)) return;
     if (event.by === me() && event.intent !== null) connection.seenCounter(event.intent);
+    forgetPlayers(event.body);
     if (undo.seq !== null && undoOf(state(), undo.seq) === null) hideUndo();
     if (entry) tell(entry, event);
   } catch (error) {
@@ -219,6 +226,13 @@ function heard(event) {
   connection.caughtUp(replay.cursor);
   if (connection.live) followRoom();
   draw();
+}
+
+/** A player goes with its member, and who comes back has another one. */
+function forgetPlayers(body) {
+  const { member } = body.joined ?? body.left ?? body.kicked ?? (body.banned?.banned ? body.banned : {});
+  if (member !== undefined) presence.delete(member);
+  if (body.epoch_started) presence.clear();
 }
 
 function tell(entry, event) {
@@ -295,17 +309,30 @@ function mount(item) {
     case "youtube":
       driver.mount(new YoutubePlayer($("stage"), item.media, anchor().position, hooks));
       break;
-    default: {
-      const site = siteOf(item.media);
-      film.note = {
-        title: item.title ?? labelOf(item.media),
-        text: `This page cannot show ${site}. Join from the Séance program, which plays it in your own browser, in step with the others.`,
-        url: pageUrl(item.media),
-        site,
-      };
+    case "vimeo":
+      driver.mount(vimeo($("stage"), item.media, anchor().position, hooks));
+      break;
+    case "twitch_vod":
+    case "twitch_live": {
+      const refusal = twitchRefusal(location);
+      if (refusal !== null) hooks.failed(refusal);
+      else driver.mount(twitch($("stage"), item.media, anchor().position, hooks));
+      break;
     }
+    default:
+      film.note = { title: item.title ?? labelOf(item.media), text: cannotShow(item.media), url: pageUrl(item.media), site: siteOf(item.media) };
   }
   report();
+}
+
+/** Why this page shows no player of that site, and what helps. */
+function cannotShow(media) {
+  const site = siteOf(media);
+  // Protected films open only in the viewer's own browser, with the viewer's own account.
+  const own = ["netflix", "prime", "disney", "hbo_max", "hulu", "crunchyroll"].includes(media.provider);
+  return own
+    ? `${site} needs the Séance program on your computer: it opens ${site} in your own Chrome, with your own account, in step with the others.`
+    : `This page cannot show ${site}. Join from the Séance program, which plays it in your own browser, in step with the others.`;
 }
 
 function unmount() {
@@ -342,6 +369,14 @@ function report() {
   const now = localNow();
   const { activity, drift } = driver;
   witness.look(activity, driver.stands, anchor());
+  if (activity !== reported.activity || now - tracedAt > VITALS_EVERY_MICROS) {
+    tracedAt = now;
+    connection.vitals({
+      report: { activity, drift, round_trip: connection.roundTrip },
+      clock_error: connection.clock.estimate()?.bound(now) ?? null,
+      ...driver.vitals(now),
+    });
+  }
   const moved = drift !== null && (reported.drift === null || Math.abs(drift - reported.drift) > REPORT_PAST_MICROS);
   const due = now - reported.at > REPORT_EVERY_MICROS;
   if (activity === reported.activity && !(moved && (due || reported.drift === null))) return;

@@ -136,6 +136,11 @@ export class Connection {
     if (this.live) this.#send({ report });
   }
 
+  /** Tells the host's trace how our player and our clock do. */
+  vitals(vitals) {
+    if (this.live) this.#send({ vitals });
+  }
+
   /** Dials now instead of waiting. */
   retry() {
     if (this.status === "lost") this.#dial();
