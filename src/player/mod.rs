@@ -121,6 +121,7 @@ pub trait Player: Send + 'static {
 
 pub mod contract;
 pub mod driver;
+pub mod goal;
 pub mod mock;
 #[cfg(unix)]
 pub mod mpv;

@@ -457,10 +457,17 @@ pub struct MpvHand(mpsc::Sender<Ask>);
 impl MpvHand {
     /// Gives mpv a command that did not come from the player.
     pub async fn press(&self, command: Value) {
-        let (ask, answer) = Ask::new(command, None);
         // A player that is gone has no keys.
-        let _ = self.0.send(ask).await;
-        let _ = tokio::time::timeout(CALL_DEADLINE, answer).await;
+        let _ = self.ask(command).await;
+    }
+
+    /// The same, and what came of it: when it was asked, when it was answered, and what with.
+    pub async fn ask(&self, command: Value) -> Option<(LocalTime, LocalTime, Value)> {
+        let (ask, answer) = Ask::new(command, None);
+        self.0.send(ask).await.ok()?;
+        let answer = tokio::time::timeout(CALL_DEADLINE, answer).await;
+        let answer = answer.ok()?.ok()?;
+        Some((answer.asked, answer.heard, answer.value))
     }
 }
 
