@@ -347,8 +347,8 @@ impl World {
                 self.machine.alive = Some(mark);
             }
         }
-        if presence && let Some(all) = host.mind.presence() {
-            let frame = ToMember::Presence(all);
+        if presence && let Some(all) = host.mind.presence(now) {
+            let frame = ToMember::Presence(all.since(0));
             let forms = [
                 frame::to_postcard(&frame).into(),
                 frame::to_json(&frame).into_bytes().into(),
@@ -890,7 +890,8 @@ impl World {
                     self.room_end_gone(id, Departure::Quit)?;
                     None
                 }
-                (Action::Ask(..) | Action::Note(..), None) => None,
+                // What only a trace wants changes nothing here.
+                (Action::Ask(..) | Action::Note(..), None) | (Action::Trace(..), _) => None,
             };
             if let Some(request) = request
                 && let Some(host) = self.hosts.get_mut(&life)
