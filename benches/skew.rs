@@ -309,7 +309,9 @@ mod run {
             let end = until.get() as f64;
             let moved = (party.line().at(end) - line.at(end)) / 1e3;
             if moved.abs() > 2.0 {
-                eprintln!("the room waited for somebody: its line moved by {moved:.0} ms during the next line's phase");
+                eprintln!(
+                    "the room waited for somebody: its line moved by {moved:.0} ms during the next line's phase"
+                );
             }
             let settled = if rests { began } else { line.from + SETTLING };
             let told = Phase::of(self.name, phase, &tracks, line, settled, until);

@@ -22,7 +22,7 @@ use seance::projection::gui::{
 use seance::projection::rewatch::{About, Order, Programme};
 use seance::projection::view::{self, Link, SessionRow, View};
 
-const SCENES: &str = "start, sessions, error, busy, room, empty, crowd, long, lost, over, trouble, waiting, queue, replay, why, week, export, damaged, crowd-again, single";
+const SCENES: &str = "start, sessions, error, busy, room, empty, crowd, long, lost, over, trouble, waiting, queue, knock, replay, why, week, export, damaged, crowd-again, single";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -124,6 +124,17 @@ fn scene_named(name: &str) -> Option<Screen> {
             room.view.link = Link::Lost("Trying again every few seconds.".to_owned());
             room.hosting = false;
             room.view.invite = None;
+            Screen::Room(room)
+        }
+        "knock" => {
+            let mut room = party(4, "Film night");
+            let knock = |knock, name: &str| seance::engine::frame::Knock {
+                knock,
+                name: Name::new(name).expect("a name"),
+                client: Client::Page,
+                invite: Default::default(),
+            };
+            room.view.knocks = Arc::new(vec![knock(1, "Cy"), knock(2, "Dee")]);
             Screen::Room(room)
         }
         "over" => {
@@ -491,7 +502,7 @@ impl Tale {
                 invite: Some("http://192.168.1.20:7878/#6h3r1qv8t9zk2mwx0c5d7fgjna".into()),
                 place: None,
                 player: loaded.then(|| "Playing in your Chrome window.".into()),
-                trouble: None,
+                ..View::default()
             },
             hosting: true,
             player: if loaded {

@@ -701,9 +701,11 @@ fn what_somebody_did_is_offered_to_be_taken_back_and_only_while_it_can_be() {
         room(view)
     };
     with_window(app(viewer(party())), |harness, asked| {
-        let mut later = match viewer(party()) {
-            Screen::Room(room) => room.view,
-            Screen::Start(_) => unreachable!(),
+        let Screen::Room(Room {
+            view: mut later, ..
+        }) = viewer(party())
+        else {
+            unreachable!("a viewer is in the room");
         };
         let state = Party {
             state: (*later.state).clone(),

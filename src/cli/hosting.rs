@@ -105,7 +105,10 @@ pub async fn start(home: &Home, options: HostOptions) -> Result<Hosting> {
             .map(ToString::to_string)
             .unwrap_or_default(),
     };
-    let door = Door::new(*store.key.as_bytes());
+    let passcode = store.passcode_file();
+    let sealed = passcode.read();
+    let keep = Box::new(move |sealed: Option<&str>| passcode.write(sealed));
+    let door = Door::new(*store.key.as_bytes()).with_passcode(sealed, keep);
     let session = store.id();
     let mut alive = store.alive_file()?;
     let mark = Box::new(move |mark: AliveMark| {

@@ -51,7 +51,7 @@ enum Command {
     Host(HostArgs),
     /// Join a party from this terminal.
     #[command(
-        after_help = "Example:\n  seance join 'http://192.168.1.7:7878/#…' --name Bo\n  seance join 'http://192.168.1.7:7878/#…' --player mpv --films ~/films\n\nQuote the link: it has a # in it."
+        after_help = "Example:\n  seance join 'http://192.168.1.7:7878/#…' --name Bo\n  seance join 'http://192.168.1.7:7878/#…' --player mpv --films ~/films\n\nQuote the link: it has a # in it. SEANCE_PASSCODE holds the passcode for scripts; people are asked for it."
     )]
     Join(JoinArgs),
     /// List past sessions.
@@ -185,7 +185,8 @@ struct HostArgs {
 
 #[derive(Debug, Args)]
 struct JoinArgs {
-    /// The link the host shared, in quotes.
+    /// The link the host shared, in quotes; `-` reads it from standard input's first line,
+    /// so that nobody else on this machine sees it in the list of processes.
     link: String,
     /// What you are called.
     #[arg(long)]

@@ -17,6 +17,7 @@ use crate::engine::id::Seq;
 use crate::engine::intent::{Aim, Intent};
 use crate::engine::presence::{Report, Vitals};
 use crate::net::client::{Member, News, Order};
+use crate::net::link::JoinLink;
 use crate::os;
 #[cfg(any(unix, feature = "browser"))]
 use crate::player::driver::drive;
@@ -119,6 +120,13 @@ impl Party {
         }
     }
 
+    /// The same, who can make links: those of others begin like this one.
+    #[must_use]
+    pub fn reached_by(mut self, way: &JoinLink) -> Self {
+        self.view.way = Some(way.clone());
+        self
+    }
+
     /// What this member sees.
     pub fn view(&self) -> &View {
         &self.view
@@ -153,8 +161,9 @@ impl Party {
 
     /// The link a host shares is this one from now on.
     pub fn share(&mut self, link: &str) {
-        if self.view.invite.as_deref() != Some(link) {
-            self.view.invite = Some(Arc::from(link));
+        match link.parse() {
+            Ok(link) => self.view.reached_at(link),
+            Err(error) => tracing::error!(%error, "a link of our own does not read"),
         }
     }
 

@@ -21,6 +21,7 @@ use crate::cli::party::{self, Happening, Party, PlayerChoice};
 use crate::cli::ticket::Ticket;
 use crate::engine::event::{Client, Via};
 use crate::engine::intent::Intent;
+use crate::engine::text::Passcode;
 use crate::log::store::Home;
 use crate::net::client::{self, News};
 use crate::net::link::JoinLink;
@@ -114,7 +115,7 @@ impl Settings {
 
     fn save(&self, home: &Home) {
         let bytes = serde_json::to_vec(self).expect("settings always encode");
-        if let Err(error) = std::fs::write(Self::path(home), bytes) {
+        if let Err(error) = crate::log::write_private(&Self::path(home), &bytes) {
             tracing::warn!(%error, "the window's settings could not be kept");
         }
     }
@@ -184,9 +185,13 @@ impl Desk {
                     self.lobby(Some("Opening the session again…"), None);
                     self.host(options, name, None).await
                 }
-                Request::Join { link, name } => {
+                Request::Join {
+                    link,
+                    name,
+                    passcode,
+                } => {
                     self.lobby(Some("Joining…"), None);
-                    self.join(&link, name)
+                    self.join(&link, name, passcode)
                 }
                 Request::Watch { session } => {
                     self.lobby(Some("Reading the session…"), None);
@@ -225,7 +230,8 @@ impl Desk {
         self.remember_name(&name);
         let hosting = hosting::start(&self.home, options).await?;
         let member = client::join(hosting.own_link(), name, Client::Window, None);
-        let mut party = Party::new(member, self.player(), Some(hosting.link().to_string()));
+        let mut party = Party::new(member, self.player(), Some(hosting.link().to_string()))
+            .reached_by(&hosting.link());
         if let Some(url) = media {
             party.ask(Via::Gui, Intent::Load { url }).await;
         }
@@ -236,13 +242,13 @@ impl Desk {
         })
     }
 
-    fn join(&mut self, link: &str, name: String) -> Result<Evening> {
+    fn join(&mut self, link: &str, name: String, passcode: Option<Passcode>) -> Result<Evening> {
         self.remember_name(&name);
         let link: JoinLink = link.parse()?;
         let ticket = Ticket::new(self.home.root(), link.session, &name);
-        let member = client::join(&link, name, Client::Window, ticket.load());
+        let member = client::join_knowing(&link, name, Client::Window, ticket.load(), passcode);
         Ok(Evening {
-            party: Party::new(member, self.player(), None),
+            party: Party::new(member, self.player(), None).reached_by(&link),
             hosting: None,
             ticket: Some(ticket),
         })

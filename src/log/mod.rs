@@ -39,6 +39,9 @@ pub mod sled;
 pub mod store;
 pub mod trace;
 
+#[cfg(feature = "server")]
+pub use files::write_private;
+
 #[cfg(all(test, feature = "server"))]
 pub(crate) mod contract;
 

@@ -15,7 +15,7 @@ use crate::engine::frame::{
 };
 use crate::engine::id::{MemberId, Seq};
 use crate::engine::intent::{Ask, Refusal};
-use crate::engine::presence::Report;
+use crate::engine::presence::{Report, Told};
 use crate::engine::reader::{Cursor, Want};
 use crate::engine::replay::Replay;
 use crate::engine::room::{AliveMark, Beginning, ConnectionId, Deed, Now, Reply, Room};
@@ -347,14 +347,9 @@ impl World {
                 self.machine.alive = Some(mark);
             }
         }
-        if presence && let Some(all) = host.mind.presence(now) {
-            let frame = ToMember::Presence(all.since(0));
-            let forms = [
-                frame::to_postcard(&frame).into(),
-                frame::to_json(&frame).into_bytes().into(),
-            ];
+        if presence && let Some(told) = host.mind.presence(now) {
             for conn in self.conns_of(life) {
-                self.send_shared(conn, &forms);
+                self.tell(conn, &told);
             }
         }
         self.at(self.now + BEAT, Due::Beat(life));
@@ -640,6 +635,10 @@ impl World {
                     &ToMember::Refused(Refused::new(Some(counter), refusal)),
                 );
             }
+            Reply::Secret { invite, secret } => {
+                self.send(conn, &ToMember::Secret { invite, secret });
+            }
+            Reply::Knocks(knocks) => self.send(conn, &ToMember::Knocks(knocks.to_vec())),
             Reply::Close(why) => {
                 let Some(it) = self.conns.get_mut(&conn) else {
                     return Ok(());
@@ -710,19 +709,20 @@ impl World {
         self.ship(id, Way::Down, Parcel::Frame(bytes));
     }
 
-    fn send_shared(&mut self, id: u64, forms: &[Rc<[u8]>; 2]) {
-        let Some(conn) = self.conns.get(&id) else {
+    /// What everybody's players do, as far as this member was not told yet.
+    fn tell(&mut self, id: u64, told: &Told) {
+        let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
         // Presence that is not read is replaced, not queued.
         if conn.inside.is_none() || !conn.room_open || conn.stuck.is_some() {
             return;
         }
-        let bytes = match conn.form {
-            Form::Postcard => Rc::clone(&forms[0]),
-            Form::Json => Rc::clone(&forms[1]),
-        };
-        self.ship(id, Way::Down, Parcel::Frame(bytes));
+        let fresh = told.since(conn.told);
+        conn.told = told.version();
+        if !fresh.is_empty() {
+            self.send(id, &ToMember::Presence(fresh));
+        }
     }
 
     pub(super) fn ship(&mut self, id: u64, way: Way, parcel: Parcel) {
@@ -856,7 +856,8 @@ impl World {
             };
             let (life, inside) = (conn.life, conn.inside);
             let request = match (action, inside) {
-                (Action::Admit(hello), _) => {
+                // No party here asks for a passcode.
+                (Action::Admit(hello, _), _) => {
                     conn.from = Some(hello.cursor.get().max(1));
                     if hello.session == SESSION {
                         Some(Request::Enter(id, hello))
@@ -890,8 +891,8 @@ impl World {
                     self.room_end_gone(id, Departure::Quit)?;
                     None
                 }
-                // What only a trace wants changes nothing here.
-                (Action::Ask(..) | Action::Note(..), None) | (Action::Trace(..), _) => None,
+                // The trace stands beside the log, and beside what is simulated.
+                (Action::Trace(..), _) | (Action::Ask(..) | Action::Note(..), None) => None,
             };
             if let Some(request) = request
                 && let Some(host) = self.hosts.get_mut(&life)

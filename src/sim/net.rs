@@ -194,6 +194,8 @@ pub struct Conn {
     pub stuck: Option<True>,
     /// The cursor they came with: the first event they are to be sent.
     pub from: Option<u64>,
+    /// The version of presence they were told last.
+    pub told: u64,
     /// When the room's end is to be looked at.
     pub wake: True,
 }

@@ -371,7 +371,9 @@ mod tests {
         let mut now = at(0);
         while sent.len() < 10 {
             now = clock.next_ping_at();
-            sent.extend(clock.ping(now));
+            let ping = clock.ping(now).unwrap();
+            clock.pong(answer(ping, 5_000, 1, 0, 1)).unwrap();
+            sent.push(ping);
             assert_eq!(clock.ping(now), None, "one ping each time");
         }
         let gaps: Vec<i64> = sent

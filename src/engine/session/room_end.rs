@@ -8,6 +8,7 @@ use crate::engine::id::{MemberId, Seq};
 use crate::engine::intent::{Ask, Refusal};
 use crate::engine::presence::{Report, Vitals};
 use crate::engine::session::bucket::Bucket;
+use crate::engine::text::Passcode;
 use crate::engine::unit::{LocalTime, Micros, SessionTime};
 
 /// How long a connection may take to say hello: a slow phone on a slow network, not a squatter.
@@ -32,7 +33,7 @@ const CHATTER_PER_SEC: u32 = 50;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Ask the room to let this one in; answer with [`RoomEnd::admitted`] or [`RoomEnd::refused`].
-    Admit(Hello),
+    Admit(Hello, Option<Passcode>),
     /// Give the room this intent of this member.
     Ask(MemberId, Ask),
     /// Tell the room what this member's player does.
@@ -69,6 +70,8 @@ pub struct RoomEnd {
     heard: LocalTime,
     asks: Bucket,
     chatter: Bucket,
+    /// What they said they know, before their hello.
+    passcode: Option<Passcode>,
 }
 
 impl RoomEnd {
@@ -79,6 +82,7 @@ impl RoomEnd {
             heard: now,
             asks: Bucket::new(ASKS_BURST, ASKS_PER_SEC, now),
             chatter: Bucket::new(CHATTER_BURST, CHATTER_PER_SEC, now),
+            passcode: None,
         }
     }
 
@@ -105,6 +109,11 @@ impl RoomEnd {
         let action = match (self.phase, frame) {
             (Phase::Closed, _) => return Vec::new(),
             (Phase::Greeting, ToRoom::Hello(hello)) => return self.greeted(hello),
+            // Once: a connection is one try.
+            (Phase::Greeting, ToRoom::Passcode { passcode }) if self.passcode.is_none() => {
+                self.passcode = Some(passcode);
+                return Vec::new();
+            }
             (Phase::Live(member), ToRoom::Ask(ask)) if self.asks.take(now) => {
                 Action::Ask(member, ask)
             }
@@ -199,7 +208,7 @@ impl RoomEnd {
         self.phase = Phase::Entering {
             cursor: hello.cursor.max(Seq::FIRST),
         };
-        vec![Action::Admit(hello)]
+        vec![Action::Admit(hello, self.passcode.take())]
     }
 
     /// Lets a ping or a report pass, unless there are too many.

@@ -12,12 +12,14 @@ use druid::{Data, Lens};
 use super::theme::{Theme, Tone};
 use super::{PlayerState, Remembered, Request, Room, Screen, Start};
 use crate::engine::event::{Action, HoldReason, Role, Via};
+use crate::engine::fold::entrance::OWN_LINK;
 use crate::engine::fold::history::Deed;
 use crate::engine::fold::timeline::Anchor;
 use crate::engine::id::{ItemId, MemberId, Seq};
 use crate::engine::intent::Intent;
 use crate::engine::presence::{Activity, Report};
 use crate::engine::sequencer::authorise;
+use crate::engine::text::Passcode;
 use crate::engine::unit::{LocalTime, MediaTime, Micros, Rate};
 use crate::os::local_now;
 use crate::projection::view::{self, Link, SessionRow, View, Wish};
@@ -60,6 +62,8 @@ pub struct Draft {
     pub film: String,
     /// A party's link.
     pub link: String,
+    /// What that party asks newcomers for.
+    pub passcode: String,
     /// A chat message.
     pub message: String,
     /// A film's address, in the room.
@@ -278,6 +282,10 @@ impl App {
             _ => Ok(Request::Join {
                 link: link.to_owned(),
                 name: name.to_owned(),
+                passcode: match self.draft.passcode.trim() {
+                    "" => None,
+                    typed => Some(Passcode::new(typed)?),
+                },
             }),
         }
     }
@@ -423,6 +431,7 @@ impl App {
             ("Make viewer", role(Role::Viewer)),
             mute,
             ("Send out", Intent::Kick { member }),
+            ("Shut out", Intent::Ban { member }),
         ];
         let sensible = |deed: &Intent| match (deed, here) {
             (_, None) => false,
@@ -457,6 +466,10 @@ impl App {
         match &view.link {
             Link::Live => None,
             Link::Connecting => Some((Tone::Info, "Connecting to the party…".to_owned())),
+            Link::Waiting => Some((
+                Tone::Info,
+                "You knocked. Waiting for the host to let you in.".to_owned(),
+            )),
             Link::CatchingUp => Some((Tone::Info, "Catching up with the party…".to_owned())),
             Link::Lost(reason) if self.playing() => {
                 Some((Tone::Warn, with("Host offline, still playing", reason)))
@@ -464,6 +477,28 @@ impl App {
             Link::Lost(reason) => Some((Tone::Warn, with("Host offline, trying again", reason))),
             Link::Over(reason) => Some((Tone::Bad, with("This party is over", reason))),
         }
+    }
+
+    /// Who knocks, for those who may let them in: the first, and how many more.
+    pub fn knock(&self) -> Option<(u64, String)> {
+        let view = self.view().filter(|view| view.may(Action::Moderate))?;
+        let first = view.knocks.first()?;
+        let more = match view.knocks.len() - 1 {
+            0 => String::new(),
+            more => format!(" {more} more wait behind them."),
+        };
+        Some((
+            first.knock,
+            format!("{} wants to come in.{more}", first.name),
+        ))
+    }
+
+    /// The number of the link that is shown to be shared: the party's own, unless another is.
+    pub fn shared_link(&self) -> Option<Seq> {
+        let view = self.view()?;
+        let shared = view.invite.as_ref()?;
+        let made = view.links.iter().find(|(_, link)| *link == shared);
+        Some(made.map_or(OWN_LINK, |(invite, _)| *invite))
     }
 
     /// What went wrong for this member last and was not put away yet.
@@ -577,6 +612,7 @@ impl App {
         let (tone, link) = match &view.link {
             Link::Live => (Tone::Good, "live"),
             Link::Connecting => (Tone::Info, "connecting"),
+            Link::Waiting => (Tone::Info, "at the door"),
             Link::CatchingUp => (Tone::Info, "catching up"),
             Link::Lost(_) => (Tone::Warn, "offline"),
             Link::Over(_) => (Tone::Bad, "over"),

@@ -35,6 +35,7 @@ use std::sync::Arc;
 use druid::{AppLauncher, Widget, WindowDesc};
 use tokio::sync::{mpsc, watch};
 
+use crate::engine::text::Passcode;
 use crate::projection::view::{SessionRow, View, Wish};
 
 pub use data::{App, Draft};
@@ -86,6 +87,8 @@ pub enum Request {
         link: String,
         /// What the guest is called; never empty.
         name: String,
+        /// What the party asks newcomers for, if it does.
+        passcode: Option<Passcode>,
     },
     /// Open a past session again and host it; answered like [`Request::Host`].
     Reopen {

@@ -424,13 +424,39 @@ fn moderators_are_offered_what_the_room_would_grant_them_and_nobody_else_anythin
     let none: [&str; 0] = [];
     assert_eq!(
         words(1, 2),
-        ["Make guest", "Make viewer", "Mute", "Send out"]
+        [
+            "Make guest",
+            "Make viewer",
+            "No moving the film",
+            "No choosing films",
+            "Mute",
+            "Send out",
+            "Shut out"
+        ]
     );
     assert_eq!(
         words(1, 5),
-        ["Make co-host", "Make guest", "Unmute", "Send out"]
+        [
+            "Make co-host",
+            "Make guest",
+            "Let them move the film",
+            "Let them choose films",
+            "Unmute",
+            "Send out",
+            "Shut out"
+        ]
     );
-    assert_eq!(words(2, 4), ["Make viewer", "Mute", "Send out"]);
+    assert_eq!(
+        words(2, 4),
+        [
+            "Make viewer",
+            "No moving the film",
+            "No choosing films",
+            "Mute",
+            "Send out",
+            "Shut out"
+        ]
+    );
     for (me, other) in [(1, 1), (2, 1), (2, 3), (4, 5), (5, 4)] {
         assert_eq!(words(me, other), none, "{me} about {other}");
     }
@@ -652,6 +678,19 @@ mod parity {
         {"replied":{"to":9999,"text":"to what?","moment":0}}
         {"redacted":{"seq":9999}}
         {"reacted":{"moment":0,"tallies":[]}}
+        {"invite_used":{"invite":77,"member":9}}
+        {"invite_made":{"role":"host","until":0,"uses":0}}
+        {"invite_used":{"invite":53,"member":1}}
+        {"invite_made":{"role":"viewer","until":9007199254740991,"uses":1}}
+        {"invite_used":{"invite":55,"member":9}}
+        {"invite_used":{"invite":55,"member":9}}
+        {"invite_revoked":{"invite":77}}
+        {"invite_revoked":{"invite":53}}
+        {"invite_revoked":{"invite":0}}
+        {"invite_revoked":{"invite":0}}
+        {"approval_set":{"on":true}}
+        {"passcode_set":{"on":true}}
+        {"knock_answered":{"name":"Nobody","let_in":false}}
     "#;
 
     #[test]

@@ -150,6 +150,15 @@ fn join() -> impl Widget<App> {
             Some(cmd::JOIN),
         ))
         .with_spacer(space::M)
+        .with_child(label("Passcode, if the party asks for one"))
+        .with_spacer(space::XS)
+        .with_child(Field::new(
+            druid::WidgetId::next(),
+            "",
+            App::draft.then(Draft::passcode),
+            Some(cmd::JOIN),
+        ))
+        .with_spacer(space::M)
         .with_child(
             Button::new(
                 Kind::Plain,
