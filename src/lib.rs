@@ -50,7 +50,7 @@
 //! | frame between member and room | [`engine::frame`], answered in [`engine::session`]; `docs/protocol.md` |
 //! | site whose addresses are understood | a file in `engine/media/`, a last [`engine::media::Provider`] |
 //! | site whose player is driven | a file in `player/browser/sites/`; in the guest page one in `projection/web/assets/player/` |
-//! | player | an implementation of [`player::Player`] that passes the suite in `player/contract.rs` |
+//! | player | an implementation of [`player::Player`] that passes the suite in `player/contract.rs`; a choice in [`cli::party`] |
 //! | storage backend | an implementation of [`log::EventLog`] that passes the suite in `log/contract.rs` |
 //! | way of seeing a party | a folder in [`projection`], drawn from [`projection::view::View`] |
 //! | thing to ask of a past evening | [`projection::rewatch`], over [`engine::projectionist`]; shown by [`cli`]'s `screening` |
