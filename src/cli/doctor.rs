@@ -76,6 +76,7 @@ pub(super) async fn run(style: Style) -> Result<()> {
     show(style, &display());
     show(style, &chrome());
     show(style, &player().await);
+    show(style, &mpv());
     show(style, &certificates().await);
     show(style, &network());
     show(style, &port().await);
@@ -114,6 +115,24 @@ fn data_folder() -> Finding {
         ),
         Err(error) => Finding::to_do(WHAT, error.to_string()),
     }
+}
+
+/// Another choice of player, and nobody's duty.
+fn mpv() -> Finding {
+    #[cfg(unix)]
+    let says = {
+        use crate::player::mpv::{find_mpv, has_ytdl};
+        match (find_mpv(), has_ytdl()) {
+            (Some(path), true) => format!("{}, with yt-dlp for sites", path.display()),
+            (Some(path), false) => {
+                format!("{}; sites such as YouTube want yt-dlp too", path.display())
+            }
+            (None, _) => "not found; only `--player mpv` wants it".to_owned(),
+        }
+    };
+    #[cfg(not(unix))]
+    let says = "cannot be driven on this system yet".to_owned();
+    Finding::fine("mpv", says)
 }
 
 fn clock() -> Finding {

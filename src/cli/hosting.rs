@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::broadcast::door::Door;
 use crate::broadcast::hub::Hub;
-use crate::broadcast::room::{self, AliveMark, Beginning, RoomHandle};
+use crate::broadcast::room::{self, AliveMark, Beginning, KeepTrace, RoomHandle, Tracing};
 use crate::cli::reach::Reach;
 use crate::engine::event::Role;
 use crate::engine::fold::RoomState;
@@ -21,6 +21,7 @@ use crate::engine::text::Title;
 use crate::engine::unit::{LocalTime, Micros};
 use crate::log::EventLog;
 use crate::log::store::{Alive, Home, Session};
+use crate::log::trace::TraceWriter;
 use crate::net::link::JoinLink;
 use crate::net::server::{self, Names, Page, Site};
 use crate::os;
@@ -63,6 +64,7 @@ pub struct Hosting {
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
     store: Session,
+    trace: Option<TraceWriter>,
     /// When the file beside the session was written last.
     saved: Option<LocalTime>,
 }
@@ -103,7 +105,10 @@ pub async fn start(home: &Home, options: HostOptions) -> Result<Hosting> {
             .map(ToString::to_string)
             .unwrap_or_default(),
     };
-    let door = Door::new(*store.key.as_bytes());
+    let passcode = store.passcode_file();
+    let sealed = passcode.read();
+    let keep = Box::new(move |sealed: Option<&str>| passcode.write(sealed));
+    let door = Door::new(*store.key.as_bytes()).with_passcode(sealed, keep);
     let session = store.id();
     let mut alive = store.alive_file()?;
     let mark = Box::new(move |mark: AliveMark| {
@@ -114,7 +119,8 @@ pub async fn start(home: &Home, options: HostOptions) -> Result<Hosting> {
             tracing::warn!(%session, %error, "the alive mark could not be written");
         }
     });
-    let room = room::open(Arc::clone(&log), door.clone(), beginning, mark).await?;
+    let (traced, trace) = tracing_of(&store);
+    let room = room::open_traced(Arc::clone(&log), door.clone(), beginning, mark, traced).await?;
 
     let hub = Hub::default();
     hub.insert(room.clone());
@@ -137,6 +143,7 @@ pub async fn start(home: &Home, options: HostOptions) -> Result<Hosting> {
         stop,
         server,
         store,
+        trace,
         saved: None,
     })
 }
@@ -195,6 +202,10 @@ impl Hosting {
         self.stop.send_replace(true);
         // A task that panicked has nothing left to close.
         let _ = (&mut self.server).await;
+        if let Some(trace) = self.trace.take() {
+            // The room held its sink and is gone; what is left is some kilobytes for the disk.
+            let _ = tokio::task::spawn_blocking(|| trace.finish()).await;
+        }
     }
 
     /// Writes beside the session what a list of sessions shows of it, when that changed.
@@ -222,6 +233,20 @@ impl Hosting {
             tracing::warn!(%error, "the list of sessions will show less of this one");
         }
     }
+}
+
+/// The trace so far and where it goes on. A session without its trace is whole, so that nothing
+/// about it keeps one from opening.
+fn tracing_of(store: &Session) -> (Tracing, Option<TraceWriter>) {
+    let earlier = store.trace();
+    let writer = store
+        .trace_writer()
+        .inspect_err(|error| tracing::warn!(%error, "this session will not be traced"))
+        .ok();
+    let keep = writer
+        .as_ref()
+        .map(|writer| Box::new(writer.sink()) as KeepTrace);
+    (Tracing { earlier, keep }, writer)
 }
 
 /// Opens the port asked for; without one, the usual port, or any if that is taken.

@@ -46,6 +46,21 @@ pub struct Report {
     pub round_trip: Option<Micros>,
 }
 
+/// A report, and what only the trace wants beside it: told to the host alone, passed on to nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vitals {
+    /// What the player does.
+    pub report: Report,
+    /// How far the member's reading of the session's clock can be off.
+    pub clock_error: Option<Micros>,
+    /// How fast the film plays, in millionths of its own speed: off the room's rate while it is corrected.
+    pub rate_ppm: Option<u32>,
+    /// Pulses begun since the player opened; a smaller number than before is another player.
+    pub slews: u32,
+    /// Corrections by a jump since the player opened.
+    pub steps: u32,
+}
+
 /// What one member last told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Presence {

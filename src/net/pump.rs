@@ -28,13 +28,14 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::broadcast::feed::{Bulletin, Run, Subscription};
 use crate::broadcast::hub::Hub;
-use crate::broadcast::room::{Admission, ConnectionId, Reply, RoomHandle};
+use crate::broadcast::room::{Admission, ConnectionId, Entry, Reply, RoomHandle};
 use crate::broadcast::wire;
 use crate::engine::event::Departure;
 use crate::engine::frame::{self, Closing, Form, FrameError, Hello, Refused, ToMember, ToRoom};
 use crate::engine::id::MemberId;
 use crate::engine::intent::Refusal;
 use crate::engine::session::room_end::{Action, RoomEnd};
+use crate::engine::text::Passcode;
 use crate::engine::unit::SessionTime;
 use crate::net::Alarm;
 use crate::os;
@@ -77,6 +78,7 @@ pub async fn run(stream: TcpStream, behind: Bytes, form: Form, hub: Hub) {
         alarm: Alarm::new(),
         outbox: Outbox::default(),
         replies_in,
+        entering: None,
         inside: None,
     };
     pump.run(replies).await;
@@ -114,6 +116,7 @@ enum Woken {
     Presence(Arc<Bulletin>),
     Moved(String),
     Ended(Closing),
+    Entry(Option<Entry>),
     Deadline,
 }
 
@@ -126,6 +129,8 @@ struct Pump {
     alarm: Alarm,
     outbox: Outbox,
     replies_in: mpsc::Sender<Reply>,
+    /// Where they want in, and what becomes of it.
+    entering: Option<(RoomHandle, mpsc::Receiver<Entry>)>,
     inside: Option<Inside>,
 }
 
@@ -215,6 +220,7 @@ impl Pump {
                 Woken::Presence(bulletin) => self.tell(&bulletin),
                 Woken::Moved(to) => self.send(&ToMember::Moved { to }),
                 Woken::Ended(why) => Err(Going::Closing(why)),
+                Woken::Entry(entry) => self.entered(entry).await,
                 Woken::Deadline => {
                     let action = self.end.tick(os::local_now());
                     self.act(action).await
@@ -233,6 +239,16 @@ impl Pump {
                 break going;
             }
         };
+        if let Some((room, mut entries)) = self.entering.take() {
+            entries.close();
+            // Let in at the very moment they went: the room must hear that, too.
+            while let Ok(entry) = entries.try_recv() {
+                if let Entry::In(admission) = entry {
+                    let (connection, member) = (admission.connection, admission.welcome.member);
+                    room.leave(connection, member, departure(going)).await;
+                }
+            }
+        }
         if let Some(inside) = self.inside.take() {
             inside
                 .room
@@ -245,9 +261,13 @@ impl Pump {
     /// Waits for the next thing to do. Cancelling any of its branches loses nothing.
     async fn wait(&mut self, replies: &mut mpsc::Receiver<Reply>) -> Woken {
         let deadline = self.end.deadline();
+        let is_inside = self.inside.is_some();
         let room_side = async {
             match &mut self.inside {
-                None => std::future::pending().await,
+                None => match &mut self.entering {
+                    Some((_, entries)) => Woken::Entry(entries.recv().await),
+                    None => std::future::pending().await,
+                },
                 Some(inside) => tokio::select! {
                     events = inside.feed.next() => match events {
                         Ok(events) if events.is_empty() => Woken::Ended(Closing::HostLeft),
@@ -268,7 +288,8 @@ impl Pump {
         };
         tokio::select! {
             read = self.socket.next() => Woken::Read(read),
-            Some(reply) = replies.recv() => Woken::Reply(reply),
+            // Nothing is said to a member before they were welcomed.
+            Some(reply) = replies.recv(), if is_inside => Woken::Reply(reply),
             woken = room_side => woken,
             () = self.alarm.until(deadline) => Woken::Deadline,
         }
@@ -317,7 +338,7 @@ impl Pump {
     async fn act(&mut self, action: Option<Action>) -> Result<(), Going> {
         let Some(action) = action else { return Ok(()) };
         match (action, &mut self.inside) {
-            (Action::Admit(hello), _) => self.admit(hello).await,
+            (Action::Admit(hello, passcode), _) => self.admit(hello, passcode).await,
             (Action::Follow(from), Some(inside)) => {
                 inside.feed = inside.room.subscribe(from);
                 Ok(())
@@ -330,34 +351,55 @@ impl Pump {
                 inside.room.note(inside.connection, member, report).await;
                 Ok(())
             }
-            (Action::Ask(..) | Action::Note(..) | Action::Follow(_), None) => Ok(()),
+            (Action::Trace(member, vitals), Some(inside)) => {
+                inside
+                    .room
+                    .trace_of(inside.connection, member, vitals)
+                    .await;
+                Ok(())
+            }
+            (Action::Ask(..) | Action::Note(..) | Action::Trace(..) | Action::Follow(_), None) => {
+                Ok(())
+            }
             (Action::Send(frame), _) => self.send(&frame),
             (Action::Close(why), _) => Err(Going::Closing(why)),
             (Action::Leave, _) => Err(Going::Left),
         }
     }
 
-    async fn admit(&mut self, hello: Hello) -> Result<(), Going> {
-        let admitted = match self.hub.room(hello.session) {
-            None => Err(Refusal::UnknownSession),
-            Some(room) => {
-                let admitted = room.admit(hello, self.replies_in.clone()).await;
-                if admitted.is_err() && room.has_ended() {
-                    // Not a refusal, after which nobody comes back: the host may be on again in a moment.
-                    return Err(Going::Closing(Closing::HostLeft));
-                }
-                admitted.map(|admission| (room, admission))
+    async fn admit(&mut self, hello: Hello, passcode: Option<Passcode>) -> Result<(), Going> {
+        match self.hub.room(hello.session) {
+            None => {
+                let refused = self.end.refused(Refusal::UnknownSession);
+                self.perform(refused).await
             }
+            Some(room) => {
+                let entries = room.knock(hello, passcode, self.replies_in.clone()).await;
+                self.entering = Some((room, entries));
+                Ok(())
+            }
+        }
+    }
+
+    /// They came a step further, or no further.
+    async fn entered(&mut self, entry: Option<Entry>) -> Result<(), Going> {
+        let admission = match entry {
+            Some(Entry::Waiting) => return self.send(&ToMember::Waiting {}),
+            Some(Entry::In(admission)) => Ok(admission),
+            Some(Entry::Refused(refusal)) => Err(refusal),
+            // The room ended while they waited. Not a refusal, after which nobody comes back: the host
+            // may be on again in a moment.
+            None => return Err(Going::Closing(Closing::HostLeft)),
         };
-        let actions = match admitted {
+        let Some((room, _)) = self.entering.take() else {
+            return Ok(());
+        };
+        let actions = match admission {
             Err(refusal) => self.end.refused(refusal),
-            Ok((
-                room,
-                Admission {
-                    welcome,
-                    connection,
-                },
-            )) => {
+            Ok(Admission {
+                welcome,
+                connection,
+            }) => {
                 self.inside = Some(Inside {
                     member: welcome.member,
                     connection,
@@ -371,6 +413,10 @@ impl Pump {
                 self.end.admitted(welcome)
             }
         };
+        self.perform(actions).await
+    }
+
+    async fn perform(&mut self, actions: Vec<Action>) -> Result<(), Going> {
         for action in actions {
             // Boxed, because admitting never calls for admitting again, which types cannot tell.
             Box::pin(self.act(Some(action))).await?;
@@ -384,6 +430,8 @@ impl Pump {
             Reply::Refused { counter, refusal } => {
                 self.send(&ToMember::Refused(Refused::new(Some(counter), refusal)))
             }
+            Reply::Secret { invite, secret } => self.send(&ToMember::Secret { invite, secret }),
+            Reply::Knocks(knocks) => self.send(&ToMember::Knocks(knocks.to_vec())),
             Reply::Close(why) => Err(Going::Closing(why)),
         }
     }

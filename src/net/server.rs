@@ -36,6 +36,9 @@ const CONNECTIONS_MAX: usize = 4_096;
 const WAITING_MAX: u32 = 1_024;
 /// How long a request's headers may take to arrive.
 const HEADERS_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long a connection may speak HTTP: a page on a slow phone, not somebody who asks for it and
+/// never reads, or keeps the line for nothing. What is upgraded lives on.
+const HTTP_WAIT_MAX: Duration = Duration::from_secs(30);
 /// The longest request head; browsers send one to two thousand bytes.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 
@@ -191,10 +194,11 @@ async fn greet(
         .header_read_timeout(HEADERS_WAIT_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades()
-        .await;
-    if let Err(error) = served {
-        tracing::debug!(%peer, %error, "http ended early");
+        .with_upgrades();
+    match tokio::time::timeout(HTTP_WAIT_MAX, served).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "http ended early"),
+        Err(_) => tracing::debug!(%peer, "http took too long"),
     }
     drop(upgraded_out_guard(upgraded_out));
     let (form, upgrade) = upgraded.await.ok()?;

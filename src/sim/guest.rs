@@ -504,8 +504,12 @@ impl World {
                 Effect::Refused(refused) => {
                     self.note(|| format!("member {number} is refused: {}", refused.sentence));
                 }
-                // There is one way to this host, and it does not move.
-                Effect::Presence(_) | Effect::Moved(_) => {}
+                // There is one way to this host, it does not move, and its door stands open.
+                Effect::Presence(_)
+                | Effect::Moved(_)
+                | Effect::Waiting
+                | Effect::Knocks(_)
+                | Effect::Secret { .. } => {}
             }
         }
         Ok(())

@@ -636,6 +636,10 @@ impl World {
                     &ToMember::Refused(Refused::new(Some(counter), refusal)),
                 );
             }
+            Reply::Secret { invite, secret } => {
+                self.send(conn, &ToMember::Secret { invite, secret });
+            }
+            Reply::Knocks(knocks) => self.send(conn, &ToMember::Knocks(knocks.to_vec())),
             Reply::Close(why) => {
                 let Some(it) = self.conns.get_mut(&conn) else {
                     return Ok(());
@@ -853,7 +857,8 @@ impl World {
             };
             let (life, inside) = (conn.life, conn.inside);
             let request = match (action, inside) {
-                (Action::Admit(hello), _) => {
+                // No party here asks for a passcode.
+                (Action::Admit(hello, _), _) => {
                     conn.from = Some(hello.cursor.get().max(1));
                     if hello.session == SESSION {
                         Some(Request::Enter(id, hello))
@@ -887,7 +892,8 @@ impl World {
                     self.room_end_gone(id, Departure::Quit)?;
                     None
                 }
-                (Action::Ask(..) | Action::Note(..), None) => None,
+                // The trace stands beside the log, and beside what is simulated.
+                (Action::Trace(..), _) | (Action::Ask(..) | Action::Note(..), None) => None,
             };
             if let Some(request) = request
                 && let Some(host) = self.hosts.get_mut(&life)

@@ -12,13 +12,16 @@ use crate::engine::clock::offset::{Exchange, OffsetClock};
 use crate::engine::clock::stamp::Lamport;
 use crate::engine::event::{Body, Client, Event, Via};
 use crate::engine::fold::RoomState;
-use crate::engine::frame::{Closing, Hello, Refused, Resume, ToMember, ToRoom, VERSION, Welcome};
+use crate::engine::frame::{
+    Closing, Hello, Knock, Refused, Resume, ToMember, ToRoom, VERSION, Welcome,
+};
 use crate::engine::id::{MemberId, Seq, SessionId};
 use crate::engine::intent::{Aim, Ask, Intent, Refusal};
-use crate::engine::presence::{Known, Presence, Report};
+use crate::engine::presence::{Known, Presence, Report, Vitals};
 use crate::engine::replay::{Replay, Step};
 use crate::engine::session::bucket::Bucket;
 use crate::engine::session::room_end;
+use crate::engine::text::Passcode;
 use crate::engine::unit::{LocalTime, Micros};
 
 /// The wait before the first redial; doubles up to [`REDIAL_MAX`]. A host that
@@ -87,6 +90,17 @@ pub enum Effect {
     Moved(String),
     /// Let in.
     Welcomed(Welcome),
+    /// Knocked: a moderator has to let this member in.
+    Waiting,
+    /// Who is at the door, all of them.
+    Knocks(Vec<Knock>),
+    /// A link this member asked for.
+    Secret {
+        /// Which; 0 is the party's own.
+        invite: Seq,
+        /// What opens it.
+        secret: String,
+    },
     /// Everything that had happened by the time of joining is applied.
     CaughtUp,
     /// The connection is lost; it will be dialled again.
@@ -101,6 +115,7 @@ enum Phase {
     Waiting { until: LocalTime },
     Dialling { since: LocalTime },
     Greeting { since: LocalTime },
+    Knocking,
     Live { tail: Seq, caught_up: bool },
     Over,
 }
@@ -130,6 +145,7 @@ pub struct MemberEnd {
     /// When this connection was let in; what was read of the clock before may be another sequencer's.
     entered: LocalTime,
     attempts: u32,
+    passcode: Option<Passcode>,
 }
 
 impl MemberEnd {
@@ -151,7 +167,15 @@ impl MemberEnd {
             sent: now,
             entered: now,
             attempts: 0,
+            passcode: None,
         }
+    }
+
+    /// The same, who knows the party's passcode.
+    #[must_use]
+    pub fn knowing(mut self, passcode: Option<Passcode>) -> Self {
+        self.passcode = passcode;
+        self
     }
 
     /// What is true in the room, as far as this member knows.
@@ -198,7 +222,12 @@ impl MemberEnd {
         }
         self.phase = Phase::Greeting { since: now };
         self.heard = now;
-        vec![self.send(
+        let mut effects = Vec::new();
+        // Whoever can prove who they are is not asked, and need not say it again.
+        if let Some(passcode) = self.passcode.clone().filter(|_| self.me.is_none()) {
+            effects.push(self.send(now, ToRoom::Passcode { passcode }));
+        }
+        effects.push(self.send(
             now,
             ToRoom::Hello(Hello {
                 version: VERSION,
@@ -209,14 +238,18 @@ impl MemberEnd {
                 resume: self.identity.resume.clone(),
                 cursor: self.replay.cursor(),
             }),
-        )]
+        ));
+        effects
     }
 
     /// The connection ended, or could not be made. `dice` is a random number.
     pub fn disconnected(&mut self, now: LocalTime, why: String, dice: u64) -> Vec<Effect> {
         match self.phase {
             Phase::Over | Phase::Idle | Phase::Waiting { .. } => Vec::new(),
-            Phase::Dialling { .. } | Phase::Greeting { .. } | Phase::Live { .. } => {
+            Phase::Dialling { .. }
+            | Phase::Greeting { .. }
+            | Phase::Knocking
+            | Phase::Live { .. } => {
                 for pending in &mut self.pending {
                     pending.sent = false;
                 }
@@ -244,6 +277,17 @@ impl MemberEnd {
                 vec![Effect::Accepted { counter, seq }]
             }
             ToMember::Refused(refused) => self.refused(now, refused, dice),
+            ToMember::Waiting {} => match self.phase {
+                Phase::Greeting { .. } => {
+                    self.phase = Phase::Knocking;
+                    vec![Effect::Waiting]
+                }
+                _ => Vec::new(),
+            },
+            ToMember::Knocks(knocks) => vec![Effect::Knocks(knocks)],
+            ToMember::Secret { invite, secret } => vec![Effect::Secret { invite, secret }],
+            // At the door a pong is a sign of life; the party's clock is told inside.
+            ToMember::Pong { .. } if self.phase == Phase::Knocking => Vec::new(),
             ToMember::Pong { t0, t1, t2 } => {
                 // An answer that cannot be believed changes nothing; the next one will do.
                 let _ = self.clock.pong(Exchange {
@@ -311,9 +355,23 @@ impl MemberEnd {
         vec![self.send(now, ToRoom::Report(report))]
     }
 
+    /// Tells the room's trace how this member's player and clock do; dropped while there is no connection.
+    pub fn vitals(&mut self, now: LocalTime, mut vitals: Vitals) -> Vec<Effect> {
+        if !self.is_live() {
+            return Vec::new();
+        }
+        let clock = self.clock.estimate();
+        vitals.report.round_trip = clock.map(|best| best.delay());
+        vitals.clock_error = clock.map(|best| best.bound(now));
+        vec![self.send(now, ToRoom::Vitals(vitals))]
+    }
+
     /// This member leaves for good.
     pub fn leave(&mut self, now: LocalTime) -> Vec<Effect> {
-        let was_connected = matches!(self.phase, Phase::Greeting { .. } | Phase::Live { .. });
+        let was_connected = matches!(
+            self.phase,
+            Phase::Greeting { .. } | Phase::Knocking | Phase::Live { .. }
+        );
         self.phase = Phase::Over;
         if was_connected {
             vec![self.send(now, ToRoom::Bye {})]
@@ -328,6 +386,7 @@ impl MemberEnd {
             Phase::Idle | Phase::Over => None,
             Phase::Waiting { until } => Some(until),
             Phase::Dialling { since } | Phase::Greeting { since } => Some(since + ENTER_WAIT_MAX),
+            Phase::Knocking => Some((self.sent + HEARTBEAT).min(self.heard + SILENCE_MAX)),
             Phase::Live { .. } => {
                 let next_word = self.clock.next_ping_at().min(self.sent + HEARTBEAT);
                 let waits = self.is_live() && self.pending.iter().any(|pending| !pending.sent);
@@ -356,9 +415,13 @@ impl MemberEnd {
                 self.give_up(now, "The host does not answer.", dice)
             }
             Phase::Dialling { .. } | Phase::Greeting { .. } => Vec::new(),
-            Phase::Live { .. } if now >= self.heard + SILENCE_MAX => {
+            Phase::Knocking | Phase::Live { .. } if now >= self.heard + SILENCE_MAX => {
                 self.give_up(now, "The host fell silent.", dice)
             }
+            Phase::Knocking if now >= self.sent + HEARTBEAT => {
+                vec![self.send(now, ToRoom::Ping { t0: now })]
+            }
+            Phase::Knocking => Vec::new(),
             Phase::Live { .. } => self.keep_alive(now),
         }
     }
