@@ -181,7 +181,7 @@ impl World {
         if let Some(end) = &mut guest.end
             && end.deadline().is_some_and(|due| due <= local)
         {
-            let dice = guest.dice.next();
+            let dice = guest.dice.any();
             let effects = end.tick(local, dice);
             self.effects(number, effects)?;
         }
@@ -276,7 +276,7 @@ impl World {
         let local = self.local(number);
         let guest = &mut self.guests[number];
         guest.conn = None;
-        let dice = guest.dice.next();
+        let dice = guest.dice.any();
         let Some(end) = &mut guest.end else {
             return Ok(());
         };
@@ -429,7 +429,7 @@ impl World {
             _ => None,
         };
         let moves = matches!(frame, ToMember::Event(_) | ToMember::Welcome(_));
-        let dice = guest.dice.next();
+        let dice = guest.dice.any();
         let Some(end) = &mut guest.end else {
             return Ok(());
         };

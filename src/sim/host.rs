@@ -96,7 +96,7 @@ impl Machine {
             deferred: Vec::new(),
             cut: Cut::Nothing,
             flips: false,
-            dice: Dice::new(dice.next(), 7),
+            dice: Dice::new(dice.any(), 7),
         }
     }
 

@@ -206,7 +206,7 @@ impl World {
             }
         };
         self.tally.simulated = self.now;
-        self.tally.events = self.ledger.len() as u64;
+        self.tally.events = self.ledger.count() as u64;
         Ending {
             tally: self.tally,
             print: self.print,
@@ -312,7 +312,7 @@ impl World {
 
     /// The costly checks, once.
     fn finish(&mut self) -> Result<(), Broken> {
-        let at = Dice::new(self.plan.seed, 6).roll(self.ledger.len() as u64) as usize;
+        let at = Dice::new(self.plan.seed, 6).roll(self.ledger.count() as u64) as usize;
         self.ledger.fold_every_way(at)?;
         self.ledger.nothing_amplified()?;
         self.tally.folds += 3;

@@ -416,7 +416,7 @@ async fn every_role_is_held_to_its_grants_on_every_path() {
                     panic!("the link opens")
                 };
                 if coming == "back" {
-                    let card = Card::new("", &name).as_before(&guest);
+                    let card = Card::new("", &name).back_as(&guest);
                     let Ok(Ok(again)) = Knocker::come_by(&party, card, form).await else {
                         panic!("the token opens")
                     };
