@@ -37,6 +37,7 @@ pub mod salvage;
 pub mod sled;
 #[cfg(feature = "server")]
 pub mod store;
+#[cfg(feature = "server")]
 pub mod trace;
 
 #[cfg(feature = "server")]
