@@ -17,12 +17,13 @@ use seance::engine::text::{Line, Name, Title};
 use seance::engine::unit::{MediaTime, Micros, SessionTime};
 use seance::os::{local_now, wall_millis};
 use seance::projection::gui::{
-    self, Backend, PlayerState, Remembered, Replay, ReplayAsk, Request, Room, Screen, Start, Theme,
+    self, Backend, NearbyRow, PlayerState, Remembered, Replay, ReplayAsk, Request, Room, Screen,
+    Start, Theme, WayRow, Ways,
 };
 use seance::projection::rewatch::{About, Order, Programme};
 use seance::projection::view::{self, Link, SessionRow, View};
 
-const SCENES: &str = "start, sessions, error, busy, room, empty, crowd, long, lost, over, trouble, waiting, queue, knock, replay, why, week, export, damaged, crowd-again, single";
+const SCENES: &str = "start, sessions, nearby, ways, error, busy, room, empty, crowd, long, lost, over, trouble, waiting, queue, knock, opening, stopped, alone, replay, why, week, export, damaged, crowd-again, single";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -84,6 +85,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         remembered: Remembered {
             name: name.to_owned(),
             theme,
+            ways: Ways {
+                ngrok: scene == "ways" || scene == "start",
+                own: (scene == "ways").then(|| "https://party.example.org".to_owned()),
+            },
             mpv: Some(false),
         },
     })?;
@@ -112,6 +117,35 @@ fn scene_named(name: &str) -> Option<Screen> {
                     .to_owned(),
             );
         }),
+        "nearby" => start(|start| {
+            let row = |title: &str, host: &str, place: &str| NearbyRow {
+                title: title.to_owned(),
+                host: host.to_owned(),
+                place: place.to_owned(),
+            };
+            start.nearby = Arc::new(vec![
+                row("Film night", "Bo", "http://192.168.1.20:7878"),
+                row(
+                    "The whole film club, every last one of them, and their friends",
+                    "Lou",
+                    "http://10.0.0.7:7878",
+                ),
+            ]);
+        }),
+        "ways" => start(|start| start.token = true),
+        "opening" => reaching("connecting", None, false),
+        "stopped" => reaching(
+            "failed",
+            Some(
+                "ngrok says: The authtoken you specified is properly formed, but it is invalid (ERR_NGROK_107). Enter the token again, as it stands at https://dashboard.ngrok.com/get-started/your-authtoken.",
+            ),
+            true,
+        ),
+        "alone" => {
+            let mut room = Tale::new("Film night").room();
+            room.hint = Some("Nobody has come in yet. Friends who try and cannot must be on this network, and this computer must let TCP port 7878 in: sudo ufw allow 7878/tcp.".into());
+            Screen::Room(room)
+        }
         "busy" => start(|start| start.busy = Some("Opening the party…".to_owned())),
         "room" => Screen::Room(party(4, "Film night")),
         "empty" => Screen::Room(Tale::new("Film night").room()),
@@ -184,6 +218,17 @@ fn scene_named(name: &str) -> Option<Screen> {
         ),
         _ => return None,
     })
+}
+
+fn reaching(state: &'static str, trouble: Option<&str>, failed: bool) -> Screen {
+    let mut room = party(4, "Film night");
+    room.ways = Arc::new(vec![WayRow {
+        name: "ngrok",
+        state,
+        trouble: trouble.map(str::to_owned),
+        failed,
+    }]);
+    Screen::Room(room)
 }
 
 fn again(tale: Tale, at_secs: u64) -> Screen {
@@ -510,6 +555,7 @@ impl Tale {
             } else {
                 PlayerState::Closed
             },
+            ..Room::default()
         }
     }
 }

@@ -30,7 +30,7 @@ pub(super) const CHROME_PROFILE: &str = "chrome";
 
 /// How long nobody came before it is said what may be in their way: the time in which friends who
 /// got the link try it.
-const ALONE_FOR: Duration = Duration::from_secs(180);
+pub(super) const ALONE_FOR: Duration = Duration::from_secs(180);
 
 /// Typed lines that may wait: more than anybody pastes.
 const LINES_MAX: usize = 256;

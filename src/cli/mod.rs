@@ -13,6 +13,7 @@ pub mod party;
 pub mod reach;
 mod rewatch;
 pub mod screening;
+pub mod sim;
 pub mod ticket;
 mod traced;
 pub mod tunnel;
@@ -80,6 +81,11 @@ enum Command {
     /// Check this machine from end to end: disk, clock, display, player, network, tunnel.
     #[command(after_help = "Example:\n  seance doctor")]
     Doctor(Output),
+    /// Repeat a simulated party in which things go wrong; the same seed, the same party.
+    #[command(
+        after_help = "Examples:\n  seance sim --seed 108 --trace        one party, step by step\n  seance sim --runs 2000 --jobs 2      many, until one breaks a law\n  seance sim --seed 5 --minutes 150    a whole evening"
+    )]
+    Sim(sim::SimArgs),
     /// Print a completion script for a shell.
     #[command(
         after_help = "Example:\n  seance completions bash > ~/.local/share/bash-completion/completions/seance"
@@ -301,6 +307,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Nearby(args)) => in_runtime(nearby::run(args)),
         Some(Command::Tunnel(command)) => tunnel::run(command),
         Some(Command::Doctor(output)) => in_runtime(doctor::run(output.style())),
+        Some(Command::Sim(args)) => sim::run(&args),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "seance", &mut std::io::stdout());
             Ok(())
@@ -341,13 +348,23 @@ fn in_runtime(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<
 
 fn start_log() {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("SEANCE_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("warn,chromiumoxide=off"))
-        // It traces every frame's bytes, among them the tunnel's token.
-        .add_directive("muxado=off".parse().expect("a directive"));
+    let mut filter = EnvFilter::try_from_env("SEANCE_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("warn,chromiumoxide=off"));
+    // These write whole frames at their most talkative, and so links' secrets, tokens and passcodes:
+    // a log is for handing to somebody.
+    for quiet in [
+        "tungstenite=info",
+        "tokio_tungstenite=info",
+        "ngrok=info",
+        "muxado=info",
+    ] {
+        filter = filter.add_directive(quiet.parse().expect("a directive of our own"));
+    }
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // Colours are for people at a terminal, not for files.
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_target(false)
         .init();
 }

@@ -50,7 +50,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// How many events there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.events.len()
     }
 

@@ -9,12 +9,12 @@ impl Dice {
     /// leaving one fault out does not change what the users do.
     pub fn new(seed: u64, purpose: u64) -> Self {
         let mut dice = Self(seed ^ purpose.wrapping_mul(0xa076_1d64_78bd_642f));
-        dice.next();
+        dice.any();
         dice
     }
 
     /// Any number.
-    pub fn next(&mut self) -> u64 {
+    pub fn any(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -24,7 +24,7 @@ impl Dice {
 
     /// A number below `sides`; 0 for no sides.
     pub fn roll(&mut self, sides: u64) -> u64 {
-        ((u128::from(self.next()) * u128::from(sides)) >> 64) as u64
+        ((u128::from(self.any()) * u128::from(sides)) >> 64) as u64
     }
 
     /// A number of `[from, to)`; `from` when that is empty.

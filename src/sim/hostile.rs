@@ -117,7 +117,7 @@ impl World {
             (_, 0) if !early => self.hello(number),
             (Kind::Garbage, 0..4) => {
                 let long = self.mallories[number].dice.roll(300);
-                let bytes = (0..long).map(|_| self.mallories[number].dice.next() as u8);
+                let bytes = (0..long).map(|_| self.mallories[number].dice.any() as u8);
                 let bytes = bytes.collect();
                 self.says_bytes(number, bytes);
             }

@@ -155,7 +155,7 @@ impl Card {
         self
     }
 
-    pub fn as_before(mut self, guest: &Guest) -> Self {
+    pub fn back_as(mut self, guest: &Guest) -> Self {
         let Welcome { member, token, .. } = guest.welcome.clone();
         self.resume = Some(Resume { member, token });
         self

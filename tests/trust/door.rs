@@ -50,7 +50,7 @@ async fn a_link_lets_in_as_made_as_often_as_made_and_until_revoked() {
         let late = refused(&party, Card::new(&secret, "Late")).await;
         assert_eq!(late, Refusal::InviteOver, "{role:?}");
         // Who came by it comes back by their token, link or no link.
-        let card = Card::new(&secret, "Other").as_before(&guest);
+        let card = Card::new(&secret, "Other").back_as(&guest);
         drop(guest);
         assert!(matches!(Knocker::come(&party, card).await, Ok(Ok(_))));
         let invite = link;
@@ -161,7 +161,7 @@ async fn a_passcode_is_asked_of_newcomers_counted_per_link_and_kept_as_a_hash() 
     let bo = Knocker::come(&party, card("Bo").knowing(" open sesame ")).await;
     assert!(matches!(bo, Ok(Ok(_))), "the right one, typed with spaces");
     // Whoever was here before is not asked, nor is the host.
-    let back = Knocker::come(&party, card("Early").as_before(&early)).await;
+    let back = Knocker::come(&party, card("Early").back_as(&early)).await;
     assert!(matches!(back, Ok(Ok(_))));
     drop(host);
     let mut host = party.host().await;
@@ -317,7 +317,7 @@ async fn a_ban_holds_against_a_token_a_name_and_another_name_by_the_same_link() 
     // With their token: by the same link, another link, no link, under any name.
     for secret in [&*secret, &*own, ""] {
         for name in ["Troll", "Saint"] {
-            let no = refused(&party, card(secret, name).as_before(&troll)).await;
+            let no = refused(&party, card(secret, name).back_as(&troll)).await;
             assert_eq!(no, Refusal::Banned, "{name} by {secret:?}");
         }
     }
@@ -331,7 +331,7 @@ async fn a_ban_holds_against_a_token_a_name_and_another_name_by_the_same_link() 
     // Without it and under another name, by the link they came by: nobody is let in unasked.
     let saint = knocks(&party, card(&secret, "Saint")).await;
     // Whoever was let in before comes and goes as ever.
-    let back = Knocker::come(&party, card(&secret, "Friend").as_before(&friend)).await;
+    let back = Knocker::come(&party, card(&secret, "Friend").back_as(&friend)).await;
     assert!(matches!(back, Ok(Ok(_))));
     host.until("a knock", |host| host.knocks.len() == 1).await;
     assert_eq!(host.knocks[0].invite, link);
@@ -352,7 +352,7 @@ async fn a_ban_holds_against_a_token_a_name_and_another_name_by_the_same_link() 
         Refusal::BadInvite
     );
     host.ask(Intent::Unban { member }).await.unwrap();
-    let back = Knocker::come(&party, card("", "Troll").as_before(&troll)).await;
+    let back = Knocker::come(&party, card("", "Troll").back_as(&troll)).await;
     assert!(matches!(back, Ok(Ok(_))), "forgiven");
     tried(
         "a_ban_holds_against_a_token_a_name_and_another_name_by_the_same_link",

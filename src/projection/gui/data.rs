@@ -10,7 +10,7 @@ use std::sync::Arc;
 use druid::{Data, Lens};
 
 use super::theme::{Theme, Tone};
-use super::{PlayerState, Remembered, Request, Room, Screen, Start};
+use super::{PlayerState, Remembered, Request, Room, Screen, Start, Ways};
 use crate::engine::event::{Action, HoldReason, Role, Via};
 use crate::engine::fold::entrance::OWN_LINK;
 use crate::engine::fold::history::Deed;
@@ -58,6 +58,12 @@ pub struct Draft {
     pub title: String,
     /// Whether people on this network can join.
     pub lan: bool,
+    /// Whether friends elsewhere come in through ngrok.
+    pub ngrok: bool,
+    /// Whether friends elsewhere come in by an address of the host's own.
+    pub own: bool,
+    /// That address.
+    pub place: String,
     /// A film to begin with.
     pub film: String,
     /// A party's link.
@@ -93,6 +99,13 @@ pub const TITLE_DEFAULT: &str = "Film night";
 pub const NAME_MISSING: &str = "Type your name first, so that the others know who you are.";
 /// What an empty link is answered with.
 pub const LINK_MISSING: &str = "Paste the link the host sent you first.";
+/// What choosing ngrok without a token is answered with.
+pub const TOKEN_MISSING: &str =
+    "ngrok needs your token first: copy it from its page, then press Paste token.";
+/// What choosing an own address without one is answered with.
+pub const PLACE_MISSING: &str = "Type your own address first, such as https://party.example.org.";
+/// What pasting something else than text is answered with.
+pub const NOTHING_TO_PASTE: &str = "Nothing is copied. Copy the token from ngrok's page first.";
 /// What is said when nobody takes requests.
 pub const DEAF: &str = "The program does not answer. Close the window and start it again.";
 
@@ -107,6 +120,9 @@ impl App {
             draft: Draft {
                 name: remembered.name,
                 theme: remembered.theme,
+                ngrok: remembered.ways.ngrok,
+                own: remembered.ways.own.is_some(),
+                place: remembered.ways.own.unwrap_or_default(),
                 has_mpv: remembered.mpv.is_some(),
                 mpv: remembered.mpv.unwrap_or(false),
                 lan: true,
@@ -177,6 +193,8 @@ impl App {
         let filled = match sentence {
             NAME_MISSING => !self.draft.name.trim().is_empty(),
             LINK_MISSING => !self.draft.link.trim().is_empty(),
+            TOKEN_MISSING => self.has_token() || !self.draft.ngrok,
+            PLACE_MISSING => !self.draft.own || !self.draft.place.trim().is_empty(),
             _ => false,
         };
         (!filled).then_some(sentence)
@@ -266,7 +284,68 @@ impl App {
             title: filled(&self.draft.title).unwrap_or_else(|| TITLE_DEFAULT.to_owned()),
             lan: self.draft.lan,
             media: filled(&self.draft.film),
+            ways: self.ways()?,
         })
+    }
+
+    /// By what friends elsewhere are to come in, or what is missing.
+    fn ways(&self) -> Result<Ways, &'static str> {
+        if self.draft.ngrok && !self.has_token() {
+            return Err(TOKEN_MISSING);
+        }
+        let place = self.draft.place.trim();
+        Ok(Ways {
+            ngrok: self.draft.ngrok,
+            own: match (self.draft.own, place) {
+                (false, _) => None,
+                (true, "") => return Err(PLACE_MISSING),
+                (true, place) => Some(place.to_owned()),
+            },
+        })
+    }
+
+    /// Whether a token for ngrok is kept.
+    pub fn has_token(&self) -> bool {
+        self.start().is_some_and(|start| start.token)
+    }
+
+    /// The banner about the ways from elsewhere: what does not stand, or what may be in the way of
+    /// those who try.
+    pub fn ways_banner(&self) -> Option<(Tone, String)> {
+        let room = self.room()?;
+        let troubled = room.ways.iter().find_map(|way| {
+            let trouble = way.trouble.as_ref()?;
+            let tone = if way.failed { Tone::Bad } else { Tone::Warn };
+            // ngrok's own reasons begin with its name.
+            let named = trouble.starts_with(way.name);
+            let name = if named {
+                String::new()
+            } else {
+                format!("{}: ", way.name)
+            };
+            Some((tone, format!("{name}{trouble}")))
+        });
+        let opening = || {
+            let way = room.ways.iter().find(|way| way.state == "connecting")?;
+            Some((Tone::Info, format!("Opening the way by {} …", way.name)))
+        };
+        let hint = || Some((Tone::Info, room.hint.as_ref()?.to_string()));
+        troubled.or_else(opening).or_else(hint)
+    }
+
+    /// Whether another token could help a way that failed.
+    pub fn may_paste_token(&self) -> bool {
+        self.room().is_some_and(|room| {
+            room.ways
+                .iter()
+                .any(|way| way.failed && way.name == "ngrok")
+        })
+    }
+
+    /// Whether a way failed, so that opening it again is for a person to decide.
+    pub fn may_retry_ways(&self) -> bool {
+        self.room()
+            .is_some_and(|room| room.ways.iter().any(|way| way.failed))
     }
 
     /// What joining with this draft asks, or what is missing.
@@ -631,8 +710,23 @@ impl App {
         };
         (
             tone,
-            format!("{link} · {clock} · {} event{plural}{kept}", grouped(events)),
+            format!(
+                "{link} · {clock} · {} event{plural}{kept}{}",
+                grouped(events),
+                self.ways_words()
+            ),
         )
+    }
+
+    /// The ways from elsewhere, a word each: " · ngrok online".
+    fn ways_words(&self) -> String {
+        let ways = self
+            .room()
+            .map(|room| room.ways.iter())
+            .into_iter()
+            .flatten();
+        ways.map(|way| format!(" · {} {}", way.name, way.state))
+            .collect()
     }
 
     /// A control intent from the window's own buttons.
@@ -819,6 +913,44 @@ mod tests {
     }
 
     #[test]
+    fn a_way_that_does_not_stand_is_told_before_a_hint() {
+        let way = |state, trouble: Option<&str>, failed| super::super::WayRow {
+            name: "ngrok",
+            state,
+            trouble: trouble.map(str::to_owned),
+            failed,
+        };
+        let app = |ways| {
+            let room = Room {
+                hint: Some("Nobody has come in yet.".into()),
+                ways: Arc::new(ways),
+                ..Room::default()
+            };
+            App::new(Screen::Room(room), Remembered::default())
+        };
+        let said = |ways| app(ways).ways_banner().unwrap();
+        assert_eq!(
+            said(vec![]),
+            (Tone::Info, "Nobody has come in yet.".to_owned())
+        );
+        let online = vec![way("online", None, false)];
+        assert!(app(online).status().1.ends_with(" · ngrok online"));
+        let failed = vec![way("failed", Some("Enter the token again."), true)];
+        assert!(app(failed.clone()).may_retry_ways());
+        assert_eq!(
+            said(failed),
+            (Tone::Bad, "ngrok: Enter the token again.".to_owned())
+        );
+        let lost = vec![way(
+            "reconnecting",
+            Some("It is tried again by itself."),
+            false,
+        )];
+        assert!(!app(lost.clone()).may_retry_ways());
+        assert_eq!(said(lost).0, Tone::Warn);
+    }
+
+    #[test]
     fn large_numbers_are_grouped() {
         assert_eq!(grouped(812), "812");
         assert_eq!(grouped(1_000), "1,000");
@@ -837,8 +969,23 @@ mod tests {
                 name: "Ana".to_owned(),
                 lan: true,
                 media: None,
+                ways: Ways::default(),
             })
         );
+        app.draft.ngrok = true;
+        assert_eq!(app.host(), Err(TOKEN_MISSING));
+        app.screen = Arc::new(Screen::Start(Start {
+            token: true,
+            ..Start::default()
+        }));
+        app.draft.own = true;
+        assert_eq!(app.host(), Err(PLACE_MISSING));
+        app.draft.place = " https://party.example.org ".to_owned();
+        let Ok(Request::Host { ways, .. }) = app.host() else {
+            panic!("everything is there");
+        };
+        assert_eq!(ways.own.as_deref(), Some("https://party.example.org"));
+        assert!(ways.ngrok);
         assert_eq!(app.join(), Err(LINK_MISSING));
     }
 }

@@ -16,8 +16,8 @@ use druid::{
 use tokio::sync::{mpsc, watch};
 
 use super::bridge::Bridge;
-use super::data::{App, DEAF, Note};
-use super::{Request, Root, Screen, cmd, pane, replay, theme};
+use super::data::{App, DEAF, NOTHING_TO_PASTE, Note};
+use super::{Request, Root, Screen, Secret, cmd, pane, replay, theme};
 use crate::engine::event::Via;
 use crate::engine::id::Seq;
 use crate::engine::intent::Intent;
@@ -229,6 +229,13 @@ impl Desk {
         } else if command.is(cmd::COPY) {
             app.note = Some(Note::Copied);
             self.note_timer = ctx.request_timer(COPIED_FOR);
+        } else if command.is(cmd::PASTE_TOKEN) {
+            match Application::global().clipboard().get_string() {
+                Some(text) if !text.trim().is_empty() => {
+                    self.send(ctx, app, Request::KeepToken(Secret::new(text)));
+                }
+                _ => self.problem(ctx, app, NOTHING_TO_PASTE),
+            }
         } else if command.is(cmd::FLIP_THEME) {
             app.draft.theme = app.draft.theme.other();
             self.send(ctx, app, Request::Theme(app.draft.theme));

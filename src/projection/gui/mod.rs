@@ -63,6 +63,8 @@ pub struct Remembered {
     pub name: String,
     /// The face last chosen; each choice arrives as a [`Request::Theme`].
     pub theme: Theme,
+    /// How friends elsewhere came in last.
+    pub ways: Ways,
     /// Whether films are watched in mpv; `None` where there is no choice.
     pub mpv: Option<bool>,
 }
@@ -80,6 +82,8 @@ pub enum Request {
         lan: bool,
         /// A film to load at once, as pasted.
         media: Option<String>,
+        /// By what friends elsewhere come in.
+        ways: Ways,
     },
     /// Enter somebody's party; answered like [`Request::Host`].
     Join {
@@ -111,6 +115,12 @@ pub enum Request {
     Wish(Wish),
     /// Read the list of past sessions again.
     RefreshSessions,
+    /// Keep this as the token of the way through ngrok.
+    KeepToken(Secret),
+    /// Forget the token.
+    ForgetToken,
+    /// Open the ways from elsewhere again that do not stand.
+    RetryWays,
     /// Open the window's own film player.
     OpenPlayer,
     /// Close it; the party goes on.
@@ -121,6 +131,61 @@ pub enum Request {
     Mpv(bool),
     /// The window is gone: shut everything down. Always the last request.
     Quit,
+}
+
+/// By what friends elsewhere come in, as chosen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ways {
+    /// Through ngrok, with the token that is kept.
+    pub ngrok: bool,
+    /// By an address of the host's own, as typed.
+    pub own: Option<String>,
+}
+
+/// What somebody pasted that nobody else may see. Never printed, not even for debugging.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes it from the clipboard.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// What was pasted.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// A party somebody on this network announces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NearbyRow {
+    /// What people call it.
+    pub title: String,
+    /// Who hosts it.
+    pub host: String,
+    /// Where it is.
+    pub place: String,
+}
+
+/// How a way from elsewhere stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WayRow {
+    /// Which: "ngrok".
+    pub name: &'static str,
+    /// One word: "online".
+    pub state: &'static str,
+    /// What is the matter and what to do, while something is.
+    pub trouble: Option<String>,
+    /// Whether only a person can put that right.
+    pub failed: bool,
 }
 
 /// All that the window shows at one moment.
@@ -149,6 +214,10 @@ pub struct Start {
     pub error: Option<String>,
     /// Past sessions, newest first.
     pub sessions: Arc<Vec<SessionRow>>,
+    /// Parties on this network.
+    pub nearby: Arc<Vec<NearbyRow>>,
+    /// Whether a token for ngrok is kept.
+    pub token: bool,
 }
 
 /// A party, as this member sees it.
@@ -160,6 +229,10 @@ pub struct Room {
     pub hosting: bool,
     /// How this program's own film player stands.
     pub player: PlayerState,
+    /// How the ways from elsewhere stand; none for those who do not host.
+    pub ways: Arc<Vec<WayRow>>,
+    /// What may be in the way of those who try to come in, after a while of nobody.
+    pub hint: Option<Arc<str>>,
 }
 
 /// How the window's own film player stands; the sentence for people is [`View::player`].

@@ -1,6 +1,7 @@
 //! The three screens and the parts they are made of.
 
 pub(super) mod chat;
+mod nearby;
 pub(super) mod replay;
 pub(super) mod room;
 pub(super) mod sessions;

@@ -19,6 +19,7 @@ use super::transport::{QUEUED_ROW, hold, load, offer, queue, transport};
 use crate::engine::event::{Action, Role, Via};
 use crate::engine::fold::entrance::OWN_LINK;
 use crate::engine::intent::Intent;
+use crate::projection::gui::Request;
 use crate::projection::gui::cmd;
 use crate::projection::gui::data::{App, Note};
 use crate::projection::gui::theme::{CONTROL, Tone, palette, size, space};
@@ -134,6 +135,7 @@ fn banners() -> impl Widget<App> {
     };
     Flex::column()
         .with_child(banner(App::banner))
+        .with_child(banner_with(App::ways_banner, retry))
         .with_child(banner_with(trouble, put_away))
         .with_child(banner_with(
             |app: &App| app.knock().map(|(_, words)| (Tone::Info, words)),
@@ -158,6 +160,29 @@ fn answer(words: &'static str, let_in: bool) -> Button<App> {
             }
         },
     )
+}
+
+/// Opens a failed way again, with another token if need be, where one failed.
+fn retry() -> impl Widget<App> {
+    let paste = || {
+        Button::new(
+            Kind::Quiet,
+            |_| "Paste token".to_owned(),
+            |ctx: &mut EventCtx, _: &App| ctx.submit_command(cmd::PASTE_TOKEN),
+        )
+    };
+    let again = || {
+        Button::new(
+            Kind::Plain,
+            |_| "Try again".to_owned(),
+            |ctx: &mut EventCtx, _: &App| {
+                ctx.submit_command(cmd::REQUEST.with(Request::RetryWays));
+            },
+        )
+    };
+    Flex::row()
+        .with_child(shown(App::may_paste_token, 0.0, paste))
+        .with_child(shown(App::may_retry_ways, 0.0, again))
 }
 
 fn status() -> impl Widget<App> {

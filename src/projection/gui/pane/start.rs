@@ -3,8 +3,10 @@
 use druid::widget::{CrossAxisAlignment, Either, Flex, Scroll, SizedBox};
 use druid::{EventCtx, LensExt, Widget, WidgetExt};
 
+use super::nearby::nearby;
 use super::sessions::sessions;
 use super::theme_button;
+use crate::projection::gui::Request;
 use crate::projection::gui::cmd;
 use crate::projection::gui::data::{App, Draft, TITLE_DEFAULT};
 use crate::projection::gui::theme::{Tone, size, space};
@@ -12,8 +14,13 @@ use crate::projection::gui::widget::button::{Button, Kind};
 use crate::projection::gui::widget::card::{banner, card, heading, label};
 use crate::projection::gui::widget::check::Check;
 use crate::projection::gui::widget::field::Field;
+use crate::projection::gui::widget::icon::GRID;
 use crate::projection::gui::widget::measure::Measure;
+use crate::projection::gui::widget::shown::shown;
 use crate::projection::gui::widget::words::Words;
+
+/// Where the words of a check box begin: what belongs to it stands under them.
+const INDENT: f64 = GRID + space::S;
 
 /// The whole screen.
 pub(in super::super) fn start() -> impl Widget<App> {
@@ -33,6 +40,7 @@ pub(in super::super) fn start() -> impl Widget<App> {
                 .with_flex_child(join(), 1.0),
         )
         .with_spacer(space::L)
+        .with_child(nearby())
         .with_child(sessions());
     Scroll::new(Measure::new(page)).vertical().expand()
 }
@@ -123,6 +131,20 @@ fn host() -> impl Widget<App> {
                 .lens(App::draft.then(Draft::lan))
                 .disabled_if(|app: &App, _| app.busy()),
         )
+        .with_spacer(space::S)
+        .with_child(
+            Check::new("Friends elsewhere can join, through ngrok")
+                .lens(App::draft.then(Draft::ngrok))
+                .disabled_if(|app: &App, _| app.busy()),
+        )
+        .with_child(shown(|app: &App| app.draft.ngrok, 0.0, token))
+        .with_spacer(space::S)
+        .with_child(
+            Check::new("Friends elsewhere can join, by an address of mine")
+                .lens(App::draft.then(Draft::own))
+                .disabled_if(|app: &App, _| app.busy()),
+        )
+        .with_child(shown(|app: &App| app.draft.own, 0.0, place))
         .with_spacer(space::L)
         .with_child(
             Button::new(
@@ -134,6 +156,71 @@ fn host() -> impl Widget<App> {
             .with_id(cmd::HOST_BUTTON),
         );
     card(column)
+}
+
+/// ngrok's token: whether it is kept, and how to keep it. It goes from the clipboard to its file
+/// without being shown.
+fn token() -> impl Widget<App> {
+    let says = |app: &App| {
+        if app.has_token() {
+            "Your ngrok token is kept on this computer."
+        } else {
+            "Copy your token at dashboard.ngrok.com/get-started/your-authtoken, then:"
+        }
+        .to_owned()
+    };
+    let paste = Button::new(
+        Kind::Plain,
+        |_| "Paste token".to_owned(),
+        |ctx: &mut EventCtx, _: &App| ctx.submit_command(cmd::PASTE_TOKEN),
+    )
+    .enabled(|app: &App| !app.busy());
+    let forget = || {
+        Button::new(
+            Kind::Quiet,
+            |_| "Forget it".to_owned(),
+            |ctx: &mut EventCtx, _: &App| {
+                ctx.submit_command(cmd::REQUEST.with(Request::ForgetToken));
+            },
+        )
+        .enabled(|app: &App| !app.busy())
+    };
+    Flex::column()
+        .cross_axis_alignment(CrossAxisAlignment::Start)
+        .with_child(
+            Words::new(says)
+                .size(size::SMALL)
+                .tone(Tone::Muted)
+                .lines(2),
+        )
+        .with_spacer(space::XS)
+        .with_child(
+            Flex::row()
+                .with_child(paste)
+                .with_spacer(space::S)
+                .with_child(shown(App::has_token, 0.0, forget)),
+        )
+        .padding((INDENT, space::XS, 0.0, 0.0))
+}
+
+/// An address of the host's own.
+fn place() -> impl Widget<App> {
+    Flex::column()
+        .cross_axis_alignment(CrossAxisAlignment::Fill)
+        .with_child(Field::new(
+            cmd::PLACE,
+            "https://party.example.org",
+            App::draft.then(Draft::place),
+            Some(cmd::HOST),
+        ))
+        .with_spacer(space::XS)
+        .with_child(
+            Words::fixed("Your own reverse proxy passes it on to this computer.")
+                .size(size::SMALL)
+                .tone(Tone::Muted)
+                .lines(2),
+        )
+        .padding((INDENT, space::XS, 0.0, 0.0))
 }
 
 fn join() -> impl Widget<App> {
