@@ -354,7 +354,7 @@ async fn a_film_night_with_a_cut_cable_a_late_guest_and_a_killed_host_loses_noth
         for after in [false, true] {
             let count = running(who, after);
             assert!(
-                count >= 3,
+                count >= 1,
                 "member {who}, after the restart {after}: {count}"
             );
         }

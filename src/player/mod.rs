@@ -18,6 +18,10 @@ use crate::engine::unit::{LocalTime, MediaTime, Micros};
 
 pub use crate::engine::presence::Activity;
 
+/// The host of films that lie on their viewers' disks and can be had from nowhere else: no
+/// resolver ever answers for it (RFC 6761). See `mpv/local.rs`.
+pub const ON_A_DISK: &str = "film.invalid";
+
 /// One measurement: where the film stood at a moment of this machine's clock.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {

@@ -44,13 +44,16 @@ use crate::engine::media::{Media, Provider};
 use crate::engine::sync::controller::{Footing, Habits};
 use crate::engine::unit::{LocalTime, MediaTime, Micros};
 use crate::os;
-use crate::player::{Activity, Notice, Player, PlayerError, Sample};
+use crate::player::{Activity, Notice, ON_A_DISK, Player, PlayerError, Sample};
 
 use clock::{Exchange, PageClock};
 pub use launch::{LaunchOptions, find_chrome};
 use page::{Done, Measured};
 use sites::Place;
 use supervisor::Supervisor;
+
+/// The sentence for whoever cannot see a film because a browser shows it.
+const DISK_FILM: &str = "This film lies on somebody's disk, where no browser may look. Watch your own copy of it with mpv as your player.";
 
 /// How long Chrome may take to answer one order. A healthy one takes a
 /// millisecond, one busy with opening a page some hundred.
@@ -420,6 +423,9 @@ impl BrowserPlayer {
 impl Player for BrowserPlayer {
     async fn load(&mut self, media: &Media, start: MediaTime) -> Result<(), PlayerError> {
         self.shared.alive()?;
+        if media.host() == Some(ON_A_DISK) {
+            return Err(PlayerError::Media(DISK_FILM.to_owned()));
+        }
         let place = Place::of(media)?;
         let address = place.url.to_string();
         let interception = (place.kind == Provider::File).then(|| film::interception(&place.url));

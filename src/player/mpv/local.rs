@@ -20,9 +20,8 @@ use url::Url;
 
 use crate::engine::media::{Media, Provider};
 use crate::engine::unit::Micros;
+use crate::player::ON_A_DISK;
 
-/// The host of films that lie on disks.
-const NOWHERE: &str = "film.invalid";
 /// Two copies of one film may differ by this (Syncplay's limit).
 pub(super) const LENGTH_SLACK: Micros = Micros::from_millis(2_500);
 
@@ -66,7 +65,7 @@ pub fn address_of(path: &Path) -> std::io::Result<String> {
     let bytes = fs::metadata(path)?.len();
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.ok_or(std::io::ErrorKind::InvalidFilename)?;
-    let mut url = Url::parse(&format!("https://{NOWHERE}/")).expect("a plain address parses");
+    let mut url = Url::parse(&format!("https://{ON_A_DISK}/")).expect("a plain address parses");
     url.path_segments_mut()
         .expect("an https address has a path")
         .push(name);
@@ -77,7 +76,7 @@ pub fn address_of(path: &Path) -> std::io::Result<String> {
 
 /// What `media` says of a film on a disk, if it is one.
 pub fn claim_of(media: &Media) -> Option<Claim> {
-    if media.provider != Provider::File || media.host() != Some(NOWHERE) {
+    if media.provider != Provider::File || media.host() != Some(ON_A_DISK) {
         return None;
     }
     let url = Url::parse(&media.id).ok()?;
@@ -260,7 +259,7 @@ mod tests {
     fn no_address_leads_out_of_the_folder() {
         let dir = place(&[("films/x.mp4", 1), ("secret.mp4", 1)]);
         for name in ["..%2Fsecret.mp4", "%2e%2e%2fsecret.mp4", ".hidden.mp4"] {
-            let url = format!("https://{NOWHERE}/{name}");
+            let url = format!("https://{ON_A_DISK}/{name}");
             let Ok(found) = media::parse(&url) else {
                 continue;
             };

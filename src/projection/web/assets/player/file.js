@@ -9,6 +9,8 @@ import { localNow } from "../clock.js";
 import { fileUrl, siteOf } from "../media.js";
 import { FINE_MAX } from "../sync.js";
 
+/** The host of films that go by their name alone: each viewer's mpv finds its own copy. */
+const ON_A_DISK = "film.invalid";
 /** Of rates: nothing that is meant lies between `FINE_MAX` and this much more. */
 const ROUNDING = 1e-3;
 /** Readings kept to judge which of the two clocks runs smoother. */
@@ -49,6 +51,10 @@ export class FilePlayer {
     const url = fileUrl(media);
     if (url === null) {
       this.#fail("This is no film address a browser can open. Ask for an https link to a film file.");
+      return;
+    }
+    if (siteOf(media) === ON_A_DISK) {
+      this.#fail("This film lies on somebody's disk, where no browser may look. Join from the Séance program, with mpv, to watch your own copy.");
       return;
     }
     if (location.protocol === "https:" && url.startsWith("http:")) {
