@@ -305,6 +305,14 @@ mod run {
             let until = began.max(line.from) + Micros::from_secs(secs as i64);
             tokio::time::sleep(wait(until)).await;
             let tracks = party.tracks().await?;
+            // A room that waits for somebody begins a new line; figures against the old one say little.
+            let end = until.get() as f64;
+            let moved = (party.line().at(end) - line.at(end)) / 1e3;
+            if moved.abs() > 2.0 {
+                eprintln!(
+                    "the room waited for somebody: its line moved by {moved:.0} ms during the next line's phase"
+                );
+            }
             let settled = if rests { began } else { line.from + SETTLING };
             let told = Phase::of(self.name, phase, &tracks, line, settled, until);
             self.teller.phase(told)

@@ -24,8 +24,10 @@
 //! ```
 //!
 //! Each ring knows those left of it and none to its right; rings between the
-//! same two arrows do not know each other. Three locks keep it: the features
-//! (`--no-default-features` builds the engine alone, `--features server`
+//! same two arrows do not know each other. [`sim`] stands beside `broadcast`: the
+//! same machines in a simulated world. Three locks keep it: the features
+//! (`--no-default-features` builds the engine alone, `--features sim` the
+//! simulator and what the log has without a disk, `--features server`
 //! everything but window and driven Chromium), `tests/architecture.rs`, which
 //! reads the sources for paths that point outward and for words the engine may
 //! not say, and `clippy.toml`, which bans calls and gives each ban its reason.
@@ -51,13 +53,16 @@
 //! | frame between member and room | [`engine::frame`], answered in [`engine::session`]; `docs/protocol.md` |
 //! | site whose addresses are understood | a file in `engine/media/`, a last [`engine::media::Provider`] |
 //! | site whose player is driven | a file in `player/browser/sites/`; in the guest page one in `projection/web/assets/player/` |
-//! | player | an implementation of [`player::Player`] that passes the suite in `player/contract.rs` |
+//! | player | an implementation of [`player::Player`] that passes the suite in `player/contract.rs`; a choice in [`cli::party`] |
 //! | storage backend | an implementation of [`log::EventLog`] that passes the suite in `log/contract.rs` |
 //! | way of seeing a party | a folder in [`projection`], drawn from [`projection::view::View`] |
+//! | thing to ask of a past evening | [`projection::rewatch`], over [`engine::projectionist`]; shown by [`cli`]'s `screening` |
 //! | part of the window | a file in `projection/gui/pane/` or `widget/` |
 //! | feature of the guest page | a module in `projection/web/assets/`, listed in [`projection::web`] |
 //! | way in from elsewhere | a file in [`tunnel`] that implements [`tunnel::Tunnel`], opened in [`cli`] |
 //! | subcommand | a file in [`cli`], a variant of its `Command`, with an example in its help |
+//! | way for things to go wrong | a last [`sim::fault::Kind`], and its arm in `sim/trouble.rs` |
+//! | law to hold at every step | [`sim::check`] |
 //! | check of this machine | a finding in [`cli::doctor`] |
 //! | clock or entropy | [`os`], and nowhere else |
 //! | dependency | its ring's part of `Cargo.toml`, with what it is for |

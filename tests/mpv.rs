@@ -5,6 +5,7 @@
 #![cfg(all(feature = "browser", unix))]
 
 mod doubles;
+mod support;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,7 +21,8 @@ use seance::player::contract::{self, Hand};
 use seance::player::driver::{self, DriverNews, Goal, drive};
 use seance::player::mpv::{MpvHand, MpvOptions, MpvPlayer, address_of, find_mpv};
 use seance::player::{Activity, Notice, Player, PlayerError};
-use serde_json::json;
+use serde_json::{Value, json};
+use support::Home;
 use tokio::sync::{Mutex, MutexGuard, mpsc, watch};
 
 /// How long anything here may take before the test says that it hangs.
@@ -334,4 +336,75 @@ async fn mpv_is_driven_onto_the_line_and_its_latencies_are_learned() {
     );
     // The room does not answer; after a while the player is put back.
     house.in_step(Micros::from_millis(3)).await;
+}
+
+/// Whether a line says that both members do this, near the line where that is asked.
+fn both(line: &Value, activity: &str, within_micros: Option<i64>) -> Option<()> {
+    let all = line["presence"].as_array()?;
+    let fits = |member: u64| {
+        all.iter().any(|one| {
+            let report = &one["report"];
+            let near = within_micros.is_none_or(|limit| {
+                report["drift"]
+                    .as_i64()
+                    .is_some_and(|drift| drift.abs() <= limit)
+            });
+            one["member"] == member && report["activity"] == activity && near
+        })
+    };
+    (fits(1) && fits(2)).then_some(())
+}
+
+#[tokio::test]
+async fn two_people_watch_their_own_copies_of_a_film_on_disk() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let (home, guests, own) = (Home::new(), Home::new(), tempfile::tempdir().unwrap());
+    let theirs = stage.folder.path().join("film.mp4");
+    let below = own.path().join("films");
+    std::fs::create_dir(&below).unwrap();
+    std::fs::copy(&theirs, below.join("film.mp4")).unwrap();
+    let (film, folder) = (theirs.to_str().unwrap(), own.path().to_str().unwrap());
+    let player = ["--player", "mpv", "--headless", "--json"];
+    let mut host = vec![
+        "host",
+        "--name",
+        "Ana",
+        "--bind",
+        "127.0.0.1:0",
+        "--media",
+        film,
+    ];
+    host.extend(player);
+    let mut ana = home.start("Ana", &host);
+    let (session, link) = ana.wait("its link", |line| {
+        Some((
+            line["session"].as_str()?.to_owned(),
+            line["link"].as_str()?.to_owned(),
+        ))
+    });
+    let mut join = vec!["join", &link, "--name", "Bo", "--films", folder];
+    join.extend(player);
+    let mut bo = guests.start("Bo", &join);
+    bo.wait("both have the film", |line| both(line, "paused", None));
+    bo.say("play");
+    bo.wait("both play in step", |line| {
+        both(line, "playing", Some(5_000))
+    });
+    bo.say("quit");
+    assert!(bo.wait_end(), "Bo ends cleanly: {}", bo.errors());
+    ana.say("quit");
+    assert!(ana.wait_end(), "the host ends cleanly: {}", ana.errors());
+    let told = home.run(&["replay", &session]).stdout();
+    assert!(
+        told.contains("film.mp4"),
+        "the story names the film: {told}"
+    );
+    assert!(!told.contains(film), "and no path: {told}");
+    let plot = home.run(&["replay", &session, "--plot", "Bo"]).stdout();
+    assert!(
+        plot.starts_with("Bo: ") && plot.contains("±1 ms ┤"),
+        "{plot}"
+    );
 }

@@ -13,6 +13,7 @@ pub mod party;
 pub mod reach;
 mod rewatch;
 pub mod screening;
+pub mod sim;
 pub mod ticket;
 mod traced;
 pub mod tunnel;
@@ -80,6 +81,11 @@ enum Command {
     /// Check this machine from end to end: disk, clock, display, player, network, tunnel.
     #[command(after_help = "Example:\n  seance doctor")]
     Doctor(Output),
+    /// Repeat a simulated party in which things go wrong; the same seed, the same party.
+    #[command(
+        after_help = "Examples:\n  seance sim --seed 108 --trace        one party, step by step\n  seance sim --runs 2000 --jobs 2      many, until one breaks a law\n  seance sim --seed 5 --minutes 150    a whole evening"
+    )]
+    Sim(sim::SimArgs),
     /// Print a completion script for a shell.
     #[command(
         after_help = "Example:\n  seance completions bash > ~/.local/share/bash-completion/completions/seance"
@@ -301,6 +307,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Nearby(args)) => in_runtime(nearby::run(args)),
         Some(Command::Tunnel(command)) => tunnel::run(command),
         Some(Command::Doctor(output)) => in_runtime(doctor::run(output.style())),
+        Some(Command::Sim(args)) => sim::run(&args),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "seance", &mut std::io::stdout());
             Ok(())

@@ -390,7 +390,10 @@ impl Desk {
     fn show(&self, evening: &mut Evening) {
         let mut ways = Vec::new();
         if let Some(hosting) = &mut evening.hosting {
-            evening.party.share(&hosting.link().to_string());
+            let link = hosting.link();
+            if evening.party.view().way.as_ref() != Some(&link) {
+                evening.party.share(&link.to_string());
+            }
             // The first is this network, which the invite is of anyway.
             let all = hosting.reach().ways();
             ways.extend(all.borrow().iter().skip(1).map(way_row));

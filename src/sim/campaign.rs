@@ -70,7 +70,12 @@ impl Campaign {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "seed {} broke a law: {}", self.seed, self.broken)?;
+        let commit = option_env!("SEANCE_COMMIT").unwrap_or("the commit you have here");
+        writeln!(
+            f,
+            "seed {} broke a law (at {commit}): {}",
+            self.seed, self.broken
+        )?;
         let minutes = match self.minutes {
             0 => String::new(),
             some => format!(" --minutes {some}"),

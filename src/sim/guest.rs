@@ -574,7 +574,10 @@ impl World {
             Says::Clicked(false, at) => {
                 self.ask(number, Via::Player, aim, Intent::Pause { at: Some(at) })
             }
-            Says::Report(activity, drift) => self.reports(number, activity, drift),
+            Says::Report(activity, drift, place) => {
+                self.watch_claim(number, drift, place)?;
+                self.reports(number, activity, drift)
+            }
         }
     }
 
@@ -584,7 +587,6 @@ impl World {
         activity: Activity,
         drift: Option<Micros>,
     ) -> Result<(), Broken> {
-        self.watch_claim(number, drift)?;
         self.note(|| format!("player {number}: {activity:?} {drift:?}"));
         let local = self.local(number);
         let Some(end) = &mut self.guests[number].end else {
@@ -685,13 +687,18 @@ impl World {
     }
 
     /// Nobody says that they are in step, or how far off, unless it is so.
-    fn watch_claim(&mut self, number: usize, drift: Option<Micros>) -> Result<(), Broken> {
+    fn watch_claim(
+        &mut self,
+        number: usize,
+        drift: Option<Micros>,
+        place: MediaTime,
+    ) -> Result<(), Broken> {
         let (Some(said), Some(truth)) = (drift, self.session_truth(number)) else {
             return Ok(());
         };
-        let (now, local) = (self.now, self.local(number));
-        let guest = &mut self.guests[number];
-        let (Some(end), Some(player)) = (&guest.end, &mut guest.player) else {
+        let local = self.local(number);
+        let guest = &self.guests[number];
+        let Some(end) = &guest.end else {
             return Ok(());
         };
         let Some(clock) = end.clock().estimate() else {
@@ -703,7 +710,7 @@ impl World {
         let state = end.state();
         let anchor = state.timeline.anchor;
         let line = anchor.position(truth, state.timeline.duration());
-        let off = player.truth(now).place - line;
+        let off = place - line;
         let doubt = clock.bound(local).get() * i64::from(anchor.rate.get()) / 1_000 + 1_000;
         let doubt = doubt + if guest.beyond { 60_000 } else { 0 };
         self.tally.claims += u64::from(said.abs() <= IN_STEP);

@@ -571,6 +571,7 @@ impl World {
     fn publish(&mut self, life: u64, events: &[Event]) -> Result<(), Broken> {
         self.ledger
             .published(events, self.machine.disk.durable_events())?;
+        self.last_published = self.now;
         for event in events {
             self.mix(event.header.seq.get() ^ event.header.at.get());
             self.note(|| format!("published {} {:?}", event.header.seq, event.body));

@@ -11,6 +11,10 @@ use seance::sim::{Tally, minimise, plan, run};
 const USAGE: &str =
     "usage: seance-sim [--seed N] [--runs N] [--minutes N] [--jobs N] [--evenings N] [--trace]";
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long it took is printed, and nothing follows from it"
+)]
 fn main() -> ExitCode {
     let mut numbers = [
         ("--seed", 1),

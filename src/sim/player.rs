@@ -153,8 +153,8 @@ pub enum Says {
     Ended(ItemId),
     /// Somebody clicked inside: it should run, or stand.
     Clicked(bool, MediaTime),
-    /// What it does, and how far off it is.
-    Report(Activity, Option<Micros>),
+    /// What it does, how far off it is, and where it stood when that was measured.
+    Report(Activity, Option<Micros>, MediaTime),
 }
 
 /// Where a film stands in truth, for the checks: nobody in the world reads this.
@@ -477,7 +477,7 @@ impl Player {
         }
         let order = self.controller.observe(local, sight);
         self.obey(now, local, order, anchor, clock);
-        self.tell(now, room, activity, off, says);
+        self.tell(now, room, activity, off.map(|off| (off, place)), says);
         let waits = room.hold.is_some() || self.ready_said != Some(pair(&anchor));
         let next = match activity {
             Activity::Playing => self.controller.cadence().get() as u64,
@@ -492,7 +492,7 @@ impl Player {
         now: True,
         room: &RoomState,
         activity: Activity,
-        off: Option<Micros>,
+        off: Option<(Micros, MediaTime)>,
         says: &mut Vec<Says>,
     ) {
         let anchor = room.timeline.anchor;
@@ -517,8 +517,11 @@ impl Player {
             .is_none_or(|(at, told)| now >= at + REPORT_EVERY || told != activity);
         if due {
             self.reported = Some((now, activity));
-            let off = off.filter(|_| activity == Activity::Playing);
-            says.push(Says::Report(activity, off));
+            let place = off.map_or(MediaTime::ZERO, |(_, place)| place);
+            let off = off
+                .filter(|_| activity == Activity::Playing)
+                .map(|(off, _)| off);
+            says.push(Says::Report(activity, off, place));
         }
     }
 }

@@ -105,6 +105,8 @@ pub struct World {
     pub(super) ledger: Ledger,
     pub(super) tally: Tally,
     pub(super) net_dice: Dice,
+    /// When an event was published last.
+    pub(super) last_published: True,
     /// What happened, as text, when somebody wants to read it.
     trace: Option<String>,
     /// What happened, as one number.
@@ -172,6 +174,7 @@ impl World {
                 ..Tally::default()
             },
             net_dice: Dice::new(seed, 5),
+            last_published: 0,
             trace: traced.then(String::new),
             print: 0xcbf2_9ce4_8422_2325,
             plan,
@@ -294,7 +297,9 @@ impl World {
                 }
             }
             Stage::Gathering(since) => {
-                if self.now >= since + TOGETHER_MAX {
+                // What was published this moment is still on its way.
+                let is_quiet = self.now >= self.last_published + 500 * MS;
+                if self.now >= since + TOGETHER_MAX && is_quiet {
                     self.must_be_together(since)?;
                     self.finish()?;
                     self.stage = Stage::Done;

@@ -371,7 +371,9 @@ mod tests {
         let mut now = at(0);
         while sent.len() < 10 {
             now = clock.next_ping_at();
-            sent.extend(clock.ping(now));
+            let ping = clock.ping(now).unwrap();
+            clock.pong(answer(ping, 5_000, 1, 0, 1)).unwrap();
+            sent.push(ping);
             assert_eq!(clock.ping(now), None, "one ping each time");
         }
         let gaps: Vec<i64> = sent
@@ -572,6 +574,62 @@ mod tests {
                 now += 50_000_000;
             }
             check(&clock, now + ask_after)?;
+        }
+
+        /// A quiet link: half a millisecond each way, queues of up to 0.4 ms, ordinary crystals.
+        #[test]
+        fn a_quiet_link_is_read_to_within_a_millisecond(
+            apart in 0u64..1 << 50,
+            skew_ppm in -50i64..=50,
+            ways in prop::collection::vec((300i64..700, 300i64..700), 40..80),
+        ) {
+            let local = |now: i64| LocalTime::new((now + now * skew_ppm / 1_000_000) as u64);
+            let session = |now: i64| SessionTime::new(now as u64 + apart);
+            let mut clock = OffsetClock::new(LocalTime::ZERO);
+            let mut now = 1_000_000i64;
+            for (there, back) in ways {
+                // As often as it asks for itself: a burst, then every ten seconds.
+                while clock.next_ping_at() > local(now) { now += 1_000; }
+                let ping = clock.ping(local(now)).unwrap();
+                let t1 = session(now + there);
+                let t3 = local(now + there + back);
+                clock.pong(Exchange { t0: ping.t0, t1, t2: t1, t3 }).unwrap();
+                now += there + back;
+                // Now, and just before it is asked again.
+                for later in [now, now + 9_900_000] {
+                    let (read, bound) = clock.session_time(local(later)).unwrap();
+                    let error = (read - session(later)).abs();
+                    prop_assert!(error <= Micros::from_millis(1), "off by {error:?} at {later}");
+                    prop_assert!(error <= bound, "off by {error:?}, bound {bound:?}");
+                }
+            }
+        }
+
+        /// The room's clock steps, or this machine slept while its clock stood: nobody can know
+        /// before the next exchange, and whoever has had one knows.
+        #[test]
+        fn after_a_step_or_a_sleep_one_exchange_tells_the_truth(
+            acts in prop::collection::vec((0u8..8, 0i64..80_000, 0i64..80_000, -3_600_000_000i64..3_600_000_000), 20..80),
+        ) {
+            let mut clock = OffsetClock::new(LocalTime::ZERO);
+            let (mut now, mut apart) = (10_000_000_000i64, 7_200_000_000i64);
+            let session = |now: i64, apart: i64| SessionTime::new((now + apart) as u64);
+            let local = |now: i64| LocalTime::new(now as u64);
+            for (act, there, back, by) in acts {
+                now += 1_000_000;
+                if act == 0 && by.abs() > 1_000_000 {
+                    apart = (apart + by).max(0);
+                    continue;
+                }
+                clock.hurry(local(now));
+                let ping = clock.ping(local(now)).unwrap();
+                let (t1, t3) = (session(now + there, apart), local(now + there + back));
+                clock.pong(Exchange { t0: ping.t0, t1, t2: t1, t3 }).unwrap();
+                now += there + back;
+                let (read, bound) = clock.session_time(local(now)).unwrap();
+                let error = (read - session(now, apart)).abs();
+                prop_assert!(error <= bound, "off by {error:?}, bound {bound:?}");
+            }
         }
     }
 }

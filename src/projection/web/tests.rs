@@ -1035,3 +1035,147 @@ mod controller {
         }
     }
 }
+
+/// The page's reading of the session's clock beside the program's.
+mod reading {
+    use crate::engine::clock::offset::{Exchange, OffsetClock};
+    use crate::engine::unit::{LocalTime, Micros, SessionTime};
+    use serde_json::{Value, json};
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+
+    const TRACES: u64 = 40;
+    const INPUTS: usize = 300;
+
+    fn roll(seed: &mut u64, low: i64, high: i64) -> i64 {
+        *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (*seed ^ (*seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        low + ((mixed ^ (mixed >> 31)) % (high - low + 1) as u64) as i64
+    }
+
+    /// A link of some asymmetry, jitter and skew, whose clocks now and then step or sleep: every
+    /// input, and what the program then knows. The truth is checked on the way.
+    fn trace(number: u64) -> Vec<Value> {
+        let mut seed = number;
+        let skew_ppm = roll(&mut seed, -90, 90);
+        let (there, back) = (roll(&mut seed, 0, 60_000), roll(&mut seed, 0, 60_000));
+        let jitter = roll(&mut seed, 0, 1) * roll(&mut seed, 0, 40_000);
+        let (mut now, mut apart) = (5_000_000i64, roll(&mut seed, 0, 1 << 40));
+        let mut slept = 0;
+        let mut clock = OffsetClock::new(LocalTime::ZERO);
+        let mut steps = Vec::new();
+        for _ in 0..INPUTS {
+            now += roll(&mut seed, 50_000, 4_000_000);
+            // A clock that stands while the machine sleeps shows as a step of the other one.
+            match roll(&mut seed, 0, 60) {
+                0 => apart += roll(&mut seed, 1_000_000, 900_000_000),
+                1 => slept += roll(&mut seed, 1_000_000, 900_000_000),
+                _ => {}
+            }
+            let local = |now: i64| {
+                let ran = now + (now as i128 * i128::from(skew_ppm) / 1_000_000) as i64;
+                LocalTime::new(ran as u64)
+            };
+            let session = |now: i64| SessionTime::new((now + apart + slept) as u64);
+            let mut note = |input: Value, clock: &OffsetClock, at: LocalTime| {
+                let known = clock.estimate().map(|best| {
+                    json!([
+                        best.offset().get(),
+                        best.delay().get(),
+                        best.bound(at).get()
+                    ])
+                });
+                steps.push(json!([input, at.get(), known]));
+            };
+            clock.hurry(local(now));
+            note(json!({ "hurry": local(now).get() }), &clock, local(now));
+            let t0 = local(now);
+            clock.ping(t0).expect("it hurries");
+            note(json!({ "ping": t0.get() }), &clock, t0);
+            if roll(&mut seed, 0, 9) == 0 {
+                continue; // lost
+            }
+            let ways = [there, back].map(|way| way + roll(&mut seed, 0, jitter));
+            let held = roll(&mut seed, 0, 300);
+            let (t1, t2) = (session(now + ways[0]), session(now + ways[0] + held));
+            let t3 = local(now + ways[0] + held + ways[1]);
+            let believed = clock.pong(Exchange { t0, t1, t2, t3 }).is_ok();
+            now += ways[0] + held + ways[1];
+            if believed {
+                let (read, bound) = clock.session_time(t3).expect("it was just read");
+                let error = (read - session(now)).abs();
+                assert!(
+                    error <= bound,
+                    "trace({number}): off by {error:?}, bound {bound:?}"
+                );
+            }
+            let pong = json!({ "pong": { "t0": t0.get(), "t1": t1.get(), "t2": t2.get() } });
+            note(pong, &clock, t3);
+            // And as it ages.
+            let later = t3 + Micros::new(roll(&mut seed, 0, 60_000_000));
+            note(json!("look"), &clock, later);
+        }
+        steps
+    }
+
+    const SCRIPT: &str = r#"
+        globalThis.performance ??= { now: () => 0 };
+        const { OffsetClock } = await import(process.argv[1] + "clock.js");
+        const { createInterface } = await import("node:readline");
+        for await (const line of createInterface({ input: process.stdin })) {
+            const clock = new OffsetClock(0);
+            console.log(JSON.stringify(JSON.parse(line).map(([input, at]) => {
+                if ("hurry" in Object(input)) clock.hurry(input.hurry);
+                if ("ping" in Object(input)) clock.ping(input.ping);
+                if ("pong" in Object(input)) clock.pong(input.pong, at);
+                const best = clock.estimate();
+                return best && [best.offset, best.delay, best.bound(at)];
+            })));
+        }
+    "#;
+
+    #[test]
+    fn the_page_reads_every_clock_as_the_program_does() {
+        let traces: Vec<Vec<Value>> = (1..=TRACES).map(trace).collect();
+        let root = format!(
+            "file://{}/src/projection/web/assets/",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let spawned = Command::new("node")
+            .args(["--no-warnings", "--experimental-default-type=module"])
+            .args(["--input-type=module", "-e", SCRIPT, &root])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
+        let Ok(mut node) = spawned else {
+            eprintln!("skipped: no node on this machine to run the page's clock");
+            return;
+        };
+        let mut input = node.stdin.take().unwrap();
+        let lines: Vec<String> = traces
+            .iter()
+            .map(|trace| json!(trace).to_string())
+            .collect();
+        let writer = std::thread::spawn(move || {
+            for line in lines {
+                writeln!(input, "{line}").unwrap();
+            }
+        });
+        let output = node.wait_with_output().unwrap();
+        writer.join().unwrap();
+        assert!(output.status.success(), "the page's clock failed");
+        let answers = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(answers.lines().count(), traces.len());
+        for ((number, trace), answer) in (1..).zip(&traces).zip(answers.lines()) {
+            let page: Vec<Value> = serde_json::from_str(answer).unwrap();
+            for (step, (ours, theirs)) in trace.iter().zip(&page).enumerate() {
+                assert_eq!(
+                    theirs, &ours[2],
+                    "trace({number}), input {step}: {}",
+                    ours[0]
+                );
+            }
+        }
+    }
+}
