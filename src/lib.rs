@@ -49,6 +49,7 @@
 //! | thing to ask for | a last variant of [`engine::intent::Intent`], decided in [`engine::sequencer`]; words for it in [`projection::terminal::words`], a button in each of the others |
 //! | thing that happens | a last variant of [`engine::event::Body`] and its arm in [`engine::fold`]; its sentence in [`projection::view`]; the page's half in `projection/web/assets/fold.js` and `story.js` |
 //! | reason to say no | a last variant of [`engine::intent::Refusal`], with its sentence |
+//! | way into a party | [`engine::sequencer::gate`] (what it is worth), [`broadcast::door`] (what opens it); an attack on it in `tests/trust/`, counted in `docs/trust.md` |
 //! | frame between member and room | [`engine::frame`], answered in [`engine::session`]; `docs/protocol.md` |
 //! | site whose addresses are understood | a file in `engine/media/`, a last [`engine::media::Provider`] |
 //! | site whose player is driven | a file in `player/browser/sites/`; in the guest page one in `projection/web/assets/player/` |

@@ -706,6 +706,88 @@ mod tests {
         );
     }
 
+    fn guest(room: &mut Room, name: &str, millis: u64) -> (MemberId, ConnectionId) {
+        let entrant = Entrant {
+            member: None,
+            name: Name::new(name).unwrap(),
+            role: Role::Guest,
+            client: Client::Page,
+        };
+        let entered = room.enter(entrant, at(millis)).unwrap();
+        append(room);
+        room.saved(Ok(()), at(millis));
+        entered
+    }
+
+    fn intent(counter: u64, intent: Intent) -> Ask {
+        Ask {
+            intent,
+            ..say(counter)
+        }
+    }
+
+    #[test]
+    fn who_is_sent_out_hears_it_once_it_is_durable_and_speaks_no_more() {
+        let (mut room, host, connection) = open();
+        let (bo, bos) = guest(&mut room, "Bo", 5);
+        let kick = intent(1, Intent::Kick { member: bo });
+        room.ask(connection, host, &kick, at(10));
+        append(&mut room);
+        let closed = Deed::Reply(bos, Reply::Close(Closing::Kicked));
+        assert_eq!(room.saved(Ok(()), at(11)).last(), Some(&closed));
+        room.ask(bos, bo, &say(1), at(12));
+        let refused = |deeds: &[Deed]| {
+            let no = |deed: &Deed| matches!(deed, Deed::Reply(_, Reply::Refused { .. }));
+            deeds.iter().all(no)
+        };
+        assert!(refused(&room.turn()), "they are not here any more");
+    }
+
+    #[test]
+    fn a_machine_that_stood_still_says_so_and_the_film_stands_where_it_was() {
+        let (mut room, host, connection) = open();
+        let url = "https://youtu.be/YE7VzlLtp-4".to_owned();
+        room.ask(connection, host, &intent(1, Intent::Load { url }), at(10));
+        room.ask(connection, host, &intent(2, Intent::Play {}), at(20));
+        append(&mut room);
+        room.saved(Ok(()), at(1_000));
+        room.mark(at(2_000));
+        room.tick(at(2_000 + 60_000));
+        let events = append(&mut room);
+        let bodies: Vec<_> = events.iter().map(|event| &event.body).collect();
+        let gap = matches!(bodies[0], Body::HostGap { gap } if gap.get() == 60_000_000);
+        assert!(gap, "{bodies:?}");
+        let Some(Body::Paused { position }) = bodies.get(1) else {
+            panic!("{bodies:?}");
+        };
+        assert!(
+            position.get() < 3_000_000,
+            "not where a clock says: {position}"
+        );
+    }
+
+    #[test]
+    fn what_was_refused_is_in_the_trace_with_its_reason_and_in_no_event() {
+        let (mut room, _, _) = open();
+        let (bo, bos) = guest(&mut room, "Bo", 5);
+        let tail = room.state().tail();
+        let member = MemberId::new(1);
+        room.ask(bos, bo, &intent(7, Intent::Kick { member }), at(10));
+        room.turn();
+        assert_eq!(room.state().tail(), tail);
+        let seen = room.trace().iter().any(|observed| {
+            observed.member == bo
+                && matches!(
+                    &observed.what,
+                    crate::engine::trace::What::Refused {
+                        counter: 7,
+                        refusal: Refusal::NotAllowed { .. }
+                    }
+                )
+        });
+        assert!(seen, "{:?}", room.trace());
+    }
+
     #[test]
     fn a_replaced_connection_no_longer_speaks() {
         let (mut room, member, old) = open();
