@@ -23,7 +23,7 @@ use seance::projection::gui::{
 use seance::projection::rewatch::{About, Order, Programme};
 use seance::projection::view::{self, Link, SessionRow, View};
 
-const SCENES: &str = "start, sessions, nearby, ways, error, busy, room, empty, crowd, long, lost, over, trouble, waiting, queue, opening, stopped, alone, knock, replay, why, week, export, damaged, crowd-again, single";
+const SCENES: &str = "start, sessions, nearby, ways, error, busy, room, empty, crowd, long, lost, over, trouble, waiting, queue, knock, opening, stopped, alone, replay, why, week, export, damaged, crowd-again, single";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);

@@ -53,6 +53,7 @@
 //! | player | an implementation of [`player::Player`] that passes the suite in `player/contract.rs` |
 //! | storage backend | an implementation of [`log::EventLog`] that passes the suite in `log/contract.rs` |
 //! | way of seeing a party | a folder in [`projection`], drawn from [`projection::view::View`] |
+//! | thing to ask of a past evening | [`projection::rewatch`], over [`engine::projectionist`]; shown by [`cli`]'s `screening` |
 //! | part of the window | a file in `projection/gui/pane/` or `widget/` |
 //! | feature of the guest page | a module in `projection/web/assets/`, listed in [`projection::web`] |
 //! | way in from elsewhere | a file in [`tunnel`] that implements [`tunnel::Tunnel`], opened in [`cli`] |

@@ -4,6 +4,9 @@
 //! paint happen when asked for, so nothing here waits.
 #![cfg(feature = "gui")]
 
+#[path = "gui/again.rs"]
+mod again;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -15,6 +15,10 @@ mod support;
 
 #[path = "trust/door.rs"]
 mod door;
+#[path = "trust/outside.rs"]
+mod outside;
+#[path = "trust/soak.rs"]
+mod soak;
 #[path = "trust/wire.rs"]
 mod wire;
 

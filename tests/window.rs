@@ -28,6 +28,8 @@ mod place {
     pub const PLAY: (u32, u32) = (84, 563);
     pub const MESSAGE: (u32, u32) = (880, 637);
     pub const LEAVE: (u32, u32) = (1040, 27);
+    /// The column of the past sessions' "Watch again"; above it are the cards to host and join.
+    pub const WATCH_AGAIN: (u32, std::ops::Range<u32>) = (806, 560..712);
 }
 
 /// Why the window cannot be tested here; `None` when it can.
@@ -203,6 +205,22 @@ fn an_evening_in_the_window_is_hosted_controlled_left_and_remembered() {
             .filter(|reason| reason.contains("closed the party"))
             .map(drop)
     });
+    until("the start screen", || {
+        (window.title() == "Séance").then_some(())
+    });
+    // The evening is among the past ones, and can be watched again.
+    let replaying = || window.title().starts_with("Replay of “Stalker”, ");
+    until("the replay", || {
+        let (x, rows) = place::WATCH_AGAIN;
+        rows.step_by(16).find_map(|y| {
+            window.click((x, y));
+            support::pause(Duration::from_millis(100));
+            replaying().then_some(())
+        })
+    });
+    xdotool(&["key", "End"]).expect("the keys work");
+    xdotool(&["key", "space"]).expect("the keys work");
+    window.click(place::LEAVE);
     until("the start screen", || {
         (window.title() == "Séance").then_some(())
     });

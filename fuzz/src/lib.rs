@@ -57,6 +57,8 @@ pub const ALL: &[(&str, Target)] = &[
     #[cfg(feature = "server")]
     ("link", link),
     ("media", media),
+    #[cfg(feature = "sim")]
+    ("schedule", schedule),
     ("snapshot", snapshots),
     #[cfg(feature = "server")]
     ("wire", wire),
@@ -219,6 +221,41 @@ pub fn history(data: &[u8]) -> Vec<Event> {
         seq = seq.next();
     }
     events
+}
+
+/// A schedule of faults for the simulator: whatever goes wrong when, no law is broken.
+#[cfg(feature = "sim")]
+pub fn schedule(data: &[u8]) -> bool {
+    use seance::sim::fault::{Fault, Kind};
+    use seance::sim::{members, plan, run, span};
+    const MILLI: u64 = 1_000;
+    let Some((seed, faults)) = data.split_first_chunk::<2>() else {
+        return false;
+    };
+    let mut plan = plan(u16::from_le_bytes(*seed).into(), 0);
+    let span = span(plan.seed, 0);
+    let number = |low: u8, high: u8| u64::from(u16::from_le_bytes([low, high]));
+    // Not more at once than the simulator's own schedules have.
+    let faults = faults.as_chunks::<8>().0.iter().take(10);
+    plan.faults = faults
+        .map(
+            |&[at0, at1, lasts0, lasts1, kind, who, size0, size1]| Fault {
+                at: 1_000 * MILLI + number(at0, at1) * MILLI % (span - 1_000 * MILLI),
+                lasts: 50 * MILLI + number(lasts0, lasts1) % 12_000 * MILLI,
+                kind: Kind::ALL[usize::from(kind) % Kind::ALL.len()],
+                who: who % members(plan.seed) as u8,
+                size: (number(size0, size1) % 1_000) as u16,
+            },
+        )
+        .collect();
+    plan.faults.sort_by_key(|fault| fault.at);
+    let is_some = !plan.faults.is_empty();
+    let ending = run(plan.clone(), false);
+    if let Some((_, law)) = ending.broken {
+        let faults: Vec<String> = plan.faults.iter().map(Fault::words).collect();
+        panic!("seed {}: {law}, with\n{}", plan.seed, faults.join("\n"));
+    }
+    is_some
 }
 
 /// A snapshot: any bytes are read or refused, and what is read is what was written.

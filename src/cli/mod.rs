@@ -341,13 +341,23 @@ fn in_runtime(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<
 
 fn start_log() {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("SEANCE_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("warn,chromiumoxide=off"))
-        // It traces every frame's bytes, among them the tunnel's token.
-        .add_directive("muxado=off".parse().expect("a directive"));
+    let mut filter = EnvFilter::try_from_env("SEANCE_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("warn,chromiumoxide=off"));
+    // These write whole frames at their most talkative, and so links' secrets, tokens and passcodes:
+    // a log is for handing to somebody.
+    for quiet in [
+        "tungstenite=info",
+        "tokio_tungstenite=info",
+        "ngrok=info",
+        "muxado=info",
+    ] {
+        filter = filter.add_directive(quiet.parse().expect("a directive of our own"));
+    }
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // Colours are for people at a terminal, not for files.
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_target(false)
         .init();
 }

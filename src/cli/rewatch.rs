@@ -149,6 +149,9 @@ async fn attend(screening: &mut Screening, style: Style) -> Result<()> {
                     print(&text.await??)?;
                 }
                 Scene::Player(None) => {}
+                Scene::Following(report) => if style == Style::Json {
+                    print(&format!("{}\n", terminal::object("following", &report)))?;
+                },
                 Scene::Player(Some(sentence)) => print(&match style {
                     Style::Json => format!("{}\n", json!({ "player": sentence })),
                     Style::Words => format!("! {}\n", for_terminal(&sentence)),

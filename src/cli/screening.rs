@@ -43,6 +43,8 @@ pub enum Scene {
     Ran(Seq, Seq),
     /// The player did or said something; its sentence, if there is one.
     Player(Option<String>),
+    /// How the player follows.
+    Following(Report),
     /// The replay reached its end and stands there.
     End,
 }
@@ -352,10 +354,15 @@ impl Screening {
                 self.order(order).await;
                 Some(Scene::Player(None))
             }
-            DriverNews::Report { .. } => {
-                let opened = self.player != PlayerState::Open;
+            DriverNews::Report {
+                drift, activity, ..
+            } => {
                 self.player = PlayerState::Open;
-                opened.then_some(Scene::Player(None))
+                Some(Scene::Following(Report {
+                    activity: Some(activity),
+                    drift,
+                    round_trip: None,
+                }))
             }
             DriverNews::Ready { .. } => {
                 self.player_says = None;
@@ -502,7 +509,7 @@ mod tests {
     async fn shown(screening: &mut Screening) -> (Scene, u64) {
         loop {
             let scene = screening.next().await;
-            if !matches!(scene, Scene::Player(_)) {
+            if !matches!(scene, Scene::Player(_) | Scene::Following(_)) {
                 return (scene, screening.moment().get() / 1_000_000);
             }
         }

@@ -224,6 +224,13 @@ fn answer(
     upgrade: impl FnOnce(Form, hyper::upgrade::OnUpgrade),
 ) -> Response<Full<Bytes>> {
     let ours = |host: &str| site.answers_to(host);
+    if request.uri().authority().is_some() {
+        // A target with a host of its own is for proxies, and would speak past the `Host` that is checked.
+        return refusal(
+            StatusCode::MISDIRECTED_REQUEST,
+            "Open the party by the address in its link.",
+        );
+    }
     let Some(host) = trusted_host(request.headers(), ours) else {
         return refusal(
             StatusCode::MISDIRECTED_REQUEST,

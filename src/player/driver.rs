@@ -927,7 +927,7 @@ async fn within<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::media::Provider;
+    use crate::engine::media::{Media, Provider};
     use crate::engine::unit::SessionTime;
     use crate::player::mock::{FineRates, Manner, MockHandle, MockPlayer, Now, Told, tokio_clock};
     use proptest::prelude::*;

@@ -38,7 +38,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fault::Fault;
 pub use report::Tally;
-pub use world::{Ending, Plan, World};
+pub use world::{Ending, Plan, World, members, span};
 
 /// The plan a seed stands for; `minutes` 0 is a party of about a minute.
 pub fn plan(seed: u64, minutes: u64) -> Plan {

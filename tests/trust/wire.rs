@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use futures_util::SinkExt as _;
-use seance::engine::event::Role;
+use seance::engine::event::{Event, Role};
 use seance::engine::frame::{Closing, FROM_MEMBER_BYTES_MAX, Form, ToRoom};
 use seance::engine::intent::{Ask, Intent, Refusal};
 use seance::engine::sequencer::authorise;
@@ -172,7 +172,7 @@ async fn no_foreign_host_origin_or_request_gets_a_page_or_a_socket() {
                 wanted.contains(&status(&answer)),
                 "{shown:?} got {answer:?}"
             );
-            assert!(!answer.contains("party"), "{shown:?} got the page");
+            assert!(!answer.contains("<!doctype"), "{shown:?} got the page");
         }
     });
     checked.await.unwrap();
@@ -271,7 +271,6 @@ async fn frames_no_client_writes_end_their_own_connection() {
         hello(&party, "Eve").replace("\"cursor\":1", "\"cursor\":1.5"),
         hello(&party, "Eve").replace("\"cursor\":1", "\"cursor\":-1"),
         hello(&party, "Eve").replace("\"cursor\":1", "\"cursor\":18446744073709551616"),
-        hello(&party, "Eve").replace("\"cursor\":1", "\"cursor\":99999999"),
         hello(&party, "Eve").replace("script", "root"),
         hello(&party, "Eve").replace("\"version\":1", "\"version\":9"),
         hello(&party, ""),
@@ -313,8 +312,15 @@ async fn frames_no_client_writes_end_their_own_connection() {
     ])
     .collect();
     let before = party.events().len();
-    for bytes in &strangers {
-        ends(party.address, bytes).await;
+    let count = strangers.len();
+    let mut all = tokio::task::JoinSet::new();
+    for bytes in strangers {
+        let address = party.address;
+        all.spawn(async move { ends(address, &bytes).await });
+    }
+    while let Some(ended) = all.join_next().await {
+        ended.unwrap();
+        bo.catch_up().await; // silence would end them, too
     }
     assert_eq!(party.events().len(), before, "no stranger left a trace");
 
@@ -349,7 +355,8 @@ async fn frames_no_client_writes_end_their_own_connection() {
         bo.until("a refusal", |bo| bo.refused_unasked() > 0).await;
         bo.forget_refusals();
     }
-    for line in [&deep("[", "]"), &deep("{\"ask\":", "}")] {
+    let asks = format!("{}{}", "{\"ask\":".repeat(1_500), "}".repeat(1_500));
+    for line in [&deep("[", "]"), &asks] {
         bo.socket
             .send(Message::Text(line.clone().into()))
             .await
@@ -375,7 +382,7 @@ async fn frames_no_client_writes_end_their_own_connection() {
     }
     let text = "the room goes on".to_owned();
     bo.ask(Intent::Say { text }).await.unwrap();
-    let count = strangers.len() + inside.len() + 2 + ended;
+    let count = count + inside.len() + 2 + ended;
     tried("frames_no_client_writes_end_their_own_connection", count);
 }
 
@@ -397,19 +404,15 @@ async fn every_role_is_held_to_its_grants_on_every_path() {
         .collect();
     let mut count = 0;
     for form in Form::ALL {
-        let party = Party::open().await;
-        let mut host = party.host().await;
-        let mut links = Vec::new();
         for role in [Role::Viewer, Role::Guest, Role::CoHost] {
-            links.push((role, host.invite(role, None).await.unwrap().1));
-        }
-        for (role, secret) in links {
             for coming in ["new", "back"] {
-                // A party of their own for each: what one role did must not permit the next.
+                // A party for each: what one did must not permit the next.
+                let party = Party::open().await;
+                let mut host = party.host().await;
+                let secret = host.invite(role, None).await.unwrap().1;
                 let name = format!("{role:?} {coming}");
-                let Ok(Ok(mut guest)) =
-                    Knocker::come_by(&party, Card::new(&secret, &name), form).await
-                else {
+                let card = Card::new(&secret, &name);
+                let Ok(Ok(mut guest)) = Knocker::come_by(&party, card, form).await else {
                     panic!("the link opens")
                 };
                 if coming == "back" {
@@ -419,16 +422,27 @@ async fn every_role_is_held_to_its_grants_on_every_path() {
                     };
                     guest = again;
                 }
-                for intent in &intents {
-                    tokio::time::sleep(Duration::from_millis(55)).await; // within the rate a member has
+                let guest_id = guest.id();
+                for (number, intent) in intents.iter().enumerate() {
+                    if number >= 30 {
+                        // Within the rate a member has.
+                        tokio::time::sleep(Duration::from_millis(60)).await;
+                    }
                     guest.catch_up_to(party.log.tail()).await;
                     let state = party.state();
                     let allowed = authorise(&state, guest.id(), intent);
-                    let tail = party.log.tail();
+                    let done = || {
+                        let events = party.events();
+                        let by_them = |event: &&Event| {
+                            event.header.by == Some(guest_id) && event.header.intent.is_some()
+                        };
+                        events.iter().filter(by_them).count()
+                    };
+                    let before = done();
                     let answer = guest.ask(intent.clone()).await;
                     if let Err(refusal) = allowed {
                         assert_eq!(answer, Err(refusal), "{name}: {intent:?}");
-                        assert_eq!(party.log.tail(), tail, "{name}: {intent:?}");
+                        assert_eq!(done(), before, "{name}: {intent:?}");
                         count += 1;
                     } else {
                         let denied = matches!(answer, Err(Refusal::NotAllowed { .. }));

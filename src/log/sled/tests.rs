@@ -626,7 +626,7 @@ fn what_a_killed_program_left_unsynced_is_synced_before_sled_speaks_of_it() {
     let noted = disk.1.lock().unwrap();
     assert_eq!(
         *noted,
-        [before.clone()],
+        std::slice::from_ref(&before),
         "one sync, before the new snapshot"
     );
     assert_ne!(before, snapshots(&place.dir()), "there was a new snapshot");

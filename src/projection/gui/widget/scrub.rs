@@ -249,6 +249,9 @@ impl Widget<App> for Scrub {
             return;
         }
         let width = ctx.size().width;
+        if let Some(replay) = app.replay() {
+            self.place(replay, width);
+        }
         match event {
             Event::MouseDown(mouse) if mouse.button.is_left() => {
                 ctx.set_active(true);

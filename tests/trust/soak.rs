@@ -1,0 +1,302 @@
+//! Five hundred guests, one in ten of whom misbehaves in every way there is: the others lose nothing,
+//! the server's memory stays where it was, and how late lines come is told beside a run without them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use seance::engine::frame::{FROM_MEMBER_BYTES_MAX, Form};
+use seance::os::local_now;
+use tokio::io::AsyncWriteExt as _;
+use tokio::sync::Mutex;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::party::{dial, within};
+use crate::support::{Home, Program};
+use crate::tried;
+
+const GUESTS: usize = 450;
+const ATTACKERS: usize = 50;
+/// How long each half of it lasts.
+const LASTS: Duration = Duration::from_secs(8);
+/// A line every so often, by guests in turn.
+const LINE_EVERY: Duration = Duration::from_millis(200);
+
+fn hello(link: &str, name: &str) -> String {
+    let (session, secret) = link.split_once('#').unwrap().1.split_once('.').unwrap();
+    format!(
+        r#"{{"hello":{{"version":1,"session":"{session}","secret":"{secret}","name":"{name}","client":"script","resume":null,"cursor":1}}}}"#
+    )
+}
+
+/// What a well-behaved guest saw.
+#[derive(Default)]
+struct Seen {
+    seq: u64,
+    lines: Vec<u64>,
+    late_micros: Vec<i64>,
+    ended: bool,
+}
+
+/// A guest who reads everything in order, pings, and says what they are told to.
+struct Guest {
+    seen: Arc<Mutex<Seen>>,
+    say: tokio::sync::mpsc::Sender<String>,
+}
+
+async fn guest(address: SocketAddr, link: String, number: usize) -> Guest {
+    let mut socket = dial(address, Form::Json).await;
+    let text = hello(&link, &format!("Guest number {number}"));
+    socket.send(Message::Text(text.into())).await.unwrap();
+    let seen = Arc::new(Mutex::new(Seen::default()));
+    let (say, mut told) = tokio::sync::mpsc::channel::<String>(16);
+    let shared = Arc::clone(&seen);
+    tokio::spawn(async move {
+        let mut ping = tokio::time::interval(Duration::from_secs(3));
+        loop {
+            let message = tokio::select! {
+                _ = ping.tick() => {
+                    let text = format!(r#"{{"ping":{{"t0":{}}}}}"#, micros());
+                    let _ = socket.send(Message::Text(text.into())).await;
+                    continue;
+                }
+                Some(text) = told.recv() => {
+                    let _ = socket.send(Message::Text(text.into())).await;
+                    continue;
+                }
+                message = socket.next() => message,
+            };
+            let Some(Ok(message)) = message else { break };
+            let Message::Text(text) = message else {
+                continue;
+            };
+            let Some(rest) = text.strip_prefix(r#"{"event":{"seq":"#) else {
+                continue;
+            };
+            let seq: u64 = rest.split(',').next().unwrap().parse().unwrap();
+            let mut seen = shared.lock().await;
+            assert_eq!(seq, seen.seq + 1, "an event is missing, or came twice");
+            seen.seq = seq;
+            if let Some(rest) = text.split(r#""text":"line "#).nth(1) {
+                let mut words = rest.split([' ', '"']);
+                seen.lines.push(words.next().unwrap().parse().unwrap());
+                let sent: i64 = words.next().unwrap().parse().unwrap();
+                seen.late_micros.push(micros() - sent);
+            }
+        }
+        shared.lock().await.ended = true;
+    });
+    Guest { seen, say }
+}
+
+fn micros() -> i64 {
+    (local_now() - seance::engine::unit::LocalTime::ZERO).get()
+}
+
+/// One attacker's life: a different way each time, as fast as it goes.
+async fn attack(
+    address: SocketAddr,
+    link: String,
+    number: usize,
+    go: Arc<AtomicBool>,
+    count: Arc<AtomicU64>,
+) {
+    let mut turn = number;
+    let mut held = Vec::new();
+    while go.load(Ordering::Relaxed) {
+        turn += 1;
+        count.fetch_add(1, Ordering::Relaxed);
+        let name = format!("Attacker {number} of {turn}");
+        let tried = tokio::time::timeout(Duration::from_secs(2), async {
+            match turn % 10 {
+                // A half-open socket; a request that never ends.
+                0 => {
+                    let socket = tokio::net::TcpStream::connect(address).await.ok();
+                    held.extend(socket);
+                }
+                1 => {
+                    if let Ok(mut socket) = tokio::net::TcpStream::connect(address).await {
+                        let _ = socket.write_all(b"GET / HTTP/1.1\r\nHost: ").await;
+                        held.push(socket);
+                    }
+                }
+                // Garbage, depth, size; a guess; another site's page.
+                2..=5 => {
+                    let mut socket = dial(address, Form::Json).await;
+                    let text = match turn % 10 {
+                        2 => "{\"hello\"".to_owned(),
+                        3 => "[".repeat(9_000),
+                        4 => "x".repeat(FROM_MEMBER_BYTES_MAX + 1),
+                        _ => hello(&link, &name).replace("\"secret\":\"", "\"secret\":\"0"),
+                    };
+                    let _ = socket.send(Message::Text(text.into())).await;
+                    while socket.next().await.is_some_and(|read| read.is_ok()) {}
+                }
+                // Inside: floods of asks and pings, what they may not, and not a word read.
+                kind => {
+                    let mut socket = dial(address, Form::Json).await;
+                    let _ = socket.send(Message::Text(hello(&link, &name).into())).await;
+                    for counter in 1..=120 {
+                        let text = match kind {
+                            6 => format!(
+                                r#"{{"ask":{{"counter":{counter},"intent":{{"kick":{{"member":{counter}}}}}}}}}"#
+                            ),
+                            7 => format!(r#"{{"ping":{{"t0":{counter}}}}}"#),
+                            8 => "{\"nonsense\":1}".to_owned(),
+                            _ => format!(
+                                r#"{{"ask":{{"counter":1,"intent":{{"react":{{"reaction":"{}"}}}}}}}}"#,
+                                "x".repeat(9_000)
+                            ),
+                        };
+                        if socket.send(Message::Text(text.into())).await.is_err() {
+                            break;
+                        }
+                    }
+                }
+            }
+        });
+        let _ = tried.await;
+        if held.len() > 20 {
+            held.clear();
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Says lines for a while; returns how many.
+async fn talk(guests: &[Guest], first: u64) -> u64 {
+    let mut number = first;
+    let end = tokio::time::Instant::now() + LASTS;
+    let mut every = tokio::time::interval(LINE_EVERY);
+    while tokio::time::Instant::now() < end {
+        every.tick().await;
+        number += 1;
+        let speaker = &guests[number as usize % guests.len()];
+        let text = format!(
+            r#"{{"ask":{{"counter":{number},"intent":{{"say":{{"text":"line {number} {}"}}}}}}}}"#,
+            micros()
+        );
+        speaker.say.send(text).await.unwrap();
+    }
+    number
+}
+
+/// Waits until everybody has every line, and gives their delays since then, sorted.
+async fn heard(guests: &[Guest], last: u64) -> Vec<i64> {
+    let mut late = Vec::new();
+    for guest in guests {
+        let all = async {
+            loop {
+                let seen = guest.seen.lock().await;
+                assert!(!seen.ended, "a guest who did nothing wrong was cut off");
+                if seen.lines.len() as u64 >= last {
+                    break;
+                }
+                drop(seen);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        within("every line", all).await;
+        let mut seen = guest.seen.lock().await;
+        let mut lines = seen.lines.clone();
+        lines.sort_unstable();
+        assert!(
+            lines.iter().copied().eq(1..=last),
+            "a line was lost or doubled"
+        );
+        late.append(&mut seen.late_micros);
+    }
+    late.sort_unstable();
+    late
+}
+
+fn resident_kib(program: &Program) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", program.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+/// About 25 s.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_hundred_guests_lose_nothing_to_the_one_in_ten_who_misbehaves() {
+    let home = Home::new();
+    let program = home.start(
+        "Ana (host)",
+        &[
+            "host",
+            "--json",
+            "--name",
+            "Ana",
+            "--player",
+            "none",
+            "--bind",
+            "127.0.0.1:0",
+        ],
+    );
+    let link = program.wait("its link", |line| Some(line["link"].as_str()?.to_owned()));
+    let address: SocketAddr = link
+        .trim_start_matches("http://")
+        .split('/')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let mut guests = Vec::new();
+    for number in 0..GUESTS {
+        guests.push(guest(address, link.clone(), number).await);
+    }
+    // Warm before it is measured: half a run, of which only the second half counts.
+    let quiet_last = talk(&guests, 0).await;
+    let quiet = heard(&guests, quiet_last).await;
+    let before = resident_kib(&program);
+
+    let (go, count) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicU64::new(0)));
+    let mut attackers = tokio::task::JoinSet::new();
+    for number in 0..ATTACKERS {
+        attackers.spawn(attack(
+            address,
+            link.clone(),
+            number,
+            Arc::clone(&go),
+            Arc::clone(&count),
+        ));
+    }
+    let last = talk(&guests, quiet_last).await;
+    go.store(false, Ordering::Relaxed);
+    let attacked = heard(&guests, last).await;
+    while attackers.join_next().await.is_some() {}
+    let after = resident_kib(&program);
+
+    let part =
+        |late: &[i64], percent: usize| late[(late.len() - 1) * percent / 100] as f64 / 1_000.0;
+    println!(
+        "{GUESTS} guests, {} deliveries each way; delivery p50/p99 ms without attackers {:.1}/{:.1}, with {ATTACKERS} of them {:.1}/{:.1}; \
+         {} attacks; resident memory {:.1} MiB before, {:.1} MiB after",
+        quiet.len(),
+        part(&quiet, 50),
+        part(&quiet, 99),
+        part(&attacked, 50),
+        part(&attacked, 99),
+        count.load(Ordering::Relaxed),
+        before as f64 / 1024.0,
+        after as f64 / 1024.0,
+    );
+    assert!(count.load(Ordering::Relaxed) > ATTACKERS as u64);
+    // Each attack that got in left its coming and going in the log and in everybody's state; nothing else stays.
+    assert!(
+        after < before + 48 * 1024,
+        "memory grew from {before} to {after} KiB under attack"
+    );
+    tried(
+        "five_hundred_guests_lose_nothing_to_the_one_in_ten_who_misbehaves",
+        GUESTS + ATTACKERS,
+    );
+}
