@@ -66,6 +66,9 @@ struct Args {
     /// Milliseconds of idling, and of saturation.
     #[arg(long, default_value_t = 2_000)]
     millis: i64,
+    /// A profiler and its options to run the program under, such as 'valgrind --tool=dhat'.
+    #[arg(long)]
+    under: Option<String>,
     /// One JSON object a figure instead of tables.
     #[arg(long)]
     json: bool,
@@ -104,7 +107,7 @@ fn main() -> Result<()> {
     for _ in 0..args.rounds {
         for &members in &args.members {
             for target in Target::ALL.into_iter().filter(wanted) {
-                one_room(&mut figures, target, members, args.millis)?;
+                one_room(&mut figures, target, members, &args)?;
             }
         }
         if args.rooms > 0 && wanted(&Target::Postcard) {
@@ -164,8 +167,8 @@ fn quantile(took: &[Micros], share: f64) -> f64 {
         .map_or(f64::NAN, |at| at.get() as f64 / 1e3)
 }
 
-fn one_room(figures: &mut Figures, target: Target, members: usize, millis: i64) -> Result<()> {
-    let server = Server::start(target)?;
+fn one_room(figures: &mut Figures, target: Target, members: usize, args: &Args) -> Result<()> {
+    let (server, millis) = (Server::start(target, args.under.as_deref())?, args.millis);
     let mut crowd = Crowd::new(target, server.rooms.clone())?;
     let row = format!("{members}: {}", target.name());
     let base = format!("{members}: raw + fdatasync");

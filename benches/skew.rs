@@ -53,7 +53,7 @@ mod run {
     use seance::player::Player as _;
 
     use super::doubles::{Film, Server};
-    use super::party::{Party, Setting, launch, media_of, start_sampling};
+    use super::party::{Kind, Party, Setting, launch, media_of, start_sampling};
     use super::tell::{Phase, Teller};
     use super::track::{Line, Track};
     use super::wan::Weather;
@@ -73,13 +73,13 @@ mod run {
         /// Seconds of undisturbed playing.
         #[arg(long, default_value_t = 60)]
         rest: u64,
-        /// Which worlds: free, room, mixed (every second one a guest page), ppm, 300ppm, fast, wan.
-        #[arg(
-            long,
-            value_delimiter = ',',
-            default_value = "free,room,mixed,ppm,300ppm,fast,wan"
-        )]
+        /// Which worlds: free, room, mpv, mixed (Chrome, a guest page, mpv, in turn), ppm, 300ppm,
+        /// fast, wan [default: all; with --short all but ppm and fast].
+        #[arg(long, value_delimiter = ',')]
         worlds: Vec<String>,
+        /// Fewer seeks and shorter rests: some seven minutes in all.
+        #[arg(long)]
+        short: bool,
         /// How often each world is run.
         #[arg(long, default_value_t = 1)]
         repeat: usize,
@@ -95,7 +95,21 @@ mod run {
     }
 
     pub fn main() -> Result<()> {
-        let args = Args::parse();
+        let mut args = Args::parse();
+        if args.worlds.is_empty() {
+            let all = [
+                "free", "room", "mpv", "mixed", "ppm", "300ppm", "fast", "wan",
+            ];
+            let rare = |world: &&str| !(args.short && ["ppm", "fast"].contains(world));
+            args.worlds = all
+                .iter()
+                .filter(|one| rare(one))
+                .map(ToString::to_string)
+                .collect();
+        }
+        if args.short {
+            args.rest = args.rest.min(40);
+        }
         if std::env::var_os("RUST_LOG").is_some() {
             tracing_subscriber::fmt()
                 .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
@@ -118,6 +132,13 @@ mod run {
         for round in 0..args.repeat {
             for name in &args.worlds {
                 let setting = setting(name, &args, round as u64)?;
+                let mpv = setting
+                    .as_ref()
+                    .is_some_and(|setting| setting.kinds.contains(&Kind::Mpv));
+                if mpv && seance::player::mpv::find_mpv().is_none() {
+                    eprintln!("skipped: the world {name:?} wants mpv, and there is none");
+                    continue;
+                }
                 let told = match setting {
                     None => free(&args, &url, &mut teller).await,
                     Some(setting) => world(name, setting, &args, &url, &mut teller).await,
@@ -133,7 +154,7 @@ mod run {
         let seed = args.seed.wrapping_mul(1_000).wrapping_add(round);
         let plain = Setting {
             players: args.players,
-            mixed: false,
+            kinds: vec![Kind::Chrome],
             seed,
             film_ppm: vec![0.0],
             weather: None,
@@ -141,8 +162,14 @@ mod run {
         Ok(match name {
             "free" => None,
             "room" | "fast" => Some(plain),
+            "mpv" => Some(Setting {
+                kinds: vec![Kind::Mpv],
+                ..plain
+            }),
             "mixed" => Some(Setting {
-                mixed: true,
+                // One of each at least.
+                players: args.players.max(3),
+                kinds: vec![Kind::Chrome, Kind::Page, Kind::Mpv],
                 ..plain
             }),
             "ppm" => Some(Setting {
@@ -213,20 +240,25 @@ mod run {
         url: &str,
         teller: &mut Teller,
     ) -> Result<()> {
-        let full = matches!(name, "room" | "mixed" | "wan");
+        let full = matches!(name, "room" | "mpv" | "mixed" | "wan");
+        let places: &[u64] = if args.short {
+            &[40, 15]
+        } else {
+            &[40, 15, 70, 25, 10]
+        };
         let mut party = Party::open(setting, url).await?;
         let mut watched = Watched { name, teller };
         let line = party.play().await?;
         watched.look(&mut party, "start", line, 8).await?;
         if full {
-            for _ in 0..2 {
+            for _ in 0..if args.short { 1 } else { 2 } {
                 party.pause().await?;
                 tokio::time::sleep(Duration::from_millis(1_500)).await;
                 let line = party.play().await?;
                 watched.look(&mut party, "pause, play", line, 6).await?;
             }
-            for to in [40, 15, 70, 25, 10] {
-                let line = party.seek(MediaTime::from_secs(to)).await?;
+            for to in places {
+                let line = party.seek(MediaTime::from_secs(*to)).await?;
                 watched.look(&mut party, "seek", line, 6).await?;
             }
         } else {
@@ -236,6 +268,16 @@ mod run {
             }
             let line = party.seek(MediaTime::from_secs(10)).await?;
             watched.look(&mut party, "seek", line, 6).await?;
+        }
+        if name == "room" {
+            let from = party.stop_a_chrome(10).await?;
+            let line = party.line().from(from);
+            watched.look(&mut party, "stopped 10 s", line, 12).await?;
+            let line = party.seek(MediaTime::from_secs(10)).await?;
+            watched.look(&mut party, "seek", line, 6).await?;
+            let from = party.restart_host().await?;
+            let line = party.line().from(from);
+            watched.look(&mut party, "host restart", line, 12).await?;
         }
         let line = party.line();
         let rest = if full { args.rest } else { args.rest / 2 };

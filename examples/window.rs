@@ -12,16 +12,18 @@ use seance::engine::fold::RoomState;
 use seance::engine::id::{Epoch, ItemId, MemberId, SessionId, Stamp};
 use seance::engine::media::{Media, Provider};
 use seance::engine::presence::{Activity, Report};
+use seance::engine::projectionist::{Point, Projector};
 use seance::engine::text::{Line, Name, Title};
 use seance::engine::unit::{MediaTime, Micros, SessionTime};
 use seance::os::{local_now, wall_millis};
 use seance::projection::gui::{
-    self, Backend, PlayerState, Remembered, Request, Room, Screen, Start, Theme,
+    self, Backend, NearbyRow, PlayerState, Remembered, Replay, ReplayAsk, Request, Room, Screen,
+    Start, Theme, WayRow, Ways,
 };
+use seance::projection::rewatch::{About, Order, Programme};
 use seance::projection::view::{self, Link, SessionRow, View};
 
-const SCENES: &str =
-    "start, sessions, error, busy, room, empty, crowd, long, lost, over, trouble, waiting, queue";
+const SCENES: &str = "start, sessions, nearby, ways, error, busy, room, empty, crowd, long, lost, over, trouble, waiting, queue, knock, opening, stopped, alone, replay, why, week, export, damaged, crowd-again, single";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -55,6 +57,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             println!("{request:?}");
             match request {
                 Request::Quit => break,
+                Request::Watch { .. } => {
+                    publish.send_replace(again(tale_of(4, "Film night"), 1_000));
+                }
+                Request::Replay(ReplayAsk::Leave) => {
+                    publish.send_replace(sessions_screen());
+                }
+                Request::Replay(asked) => publish.send_modify(|screen| {
+                    if let Screen::Replay(replay) = screen {
+                        answer(replay, asked);
+                    }
+                }),
                 Request::Wish(seance::projection::view::Wish::Leave) => {
                     publish.send_replace(sessions_screen());
                 }
@@ -72,6 +85,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         remembered: Remembered {
             name: name.to_owned(),
             theme,
+            ways: Ways {
+                ngrok: scene == "ways" || scene == "start",
+                own: (scene == "ways").then(|| "https://party.example.org".to_owned()),
+            },
+            mpv: Some(false),
         },
     })?;
     printer.join().map_err(|_| "the printer panicked")?;
@@ -99,6 +117,35 @@ fn scene_named(name: &str) -> Option<Screen> {
                     .to_owned(),
             );
         }),
+        "nearby" => start(|start| {
+            let row = |title: &str, host: &str, place: &str| NearbyRow {
+                title: title.to_owned(),
+                host: host.to_owned(),
+                place: place.to_owned(),
+            };
+            start.nearby = Arc::new(vec![
+                row("Film night", "Bo", "http://192.168.1.20:7878"),
+                row(
+                    "The whole film club, every last one of them, and their friends",
+                    "Lou",
+                    "http://10.0.0.7:7878",
+                ),
+            ]);
+        }),
+        "ways" => start(|start| start.token = true),
+        "opening" => reaching("connecting", None, false),
+        "stopped" => reaching(
+            "failed",
+            Some(
+                "ngrok says: The authtoken you specified is properly formed, but it is invalid (ERR_NGROK_107). Enter the token again, as it stands at https://dashboard.ngrok.com/get-started/your-authtoken.",
+            ),
+            true,
+        ),
+        "alone" => {
+            let mut room = Tale::new("Film night").room();
+            room.hint = Some("Nobody has come in yet. Friends who try and cannot must be on this network, and this computer must let TCP port 7878 in: sudo ufw allow 7878/tcp.".into());
+            Screen::Room(room)
+        }
         "busy" => start(|start| start.busy = Some("Opening the party…".to_owned())),
         "room" => Screen::Room(party(4, "Film night")),
         "empty" => Screen::Room(Tale::new("Film night").room()),
@@ -111,6 +158,17 @@ fn scene_named(name: &str) -> Option<Screen> {
             room.view.link = Link::Lost("Trying again every few seconds.".to_owned());
             room.hosting = false;
             room.view.invite = None;
+            Screen::Room(room)
+        }
+        "knock" => {
+            let mut room = party(4, "Film night");
+            let knock = |knock, name: &str| seance::engine::frame::Knock {
+                knock,
+                name: Name::new(name).expect("a name"),
+                client: Client::Page,
+                invite: Default::default(),
+            };
+            room.view.knocks = Arc::new(vec![knock(1, "Cy"), knock(2, "Dee")]);
             Screen::Room(room)
         }
         "over" => {
@@ -128,8 +186,153 @@ fn scene_named(name: &str) -> Option<Screen> {
             );
             Screen::Room(room)
         }
+        "replay" => again(tale_of(4, "Film night"), 1_960),
+        "why" => asking(again(tale_of(4, "Film night"), 1_960)),
+        "week" => again(week(), 1_960),
+        "crowd-again" => asking(again(
+            tale_of(
+                23,
+                "The whole film club, every last one of them, and all their friends",
+            ),
+            2_420,
+        )),
+        "single" => again(Tale::new("A try"), 0),
+        "export" => {
+            let mut screen = asking(again(tale_of(4, "Film night"), 1_960));
+            if let Screen::Replay(replay) = &mut screen {
+                replay.exported = Some(Ok("Written: /home/ana/Downloads/film-night-2026-11-21.seance. It holds the whole session; whoever has it can add it with `seance import`.".into()));
+            }
+            screen
+        }
+        "damaged" => again_known(
+            tale_of(4, "Film night"),
+            2_000,
+            About {
+                title: "Film night".to_owned(),
+                lost: Some((
+                    seance::engine::id::Seq::new(40),
+                    "the chain breaks here".to_owned(),
+                )),
+                ..About::default()
+            },
+        ),
         _ => return None,
     })
+}
+
+fn reaching(state: &'static str, trouble: Option<&str>, failed: bool) -> Screen {
+    let mut room = party(4, "Film night");
+    room.ways = Arc::new(vec![WayRow {
+        name: "ngrok",
+        state,
+        trouble: trouble.map(str::to_owned),
+        failed,
+    }]);
+    Screen::Room(room)
+}
+
+fn again(tale: Tale, at_secs: u64) -> Screen {
+    let title = tale
+        .state
+        .title
+        .as_ref()
+        .map_or("", Title::as_str)
+        .to_owned();
+    let about = About {
+        title,
+        opened_wall: wall_millis().saturating_sub(20 * 3_600_000),
+        ..About::default()
+    };
+    again_known(tale, at_secs, about)
+}
+
+/// A party that is over, at one moment of it.
+fn again_known(tale: Tale, at_secs: u64, about: About) -> Screen {
+    let events = tale.events;
+    let programme = Programme::wind(
+        about,
+        Box::new(move |from, limit| {
+            let from = (from.get() as usize - 1).min(events.len());
+            Ok(events[from..(from + limit).min(events.len())].to_vec())
+        }),
+    );
+    let programme = Arc::new(programme.expect("something happened"));
+    let mut replay = Replay {
+        view: View::default(),
+        projector: Projector::new(programme.end()),
+        programme,
+        player: PlayerState::Closed,
+        why: None,
+        export_to: "/home/ana/Downloads/film-night-2026-11-21.seance".into(),
+        exported: None,
+    };
+    answer(
+        &mut replay,
+        ReplayAsk::Order(Order::Seek(SessionTime::from_secs(at_secs))),
+    );
+    Screen::Replay(replay)
+}
+
+/// The screen, asked why its last line happened.
+fn asking(mut screen: Screen) -> Screen {
+    if let Screen::Replay(replay) = &mut screen
+        && let Some(last) = replay.view.story.last()
+    {
+        answer(replay, ReplayAsk::Why(last.seq));
+    }
+    screen
+}
+
+/// Does to a replay what the program would.
+fn answer(replay: &mut Replay, asked: ReplayAsk) {
+    match asked {
+        ReplayAsk::Order(order) => {
+            order.apply(&mut replay.projector, &replay.programme, local_now())
+        }
+        ReplayAsk::Why(seq) => replay.why = replay.programme.why(seq).ok().map(Arc::new),
+        ReplayAsk::PutAway => {
+            if replay.exported.take().is_none() {
+                replay.why = None;
+            }
+        }
+        ReplayAsk::Export(file) => {
+            replay.exported = Some(Ok(format!("Written: {}.", file.display()).into()));
+        }
+        ReplayAsk::Leave => {}
+    }
+    let moment = replay
+        .projector
+        .session(local_now(), replay.programme.waits());
+    let state = replay.programme.state(Point::At(moment), None);
+    replay.view = View {
+        state: Arc::new(state.expect("it is in memory")),
+        story: Arc::new(replay.programme.story(moment).to_vec()),
+        link: Link::Over(String::new()),
+        ..View::default()
+    };
+}
+
+/// A party that was reopened a week later.
+fn week() -> Tale {
+    let mut tale = tale_of(4, "Film night");
+    let week = 7 * 86_400;
+    let gap = Micros::from_secs(604_800 - 2_500);
+    tale.tell(week, None, Body::EpochStarted { gap });
+    for (member, name) in [(1, "Ana"), (2, "Bo")] {
+        tale.tell(
+            week + 2,
+            Some(member),
+            Body::Joined {
+                member: MemberId::new(member),
+                name: Name::new(name).expect("the name is plain"),
+                role: Role::Guest,
+                client: Client::Window,
+            },
+        );
+    }
+    tale.say(week + 30, 2, "Where were we?");
+    tale.say(week + 1_500, 1, "At the end of the zone.");
+    tale
 }
 
 fn sessions_screen() -> Screen {
@@ -190,6 +393,7 @@ struct Tale {
     state: RoomState,
     story: Vec<seance::projection::view::Entry>,
     presence: BTreeMap<MemberId, Report>,
+    events: Vec<Event>,
     wall: u64,
 }
 
@@ -199,6 +403,7 @@ impl Tale {
             state: RoomState::default(),
             story: Vec::new(),
             presence: BTreeMap::new(),
+            events: Vec::new(),
             wall: wall_millis(),
         };
         tale.tell(
@@ -230,6 +435,7 @@ impl Tale {
         };
         self.story.extend(view::line(&self.state, &event));
         self.state.apply(&event);
+        self.events.push(event);
     }
 
     fn join(&mut self, name: &str, role: Role) {
@@ -341,7 +547,7 @@ impl Tale {
                 invite: Some("http://192.168.1.20:7878/#6h3r1qv8t9zk2mwx0c5d7fgjna".into()),
                 place: None,
                 player: loaded.then(|| "Playing in your Chrome window.".into()),
-                trouble: None,
+                ..View::default()
             },
             hosting: true,
             player: if loaded {
@@ -349,6 +555,7 @@ impl Tale {
             } else {
                 PlayerState::Closed
             },
+            ..Room::default()
         }
     }
 }

@@ -21,7 +21,9 @@ use seance::engine::presence::{Activity, Report};
 use seance::engine::text::{Line, Name, Title};
 use seance::engine::unit::{MediaTime, Micros, SessionTime};
 use seance::projection::gui::data::{DEAF, LINK_MISSING, NAME_MISSING, Note};
-use seance::projection::gui::{App, Remembered, Request, Room, Screen, Start, Theme, cmd, root};
+use seance::projection::gui::{
+    App, NearbyRow, Remembered, Request, Room, Screen, Secret, Start, Theme, WayRow, cmd, root,
+};
 use seance::projection::view::{Link, SessionRow, View, Wish, line};
 
 const WINDOW: Size = Size::new(1100.0, 720.0);
@@ -204,6 +206,33 @@ fn room(view: View) -> Screen {
         hosting: true,
         ..Room::default()
     })
+}
+
+/// The same with a way that failed.
+fn failing(view: View) -> Screen {
+    Screen::Room(Room {
+        view,
+        hosting: true,
+        ways: Arc::new(vec![WayRow {
+            name: "ngrok",
+            state: "failed",
+            trouble: Some("Enter the token again.".to_owned()),
+            failed: true,
+        }]),
+        ..Room::default()
+    })
+}
+
+#[test]
+fn a_way_that_failed_can_be_opened_again_and_a_token_forgotten() {
+    let screen = failing(Party::open("One").view());
+    with_window(app(screen), |harness, asked| {
+        harness.submit_command(cmd::REQUEST.with(Request::RetryWays));
+        assert_eq!(asked.try_recv(), Ok(Request::RetryWays));
+        assert!(harness.data().may_paste_token());
+    });
+    let secret = Request::KeepToken(Secret::new("not to be seen".to_owned()));
+    assert!(!format!("{secret:?}").contains("seen"));
 }
 
 fn app(screen: Screen) -> App {
@@ -588,6 +617,15 @@ fn text_of_any_length_fits_in_windows_of_any_size() {
             };
             3
         ]),
+        nearby: Arc::new(vec![
+            NearbyRow {
+                title: long.clone(),
+                host: mixed.clone(),
+                place: long.clone(),
+            };
+            9
+        ]),
+        token: true,
     });
     // The smallest is less than the window manager lets anybody choose.
     for size in [
@@ -596,10 +634,11 @@ fn text_of_any_length_fits_in_windows_of_any_size() {
         (959.0, 700.0),
         (2_560.0, 1_440.0),
     ] {
-        for screen in [room(view.clone()), start.clone()] {
+        for screen in [room(view.clone()), failing(view.clone()), start.clone()] {
             let mut app = app(screen);
             app.offer = offer;
             app.chosen = Some(MemberId::new(2));
+            (app.draft.ngrok, app.draft.own) = (true, true);
             sized_window(app, size.into(), 64, |harness, _| {
                 harness.paint();
                 // And again in another face, so that everything is laid out anew.
@@ -701,9 +740,11 @@ fn what_somebody_did_is_offered_to_be_taken_back_and_only_while_it_can_be() {
         room(view)
     };
     with_window(app(viewer(party())), |harness, asked| {
-        let mut later = match viewer(party()) {
-            Screen::Room(room) => room.view,
-            Screen::Start(_) => unreachable!(),
+        let Screen::Room(Room {
+            view: mut later, ..
+        }) = viewer(party())
+        else {
+            unreachable!("a viewer is in the room");
         };
         let state = Party {
             state: (*later.state).clone(),

@@ -331,6 +331,39 @@ async fn a_film_night_with_a_cut_cable_a_late_guest_and_a_killed_host_loses_noth
             "{sentence:?} is missing in:\n{words}"
         );
     }
+
+    // The trace outlived the killed host: each player's film was seen to run before and after.
+    let gap = told
+        .iter()
+        .filter_map(|line| line.get("event"))
+        .filter(|event| event["body"].get("epoch_started").is_some())
+        .filter_map(|event| event["at"].as_u64())
+        .next_back()
+        .expect("the restart is an event");
+    let traced = home.run(&["replay", "--json", &session, "--trace"]).json();
+    let running = |member: u64, after: bool| {
+        let seen = traced.iter().map(|line| &line["observed"]).filter(|seen| {
+            seen["member"] == member
+                && (seen["at"].as_u64() >= Some(gap)) == after
+                && seen["what"]["vitals"]["report"]["activity"] == "playing"
+                && seen["what"]["vitals"]["clock_error"].is_u64()
+        });
+        seen.count()
+    };
+    for who in [1, 2] {
+        for after in [false, true] {
+            let count = running(who, after);
+            assert!(
+                count >= 3,
+                "member {who}, after the restart {after}: {count}"
+            );
+        }
+    }
+    let plot = home.run(&["replay", &session, "--plot", "Bo"]).stdout();
+    assert!(
+        plot.starts_with("Bo: ") && plot.contains("±1 ms ┤"),
+        "{plot}"
+    );
 }
 
 /// The only Chrome that runs with this home.

@@ -1019,6 +1019,115 @@ fn no_other_site_opens_a_socket_or_reads_the_page() {
     assert_eq!(made_by(&ana.program.events(), 2, "joined").len(), 0);
 }
 
+/// About 8 s.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guest_gives_the_passcode_knocks_and_is_let_in_by_a_moderator_on_the_page() {
+    let Some(_stage) = Stage::enter().await else {
+        return;
+    };
+    let home = Home::new();
+    let mut ana = host(&home, &[]);
+    let chrome = Chrome::start(&[]).await;
+    let kim = chrome.visitor("Kim").await;
+    kim.open(&ana.link).await;
+    let kims = join(&kim, "Kim").await;
+    assert_eq!(
+        kim.eval("document.querySelector('#way-knock-line').hidden")
+            .await,
+        true,
+        "guests do not set the door"
+    );
+    ana.program.say("role Kim co-host");
+    ana.program.say("passcode open sesame");
+    ana.program.wait_event(0, "passcode_set");
+    kim.until("!document.querySelector('#way-knock-line').hidden")
+        .await;
+    kim.eval("document.querySelector('#ways').open = true")
+        .await;
+    kim.click("#way-knock").await;
+    ana.program.wait_event(0, "approval_set");
+
+    let bo = chrome.visitor("Bo").await;
+    bo.open(&ana.link).await;
+    bo.until("!document.querySelector('#join-form').hidden")
+        .await;
+    bo.click("#name-input").await;
+    bo.write("Bo <b>ld").await;
+    bo.click("#join-button").await;
+    bo.until("!document.querySelector('#passcode-field').hidden")
+        .await;
+    let said = bo.text("#join-problem").await;
+    assert_eq!(said, "This party asks for a passcode. Ask the host for it.");
+    for (typed, answer) in [
+        ("guess", "That is not the passcode. Try again."),
+        ("open sesame", ""),
+    ] {
+        bo.click("#passcode-input").await;
+        bo.eval("document.querySelector('#passcode-input').select()")
+            .await;
+        bo.write(typed).await;
+        bo.click("#join-button").await;
+        let wanted = serde_json::to_string(answer).unwrap();
+        bo.until(&format!(
+            "document.querySelector('#join-problem').textContent === {wanted} \
+             || (!{wanted} && seance.status === 'waiting')"
+        ))
+        .await;
+    }
+    kim.until("document.querySelectorAll('#knocks li').length === 1")
+        .await;
+    let knock = kim.text("#knocks li span").await;
+    assert_eq!(knock, "Bo <b>ld wants to come in");
+    picture(&kim, "door.png").await;
+    picture(&bo, "waiting.png").await;
+    kim.click("#knocks li button").await;
+    bo.until("seance.status === 'live'").await;
+    kim.until("document.querySelector('#knocks').hidden").await;
+
+    // A link made on the page opens, and is gone when it is revoked.
+    kim.click("#way-form button").await;
+    kim.until("document.querySelectorAll('#way-list li').length === 2")
+        .await;
+    let made = ana.program.wait_event(0, "invite_made");
+    assert_eq!(made["by"], kims);
+    picture(&kim, "ways.png").await;
+    kim.click("#way-list li:last-child button:last-child").await;
+    let gone = ana.program.wait_event(0, "invite_revoked");
+    assert_eq!(gone["body"]["invite_revoked"]["invite"], made["seq"]);
+    kim.until("document.querySelectorAll('#way-list li').length === 1")
+        .await;
+
+    // Shut out, and the page does not come back as a stranger by itself.
+    kim.eval("[...document.querySelectorAll('.more')].at(-1).click()")
+        .await;
+    kim.eval(
+        "[...document.querySelectorAll('.deeds:not([hidden]) button')] \
+         .find((one) => one.textContent === 'Shut out').click()",
+    )
+    .await;
+    bo.until("!document.querySelector('#over').hidden").await;
+    let why = bo.text("#over-why").await;
+    assert_eq!(why, "A moderator sent you out of the party.");
+    bo.click("#over-again").await;
+    bo.until("!document.querySelector('#join-form').hidden")
+        .await;
+    bo.click("#join-button").await;
+    bo.until("document.querySelector('#join-problem').textContent.includes('shut out')")
+        .await;
+    kim.assert_no_troubles();
+    bo.assert_no_troubles();
+    chrome.close().await;
+}
+
+/// Keeps what a visitor sees, where `SEANCE_PICTURES` names a folder for it.
+async fn picture(visitor: &Visitor, name: &str) {
+    if let Some(folder) = std::env::var_os("SEANCE_PICTURES") {
+        visitor.resize(1280, 800, 1.0).await;
+        let picture = visitor.screenshot().await;
+        std::fs::write(Path::new(&folder).join(name), picture).unwrap();
+    }
+}
+
 /// Writes the README's pictures; run it after the page's looks changed:
 /// `cargo test --test page -- --ignored picture`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

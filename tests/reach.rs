@@ -574,3 +574,158 @@ async fn a_party_at_its_own_address_serves_its_own_certificate() {
     host.say("quit");
     assert!(host.wait_end());
 }
+
+/// Where nginx is; `None` when it is not.
+fn nginx() -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<_> = std::env::split_paths(&folders).collect();
+    folders.push("/usr/sbin".into());
+    folders
+        .into_iter()
+        .map(|folder| folder.join("nginx"))
+        .find(|program| program.is_file())
+}
+
+/// Ends with its value.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Politely: its workers go with it.
+        let pid = rustix::process::Pid::from_child(&self.0);
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_party_behind_nginx_as_the_documentation_sets_it_up() {
+    let Some(nginx) = nginx() else {
+        return eprintln!("skipped: no nginx");
+    };
+    let home = Home::new();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(home.path().join("chain.pem"), made.cert.pem()).unwrap();
+    std::fs::write(
+        home.path().join("key.pem"),
+        made.signing_key.serialize_pem(),
+    )
+    .unwrap();
+    let free = || {
+        std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port()
+    };
+    let (front, back) = (free(), free());
+    // What the documentation shows, between what only a test needs.
+    let shown = include_str!("../docs/hosting.md");
+    let (_, shown) = shown
+        .split_once("```nginx\n")
+        .expect("docs/hosting.md shows nginx's part");
+    let (shown, _) = shown.split_once("```").expect("it ends");
+    let shown = shown
+        .replace("listen 443 ssl", &format!("listen 127.0.0.1:{front} ssl"))
+        .replace("party.example.org", "localhost")
+        .replace("/etc/ssl/party/", &format!("{}/", home.path().display()))
+        .replace("127.0.0.1:7878", &format!("127.0.0.1:{back}"));
+    let path = home.path().display();
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|part| format!("{part}_temp_path {path}/{part};\n"))
+        .concat();
+    let config = format!(
+        "daemon off;\npid {path}/nginx.pid;\nerror_log {path}/nginx.log;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}{shown}}}\n"
+    );
+    let file = home.path().join("nginx.conf");
+    std::fs::write(&file, config).unwrap();
+    let place = format!("https://localhost:{front}");
+    let bind = format!("127.0.0.1:{back}");
+    let mut host = home.start(
+        "Ana (host)",
+        &[
+            "host", "--json", "--name", "Ana", "--bind", &bind, "--player", "none", "--public",
+            &place,
+        ],
+    );
+    live(&host);
+    let mut command = Command::new(nginx);
+    command
+        .arg("-c")
+        .arg(&file)
+        .arg("-e")
+        .arg(home.path().join("nginx.log"))
+        .arg("-p")
+        .arg(home.path());
+    let _nginx = Running(command.spawn().expect("nginx starts"));
+    let link = host.wait("its own address", |line| {
+        let way = line.get("way")?;
+        (way["name"] == "own address").then(|| way["links"][0].as_str().map(str::to_owned))?
+    });
+    tokio::time::timeout(DEADLINE, async {
+        while TcpStream::connect(("127.0.0.1", front)).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .unwrap_or_else(|_| {
+        panic!(
+            "nginx does not listen: {:?}",
+            std::fs::read_to_string(home.path().join("nginx.log"))
+        )
+    });
+    let mut command = home.command(&["join", "--json", "--name", "Bo", "--player", "none", &link]);
+    command.env("SSL_CERT_FILE", home.path().join("chain.pem"));
+    let mut bo = Program::start("Bo", command);
+    live(&bo);
+    heard(&mut bo, &host, "through the proxy");
+    heard(&mut host, &bo, "and back");
+    host.say("quit");
+    assert!(host.wait_end());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_shows_the_token_to_ngrok_and_says_what_it_answers() {
+    let evening = Evening::new().await;
+    let tunnel = |evening: &Evening| {
+        let output = evening
+            .command(&["doctor", "--json"])
+            .env("SEANCE_CHROME", "/nowhere/chrome")
+            .output()
+            .unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(!printed.contains(TOKEN));
+        let lines: Vec<Value> = printed
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let find = |check: &str| lines.iter().find(|line| line["check"] == check).cloned();
+        (find("token").unwrap(), find("tunnel"))
+    };
+    let (token, none) = tunnel(&evening);
+    assert!(
+        none.is_none()
+            && token["says"]
+                .as_str()
+                .unwrap()
+                .contains("seance tunnel login"),
+        "{token}"
+    );
+    assert!(
+        evening.ngrok.seen().auths.is_empty(),
+        "ngrok was left alone"
+    );
+    evening.login(TOKEN);
+    let (token, found) = tunnel(&evening);
+    assert_eq!(
+        (&token["fine"], &found.unwrap()["fine"]),
+        (&Value::Bool(true), &Value::Bool(true))
+    );
+    evening.login("another_token_that_was_revoked");
+    let refused = tunnel(&evening).1.unwrap();
+    assert_eq!(refused["fine"], false);
+    assert!(
+        refused["says"].as_str().unwrap().contains("ERR_NGROK_107"),
+        "{refused}"
+    );
+}

@@ -106,7 +106,8 @@ async fn collect(subscription: &mut Subscription, until: Seq) -> Vec<Seq> {
         let batch = within("the next events", subscription.next())
             .await
             .unwrap();
-        seqs.extend(batch.iter().map(|published| published.seq));
+        let events = batch.iter().flat_map(|run| run.events());
+        seqs.extend(events.map(|event| event.header.seq));
     }
     seqs
 }

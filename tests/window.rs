@@ -23,7 +23,7 @@ mod place {
     pub const NAME: (u32, u32) = (278, 156);
     pub const TITLE: (u32, u32) = (330, 282);
     pub const FILM: (u32, u32) = (330, 353);
-    pub const HOST: (u32, u32) = (330, 438);
+    pub const HOST: (u32, u32) = (330, 495);
     pub const STAGE: (u32, u32) = (300, 120);
     pub const PLAY: (u32, u32) = (84, 563);
     pub const MESSAGE: (u32, u32) = (880, 637);

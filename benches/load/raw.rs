@@ -18,8 +18,9 @@ use seance::engine::frame::{self, ToMember};
 use seance::engine::id::{Epoch, MemberId, Seq, Stamp};
 use seance::engine::text::Line;
 use seance::engine::unit::{MediaTime, SessionTime};
+use seance::net::server;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 
 use super::LINE;
@@ -37,7 +38,7 @@ struct Shared {
 
 /// Serves until its end of standard input is closed.
 pub async fn serve(log: Option<PathBuf>) -> Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let listener = server::listen("127.0.0.1:0".parse()?)?;
     println!(
         "{}",
         serde_json::json!({ "links": [format!("http://{}/", listener.local_addr()?)] })

@@ -65,9 +65,14 @@ pub struct Server {
 
 impl Server {
     /// The real program with one room, or a floor.
-    pub fn start(target: Target) -> Result<Self> {
+    pub fn start(target: Target, under: Option<&str>) -> Result<Self> {
         let mut command = if target.is_ours() {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_seance"));
+            let mut words = under.into_iter().flat_map(str::split_whitespace);
+            let program = env!("CARGO_BIN_EXE_seance");
+            let mut command = Command::new(words.next().unwrap_or(program));
+            if under.is_some() {
+                command.args(words).arg(program);
+            }
             command.args([
                 "host",
                 "--player",

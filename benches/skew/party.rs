@@ -1,4 +1,4 @@
-//! A party of real players in one process: the program's own room, server, client and driver.
+//! A party of real players: the program's own room, server, client and driver in one process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,8 @@ use anyhow::{Context as _, Result, anyhow};
 use chromiumoxide::Page;
 use seance::broadcast::door::Door;
 use seance::broadcast::hub::Hub;
-use seance::broadcast::room::{self, Beginning, RoomHandle};
+use seance::broadcast::room::{self, AliveMark, Beginning, RoomHandle};
+use seance::cli::hosting::fold_all;
 use seance::engine::event::{Client, Role, Via};
 use seance::engine::fold::timeline::Anchor;
 use seance::engine::frame::Closing;
@@ -18,6 +19,7 @@ use seance::engine::presence::Report;
 use seance::engine::sync::controller::{Footing, Habits};
 use seance::engine::text::Title;
 use seance::engine::unit::{LocalTime, MediaTime, Rate};
+use seance::log::EventLog;
 use seance::log::memory::MemoryLog;
 use seance::net::client::{self, Member, Order};
 use seance::net::link::JoinLink;
@@ -25,6 +27,7 @@ use seance::net::server::{self, Page as Served, Site};
 use seance::os;
 use seance::player::browser::{BrowserPlayer, LaunchOptions};
 use seance::player::driver::{DriverNews, Goal, drive};
+use seance::player::mpv::{MpvOptions, MpvPlayer};
 use seance::player::{Notice, Player, PlayerError, Sample};
 use seance::projection::view::View;
 use seance::projection::web::{self, MediaHosts};
@@ -32,19 +35,30 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::track::{Line, SAMPLER, Track};
+use super::track::{Line, MpvTracker, SAMPLER, Track};
 use super::wan::{self, Weather};
 
 /// Nothing here takes longer on a machine that works at all.
 const DEADLINE: Duration = Duration::from_secs(40);
+
+/// By what somebody watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A Chrome that the program drives.
+    Chrome,
+    /// A guest's page in a Chrome of its own.
+    Page,
+    /// An mpv that the program drives, without a window and without sound.
+    Mpv,
+}
 
 /// A world: who takes part, and what is hard about it.
 #[derive(Clone, Debug)]
 pub struct Setting {
     /// How many.
     pub players: usize,
-    /// Whether every second one is a guest's page instead of a driven player.
-    pub mixed: bool,
+    /// By what each of them watches, in turn; the first is no guest's page.
+    pub kinds: Vec<Kind>,
     /// What dice start from.
     pub seed: u64,
     /// By how many millionths each player's film runs too fast, in turn.
@@ -76,14 +90,23 @@ pub async fn start_sampling(page: &Page) -> Result<()> {
     Ok(())
 }
 
-/// A Chrome whose film runs a little fast, as one does whose sound card has a crystal of its own.
-struct Detuned {
-    inner: BrowserPlayer,
+/// An mpv without a window.
+async fn launch_mpv() -> Result<MpvPlayer> {
+    let options = MpvOptions {
+        headless: true,
+        ..MpvOptions::default()
+    };
+    Ok(MpvPlayer::launch(options).await?)
+}
+
+/// A player whose film runs a little fast, as one does whose sound card has a crystal of its own.
+struct Detuned<P> {
+    inner: P,
     /// Times every rate.
     pace: f64,
 }
 
-impl Player for Detuned {
+impl<P: Player> Player for Detuned<P> {
     async fn load(&mut self, media: &Media, start: MediaTime) -> Result<(), PlayerError> {
         self.inner.load(media, start).await?;
         self.set_rate(1.0).await
@@ -148,15 +171,29 @@ impl Site for GuestPage {
 #[derive(Debug)]
 struct Seat {
     orders: mpsc::Sender<Order>,
-    page: Page,
+    screen: Screen,
     anchor: watch::Receiver<Anchor>,
     task: JoinHandle<()>,
+}
+
+/// Where a member's film is seen.
+#[derive(Debug)]
+enum Screen {
+    Chrome {
+        page: Page,
+        /// The folder that is this Chrome's alone, by which its processes are found.
+        profile: std::path::PathBuf,
+    },
+    Mpv(MpvTracker),
 }
 
 /// Everybody. The first is the host.
 #[derive(Debug)]
 pub struct Party {
     room: RoomHandle,
+    log: Arc<dyn EventLog>,
+    door: Door,
+    address: std::net::SocketAddr,
     seats: Vec<Seat>,
     /// Those who came by the guest page; their Chrome only holds it.
     guests: Vec<BrowserPlayer>,
@@ -175,14 +212,17 @@ impl Party {
             session,
             title: Title::new("Skew")?,
         };
-        let log = Arc::new(MemoryLog::new());
-        let room = room::open(log, door.clone(), beginning, Box::new(|_| {})).await?;
+        let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new());
+        let room = room::open(Arc::clone(&log), door.clone(), beginning, Box::new(|_| {})).await?;
         let hub = Hub::default();
         hub.insert(room.clone());
         let (stop, stopped) = watch::channel(false);
         let server = tokio::spawn(server::serve(listener, hub, Arc::new(GuestPage), stopped));
         let mut party = Self {
             room,
+            log,
+            door: door.clone(),
+            address,
             seats: Vec::new(),
             guests: Vec::new(),
             stop,
@@ -196,17 +236,30 @@ impl Party {
             };
             let role = if number == 0 { Role::Host } else { Role::Guest };
             let link = JoinLink::new(&way.to_string(), session, door.invite(role));
-            if setting.mixed && number % 2 == 1 {
+            let kind = setting.kinds[number % setting.kinds.len()];
+            if kind == Kind::Page {
                 party.guests.push(visit(&link, number).await?);
                 continue;
             }
             let member = client::join(&link, format!("Player {number}"), Client::Script, None);
             let ppm = setting.film_ppm[number % setting.film_ppm.len()];
-            let player = Detuned {
-                inner: launch().await?,
-                pace: 1.0 + ppm / 1e6,
+            let pace = 1.0 + ppm / 1e6;
+            let seat = match kind {
+                Kind::Mpv => {
+                    let inner = launch_mpv().await?;
+                    let screen = Screen::Mpv(MpvTracker::start(inner.hand()));
+                    Seat::take(member, Detuned { inner, pace }, screen)
+                }
+                Kind::Chrome | Kind::Page => {
+                    let inner = launch().await?;
+                    let screen = Screen::Chrome {
+                        page: inner.page().clone(),
+                        profile: inner.profile().to_owned(),
+                    };
+                    Seat::take(member, Detuned { inner, pace }, screen)
+                }
             };
-            party.seats.push(Seat::take(member, player));
+            party.seats.push(seat);
         }
         party
             .ask(Intent::Load {
@@ -217,11 +270,78 @@ impl Party {
             stands(&page).await?;
             start_sampling(&page).await?;
         }
+        party.mpvs_stand().await?;
         Ok(party)
     }
 
+    async fn mpvs_stand(&self) -> Result<()> {
+        for seat in &self.seats {
+            if let Screen::Mpv(tracker) = &seat.screen {
+                tracker.stands(DEADLINE).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops the last driven Chrome for `secs`, as a machine does that swaps; answers when it went on.
+    pub async fn stop_a_chrome(&self, secs: u64) -> Result<LocalTime> {
+        let profile = self.seats.iter().rev().find_map(|seat| match &seat.screen {
+            Screen::Chrome { profile, .. } => Some(profile),
+            Screen::Mpv(_) => None,
+        });
+        let profile = profile.context("nobody here watches in a driven Chrome")?;
+        let processes = processes_of(profile)?;
+        signal(&processes, "-STOP")?;
+        tokio::time::sleep(Duration::from_secs(secs)).await;
+        signal(&processes, "-CONT")?;
+        Ok(os::local_now())
+    }
+
+    /// The host's program ends and is started again, a second later, on the same log and port.
+    pub async fn restart_host(&mut self) -> Result<LocalTime> {
+        let alive = AliveMark {
+            at: self.room.clock().at(os::local_now()),
+            wall: os::wall_millis(),
+        };
+        let state = fold_all(&self.log).await?.into_state();
+        self.room.close(Closing::HostLeft).await;
+        self.stop.send_replace(true);
+        (&mut self.server).await?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        // What members' leaving added is what a killed host's log would not hold.
+        let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new());
+        let events = self
+            .log
+            .read(seance::engine::id::Seq::FIRST, usize::MAX >> 1)?;
+        let kept = events
+            .into_iter()
+            .filter(|event| event.header.seq <= state.seq);
+        log.append(kept.collect()).await?;
+        let beginning = Beginning::Resume {
+            state: Box::new(state),
+            alive: Some(alive),
+        };
+        let room = room::open(
+            Arc::clone(&log),
+            self.door.clone(),
+            beginning,
+            Box::new(|_| {}),
+        )
+        .await?;
+        let listener = TcpListener::bind(self.address).await?;
+        let hub = Hub::default();
+        hub.insert(room.clone());
+        let (stop, stopped) = watch::channel(false);
+        self.server = tokio::spawn(server::serve(listener, hub, Arc::new(GuestPage), stopped));
+        (self.room, self.log, self.stop) = (room, log, stop);
+        Ok(os::local_now())
+    }
+
     fn pages(&self) -> Vec<Page> {
-        let driven = self.seats.iter().map(|seat| seat.page.clone());
+        let driven = self.seats.iter().filter_map(|seat| match &seat.screen {
+            Screen::Chrome { page, .. } => Some(page.clone()),
+            Screen::Mpv(_) => None,
+        });
         let guests = self.guests.iter().map(|guest| guest.page().clone());
         driven.chain(guests).collect()
     }
@@ -252,7 +372,7 @@ impl Party {
         for page in self.pages() {
             stands(&page).await?;
         }
-        Ok(())
+        self.mpvs_stand().await
     }
 
     /// The line now.
@@ -273,6 +393,11 @@ impl Party {
         let mut tracks = Vec::new();
         for page in self.pages() {
             tracks.push(Track::drain(&page).await?);
+        }
+        for seat in &self.seats {
+            if let Screen::Mpv(tracker) = &seat.screen {
+                tracks.push(tracker.drain());
+            }
         }
         Ok(tracks)
     }
@@ -315,14 +440,13 @@ impl Party {
 }
 
 impl Seat {
-    fn take(member: Member, player: Detuned) -> Self {
-        let page = player.inner.page().clone();
+    fn take<P: Player>(member: Member, player: Detuned<P>, screen: Screen) -> Self {
         let (anchor_out, anchor) = watch::channel(Anchor::default());
         let orders = member.orders.clone();
         let task = tokio::spawn(sit(member, player, anchor_out));
         Self {
             orders,
-            page,
+            screen,
             anchor,
             task,
         }
@@ -330,7 +454,7 @@ impl Seat {
 }
 
 /// Folds what happens and holds it in front of the player, as `seance join` does.
-async fn sit(mut member: Member, player: Detuned, anchor: watch::Sender<Anchor>) {
+async fn sit<P: Player>(mut member: Member, player: Detuned<P>, anchor: watch::Sender<Anchor>) {
     let mut view = View::default();
     let (goals, mut watched) = watch::channel(Goal::default());
     let (said, mut driver_news) = mpsc::channel(64);
@@ -432,4 +556,30 @@ async fn within<T, E: std::error::Error + Send + Sync + 'static>(
         Ok(done) => done.map(drop).map_err(Into::into),
         Err(_) => Err(anyhow!("the party came to a standstill")),
     }
+}
+
+/// The processes of the Chrome whose profile this is: ours alone, for the folder is.
+fn processes_of(profile: &std::path::Path) -> Result<Vec<String>> {
+    let mark = profile.to_str().context("a profile's path is text")?;
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc")?.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_process = name.bytes().all(|byte| byte.is_ascii_digit());
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        if is_process && String::from_utf8_lossy(&line).contains(mark) {
+            found.push(name);
+        }
+    }
+    anyhow::ensure!(!found.is_empty(), "no process has the profile {mark}");
+    Ok(found)
+}
+
+fn signal(processes: &[String], signal: &str) -> Result<()> {
+    // Some of Chrome's helpers come and go; those that went need no signal.
+    std::process::Command::new("kill")
+        .arg(signal)
+        .args(processes)
+        .stderr(std::process::Stdio::null())
+        .status()?;
+    Ok(())
 }

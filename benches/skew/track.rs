@@ -1,10 +1,16 @@
 //! What a film's page noted: its media clock, on this machine's clock.
 
-use anyhow::{Context as _, Result};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
 use chromiumoxide::Page;
 use seance::engine::unit::{LocalTime, MediaTime};
 use seance::os;
+use seance::player::mpv::MpvHand;
 use serde::Deserialize;
+use serde_json::json;
+use tokio::task::JoinHandle;
 
 /// Notes the media clock at every refresh of the screen, and each seek and change of rate.
 pub const SAMPLER: &str = r#"(() => {
@@ -50,6 +56,15 @@ pub struct Line {
 }
 
 impl Line {
+    /// The same line, looked at from a later moment on.
+    pub fn from(self, from: LocalTime) -> Self {
+        Self {
+            from,
+            position: MediaTime::new(self.at(from.get() as f64).max(0.0) as u64),
+            ..self
+        }
+    }
+
     /// Where a film should stand, in microseconds.
     pub fn at(&self, local: f64) -> f64 {
         // Before its beginning a line stands.
@@ -124,4 +139,93 @@ async fn zero(page: &Page) -> Result<f64> {
     (most - least > -300.0)
         .then_some((least + most) / 2.0)
         .context("a page's clock jumped")
+}
+
+/// Between two looks at an mpv: as often as a screen refreshes.
+const LOOK_EVERY: Duration = Duration::from_millis(16);
+/// A film that is this far from where it was going to be has jumped.
+const JUMP: f64 = 200_000.0;
+
+/// Notes what an mpv does, from outside its player.
+#[derive(Debug)]
+pub struct MpvTracker {
+    kept: Arc<Mutex<Track>>,
+    hand: MpvHand,
+    task: JoinHandle<()>,
+}
+
+impl MpvTracker {
+    /// Begins to look.
+    pub fn start(hand: MpvHand) -> Self {
+        let kept = Arc::new(Mutex::new(Track::default()));
+        let (notes, looks) = (Arc::clone(&kept), hand.clone());
+        let task = tokio::spawn(async move {
+            let mut every = tokio::time::interval(LOOK_EVERY);
+            let (mut rate_was, mut last): (f64, Option<(f64, f64)>) = (1.0, None);
+            loop {
+                every.tick().await;
+                let asked = |name| looks.ask(json!(["get_property", name]));
+                let (Some(place), Some(rate), Some(paused)) = (
+                    asked("audio-pts").await,
+                    asked("speed").await,
+                    asked("pause").await,
+                ) else {
+                    continue;
+                };
+                let at = (place.0.get() as f64 + place.1.get() as f64) / 2.0;
+                let rate = rate.2.as_f64().unwrap_or(rate_was);
+                let mut kept = notes.lock().unwrap_or_else(PoisonError::into_inner);
+                if (rate - rate_was).abs() > 1e-6 {
+                    kept.rates.push((at, rate));
+                }
+                let place = place.2.as_f64().map(|secs| secs * 1e6);
+                let runs = paused.2 == json!(false);
+                if let (Some(place), true) = (place, runs) {
+                    let jumped = last.is_some_and(|(then, from)| {
+                        (place - from - (at - then) * rate_was).abs() > JUMP
+                    });
+                    if jumped {
+                        kept.seeks.push((at, place));
+                    }
+                    kept.clock.push((at, place));
+                    last = Some((at, place));
+                } else {
+                    last = None; // what happens while it stands is no correction
+                }
+                rate_was = rate;
+            }
+        });
+        Self { kept, hand, task }
+    }
+
+    /// What was noted since the last time.
+    pub fn drain(&self) -> Track {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *kept)
+    }
+
+    /// Waits until its film stands on a frame.
+    pub async fn stands(&self, deadline: Duration) -> Result<()> {
+        let look = async {
+            loop {
+                let place = self.hand.ask(json!(["get_property", "time-pos"])).await;
+                let paused = self.hand.ask(json!(["get_property", "pause"])).await;
+                let seeking = self.hand.ask(json!(["get_property", "seeking"])).await;
+                let is = |answer: &Option<_>, wanted: bool| matches!(answer, Some((_, _, value)) if *value == json!(wanted));
+                let shown = matches!(&place, Some((_, _, value)) if value.is_number());
+                if shown && is(&paused, true) && is(&seeking, false) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let stood = tokio::time::timeout(deadline, look).await;
+        stood.map_err(|_| anyhow!("never came true: an mpv's film stands on a frame"))
+    }
+}
+
+impl Drop for MpvTracker {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }

@@ -11,4 +11,6 @@
 pub mod door;
 pub mod feed;
 pub mod hub;
+pub mod passcode;
 pub mod room;
+pub mod wire;

@@ -14,9 +14,9 @@ use crate::cli::ticket::Ticket;
 use crate::cli::tunnel;
 use crate::cli::{HostArgs, JoinArgs};
 use crate::engine::event::{Client, Via};
-use crate::engine::id::MemberId;
-use crate::engine::intent::Intent;
-use crate::engine::text::for_terminal;
+use crate::engine::id::{MemberId, Seq};
+use crate::engine::intent::{Intent, Refusal};
+use crate::engine::text::{Passcode, for_terminal};
 use crate::log::store::Home;
 use crate::net::client::{self, News};
 use crate::net::link::JoinLink;
@@ -30,7 +30,7 @@ pub(super) const CHROME_PROFILE: &str = "chrome";
 
 /// How long nobody came before it is said what may be in their way: the time in which friends who
 /// got the link try it.
-const ALONE_FOR: Duration = Duration::from_secs(180);
+pub(super) const ALONE_FOR: Duration = Duration::from_secs(180);
 
 /// Typed lines that may wait: more than anybody pastes.
 const LINES_MAX: usize = 256;
@@ -54,33 +54,71 @@ pub(super) async fn host(args: HostArgs) -> Result<()> {
     )
     .await?;
     greet(&mut hosting, style);
+    if !args.unlisted {
+        hosting.announce(&name);
+    }
     tunnel::open_all(hosting.reach(), tunnels).await;
     let member = client::join(hosting.own_link(), name, Client::Terminal, None);
-    let party = Party::new(member, choice, Some(hosting.link().to_string()));
+    let mut party =
+        Party::new(member, choice, Some(hosting.link().to_string())).reached_by(&hosting.link());
     if let Some(url) = args.media {
         party.ask(Via::Cli, Intent::Load { url }).await;
     }
-    attend(party, style, None, Some(&mut hosting)).await;
+    attend(party, style, &mut read_lines(), None, Some(&mut hosting)).await;
     hosting.stop().await;
     Ok(())
 }
 
 /// Joins a party until told to leave or until it is over.
 pub(super) async fn join(args: JoinArgs) -> Result<()> {
-    let link: JoinLink = args.link.parse()?;
-    let home = Home::open()?;
     let style = args.output.style();
+    let mut lines = read_lines();
+    let typed = match args.link.as_str() {
+        // A link on the command line can be read by everybody on this machine while the program runs.
+        "-" => lines.recv().await.unwrap_or_default(),
+        link => link.to_owned(),
+    };
+    let link: JoinLink = typed.parse()?;
+    let home = Home::open()?;
     let name = args.name.clone().unwrap_or_else(default_name);
-    let choice = args.player.choice(home.root().join(CHROME_PROFILE));
     let ticket = Ticket::new(home.root(), link.session, &name);
-    let member = client::join(&link, name, Client::Terminal, ticket.load());
-    let party = Party::new(member, choice, None);
-    let over = attend(party, style, Some(&ticket), None).await;
-    match over {
-        // Not our own wish: the reason goes where errors go, the exit code says so.
-        Some(reason) => Err(anyhow::anyhow!(reason)),
-        None => Ok(()),
+    let mut passcode = std::env::var(PASSCODE_VARIABLE).ok();
+    loop {
+        let known = passcode
+            .take()
+            .map(|typed| Passcode::new(&typed))
+            .transpose()
+            .map_err(anyhow::Error::msg)?;
+        let choice = args.player.choice(home.root().join(CHROME_PROFILE));
+        let (name, resume) = (name.clone(), ticket.load());
+        let member = client::join_knowing(&link, name, Client::Terminal, resume, known);
+        let party = Party::new(member, choice, None).reached_by(&link);
+        match attend(party, style, &mut lines, Some(&ticket), None).await {
+            Ending::Wish => return Ok(()),
+            // Not our own wish: the reason goes where errors go, the exit code says so.
+            Ending::Over(reason) => return Err(anyhow::anyhow!(reason)),
+            Ending::Passcode => {
+                if style == Style::Words {
+                    println!("The passcode:");
+                }
+                passcode = lines.recv().await.map(|line| line.trim().to_owned());
+            }
+        }
     }
+}
+
+/// Holds the passcode for a script that joins; people are asked.
+const PASSCODE_VARIABLE: &str = "SEANCE_PASSCODE";
+
+/// How an evening ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Ending {
+    /// The member left.
+    Wish,
+    /// For a reason of the room's.
+    Over(String),
+    /// The room asks for a passcode, or for another.
+    Passcode,
 }
 
 /// The name of whoever is logged in, for those who give none.
@@ -199,16 +237,16 @@ async fn changed(ways: &mut Option<watch::Receiver<Vec<Way>>>) {
     std::future::pending().await
 }
 
-/// Takes part until the end. Returns why it ended, when that was not this member's own wish.
+/// Takes part until the end.
 async fn attend(
     mut party: Party,
     style: Style,
+    lines: &mut mpsc::Receiver<String>,
     ticket: Option<&Ticket>,
     mut hosting: Option<&mut Hosting>,
-) -> Option<String> {
-    let mut lines = read_lines();
+) -> Ending {
     let mut stop = std::pin::pin!(told_to_stop());
-    let mut over = None;
+    let mut ending = Ending::Wish;
     let mut ways = hosting.as_mut().map(|hosting| hosting.reach().ways());
     // What the greeting showed already.
     let mut told = ways
@@ -252,9 +290,19 @@ async fn attend(
                     if let Some(line) = line {
                         println!("{line}");
                     }
-                    if let News::Over(reason) = news {
-                        over = Some(reason);
-                        break;
+                    match news {
+                        News::Secret { invite, .. } => print_link(&party, style, invite),
+                        News::Refused(refused)
+                            if matches!(refused.refusal, Refusal::PasscodeNeeded | Refusal::PasscodeWrong) =>
+                        {
+                            ending = Ending::Passcode;
+                            break;
+                        }
+                        News::Over(reason) => {
+                            ending = Ending::Over(reason);
+                            break;
+                        }
+                        _ => {}
                     }
                 }
             },
@@ -270,7 +318,17 @@ async fn attend(
         }
     }
     party.leave().await;
-    over
+    ending
+}
+
+fn print_link(party: &Party, style: Style, invite: Seq) {
+    let view = party.view();
+    if let Some(link) = view.links.get(&invite) {
+        match style {
+            Style::Json => println!("{}", terminal::link_json(invite, link)),
+            Style::Words => println!("{}", terminal::link_words(&view.state, invite, link)),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -294,6 +352,13 @@ async fn obey(party: &mut Party, style: Style, line: &str) -> Next {
             Style::Words => println!("{}", terminal::state_words(&party.view().state)),
         },
         Ok(Command::Who) => who(party, style),
+        Ok(Command::Invites) => match style {
+            Style::Json => println!(
+                "{}",
+                terminal::object("entrance", &party.view().state.entrance)
+            ),
+            Style::Words => println!("{}", terminal::invites_words(&party.view().state)),
+        },
         Ok(Command::Player) => party.open_player(),
         Ok(Command::Help) => println!("{}", words::HELP),
         Ok(Command::Quit) => return Next::Leave,

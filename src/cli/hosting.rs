@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::broadcast::door::Door;
 use crate::broadcast::hub::Hub;
-use crate::broadcast::room::{self, AliveMark, Beginning, RoomHandle};
+use crate::broadcast::room::{self, AliveMark, Beginning, KeepTrace, RoomHandle, Tracing};
 use crate::cli::reach::Reach;
 use crate::engine::event::Role;
 use crate::engine::fold::RoomState;
@@ -18,16 +18,23 @@ use crate::engine::frame::{self, Closing};
 use crate::engine::id::{Seq, SessionId};
 use crate::engine::replay::Replay;
 use crate::engine::text::Title;
+use crate::engine::unit::{LocalTime, Micros};
 use crate::log::EventLog;
 use crate::log::store::{Alive, Home, Session};
+use crate::log::trace::TraceWriter;
 use crate::net::link::JoinLink;
 use crate::net::server::{self, Names, Page, Site};
 use crate::os;
 use crate::projection::web::{self, MediaHosts};
 use crate::tunnel::addresses;
+use crate::tunnel::nearby::{Announced, Notice};
 
 /// The port a party listens on where nothing else was asked for.
 pub const PORT: u16 = 7878;
+
+/// The list of sessions may be behind by this much: a thousand who come at once are not a
+/// thousand synced files.
+const SAVE_EVERY: Micros = Micros::from_secs(1);
 
 /// Events folded at a time when a past session is opened.
 const FOLD_STEP: usize = 4_096;
@@ -52,10 +59,14 @@ pub struct Hosting {
     title: String,
     page: JoinLink,
     reach: Reach,
+    announced: Option<Announced>,
     own: JoinLink,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
     store: Session,
+    trace: Option<TraceWriter>,
+    /// When the file beside the session was written last.
+    saved: Option<LocalTime>,
 }
 
 /// Opens a session, new or past, and puts it on air.
@@ -76,7 +87,7 @@ pub async fn start(home: &Home, options: HostOptions) -> Result<Hosting> {
     let bind = options
         .bind
         .or_else(|| store.info.bind.as_ref()?.parse().ok());
-    let listener = listen(bind, options.local_only).await?;
+    let listener = listen(bind, options.local_only)?;
     let bound = listener
         .local_addr()
         .context("the port that was just opened has no address")?;
@@ -94,7 +105,10 @@ pub async fn start(home: &Home, options: HostOptions) -> Result<Hosting> {
             .map(ToString::to_string)
             .unwrap_or_default(),
     };
-    let door = Door::new(*store.key.as_bytes());
+    let passcode = store.passcode_file();
+    let sealed = passcode.read();
+    let keep = Box::new(move |sealed: Option<&str>| passcode.write(sealed));
+    let door = Door::new(*store.key.as_bytes()).with_passcode(sealed, keep);
     let session = store.id();
     let mut alive = store.alive_file()?;
     let mark = Box::new(move |mark: AliveMark| {
@@ -105,7 +119,8 @@ pub async fn start(home: &Home, options: HostOptions) -> Result<Hosting> {
             tracing::warn!(%session, %error, "the alive mark could not be written");
         }
     });
-    let room = room::open(Arc::clone(&log), door.clone(), beginning, mark).await?;
+    let (traced, trace) = tracing_of(&store);
+    let room = room::open_traced(Arc::clone(&log), door.clone(), beginning, mark, traced).await?;
 
     let hub = Hub::default();
     hub.insert(room.clone());
@@ -120,6 +135,7 @@ pub async fn start(home: &Home, options: HostOptions) -> Result<Hosting> {
     let share = link(addresses::for_others(bound), Role::Guest);
     Ok(Hosting {
         title,
+        announced: None,
         reach: Reach::open(room.clone(), names, bound, share),
         page: link(addresses::for_us(bound), Role::Guest),
         own: link(addresses::for_us(bound), Role::Host),
@@ -127,6 +143,8 @@ pub async fn start(home: &Home, options: HostOptions) -> Result<Hosting> {
         stop,
         server,
         store,
+        trace,
+        saved: None,
     })
 }
 
@@ -146,6 +164,21 @@ impl Hosting {
         self.reach.link()
     }
 
+    /// Tells the network that the party is there and who hosts it; its link is not told. A network
+    /// without multicast only means that nobody finds the party by name.
+    pub fn announce(&mut self, host: &str) {
+        let notice = Notice {
+            session: self.session(),
+            title: self.title.clone(),
+            host: host.to_owned(),
+            bound: self.reach.bound(),
+        };
+        match Announced::start(&notice) {
+            Ok(announced) => self.announced = announced,
+            Err(error) => tracing::warn!(%error, "the party is not announced on this network"),
+        }
+    }
+
     /// The ways by which friends come in.
     pub fn reach(&mut self) -> &mut Reach {
         &mut self.reach
@@ -163,17 +196,26 @@ impl Hosting {
 
     /// Takes the session off air: everybody is told, nothing is lost, and it can be opened again.
     pub async fn stop(mut self) {
+        self.announced = None;
         self.room.close(Closing::HostLeft).await;
         self.reach.close().await;
         self.stop.send_replace(true);
         // A task that panicked has nothing left to close.
         let _ = (&mut self.server).await;
+        if let Some(trace) = self.trace.take() {
+            // The room held its sink and is gone; what is left is some kilobytes for the disk.
+            let _ = tokio::task::spawn_blocking(|| trace.finish()).await;
+        }
     }
 
     /// Writes beside the session what a list of sessions shows of it, when that changed.
     ///
     /// Done as it changes and not at the end, because an end is not promised.
     pub fn remember(&mut self, state: &RoomState) {
+        let now = os::local_now();
+        if self.saved.is_some_and(|saved| now - saved < SAVE_EVERY) {
+            return; // the next news, or the next tick of the clock, comes here again
+        }
         let people = state.roster.iter().count();
         let watched: Vec<_> = state
             .timeline
@@ -186,21 +228,36 @@ impl Hosting {
             return;
         }
         (info.people, info.watched) = (people, watched);
+        self.saved = Some(now);
         if let Err(error) = self.store.save_info() {
             tracing::warn!(%error, "the list of sessions will show less of this one");
         }
     }
 }
 
+/// The trace so far and where it goes on. A session without its trace is whole, so that nothing
+/// about it keeps one from opening.
+fn tracing_of(store: &Session) -> (Tracing, Option<TraceWriter>) {
+    let earlier = store.trace();
+    let writer = store
+        .trace_writer()
+        .inspect_err(|error| tracing::warn!(%error, "this session will not be traced"))
+        .ok();
+    let keep = writer
+        .as_ref()
+        .map(|writer| Box::new(writer.sink()) as KeepTrace);
+    (Tracing { earlier, keep }, writer)
+}
+
 /// Opens the port asked for; without one, the usual port, or any if that is taken.
-async fn listen(bind: Option<SocketAddr>, local_only: bool) -> Result<TcpListener> {
+fn listen(bind: Option<SocketAddr>, local_only: bool) -> Result<TcpListener> {
     let everywhere = if local_only {
         Ipv4Addr::LOCALHOST
     } else {
         Ipv4Addr::UNSPECIFIED
     };
     match bind {
-        Some(address) => match TcpListener::bind(address).await {
+        Some(address) => match server::listen(address) {
             Ok(listener) => Ok(listener),
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
                 bail!(
@@ -219,10 +276,9 @@ async fn listen(bind: Option<SocketAddr>, local_only: bool) -> Result<TcpListene
                 "Listening on {address} failed ({error}). Choose another address with --bind."
             ),
         },
-        None => match TcpListener::bind((everywhere, PORT)).await {
+        None => match server::listen((everywhere, PORT).into()) {
             Ok(listener) => Ok(listener),
-            Err(_) => TcpListener::bind((everywhere, 0))
-                .await
+            Err(_) => server::listen((everywhere, 0).into())
                 .context("no port could be opened on this machine"),
         },
     }

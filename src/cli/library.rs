@@ -179,7 +179,7 @@ pub(super) fn verify(session: &str, style: Style) -> Result<()> {
     let home = Home::open()?;
     let session = home.open_session(home.find(session)?)?;
     let edge = session.log.verify_all()?;
-    let state = fold(&session, |_, _| Ok(Folding::GoOn))?;
+    let state = state(&session)?;
     let events = state.seq;
     match style {
         Style::Json => println!(
@@ -274,6 +274,11 @@ pub(super) fn import(file: &Path, style: Style) -> Result<()> {
 enum Folding {
     GoOn,
     Stop,
+}
+
+/// The state at a session's end.
+pub(super) fn state(session: &Session) -> Result<RoomState> {
+    fold(session, |_, _| Ok(Folding::GoOn))
 }
 
 /// Folds a session from its beginning, showing each event and the state before it, until told to stop.

@@ -8,11 +8,13 @@ pub mod doctor;
 pub mod evening;
 pub mod hosting;
 pub mod library;
+pub mod nearby;
 pub mod party;
 pub mod reach;
 mod rewatch;
 pub mod screening;
 pub mod ticket;
+mod traced;
 pub mod tunnel;
 #[cfg(feature = "gui")]
 pub mod window;
@@ -44,12 +46,12 @@ struct Cli {
 enum Command {
     /// Host a party from this terminal.
     #[command(
-        after_help = "Examples:\n  seance host --title 'Film night' --name Ana --media https://youtu.be/YE7VzlLtp-4\n  seance host --session 'Film night'      go on with a past session\n  seance host --bind 127.0.0.1:0 --player none --json\n  seance host --tunnel ngrok              friends join from anywhere\n\nWhile it runs, type words (help lists them) or, with --json, intents as JSON objects, one a line."
+        after_help = "Examples:\n  seance host --title 'Film night' --name Ana --media https://youtu.be/YE7VzlLtp-4\n  seance host --session 'Film night'      go on with a past session\n  seance host --player mpv --media ~/films/metropolis.mkv\n  seance host --bind 127.0.0.1:0 --player none --json\n  seance host --tunnel ngrok              friends join from anywhere\n\nWhile it runs, type words (help lists them) or, with --json, intents as JSON objects, one a line."
     )]
     Host(HostArgs),
     /// Join a party from this terminal.
     #[command(
-        after_help = "Example:\n  seance join 'http://192.168.1.7:7878/#…' --name Bo\n\nQuote the link: it has a # in it."
+        after_help = "Example:\n  seance join 'http://192.168.1.7:7878/#…' --name Bo\n  seance join 'http://192.168.1.7:7878/#…' --player mpv --films ~/films\n\nQuote the link: it has a # in it. SEANCE_PASSCODE holds the passcode for scripts; people are asked for it."
     )]
     Join(JoinArgs),
     /// List past sessions.
@@ -57,7 +59,7 @@ enum Command {
     Sessions(Output),
     /// Print a past session event by event, or the state at one point of it; or watch it again.
     #[command(
-        after_help = "Examples:\n  seance replay 'Film night'\n  seance replay 7m3k --at 120          the state after event 120\n  seance replay 7m3k --at 1:02:03      the state at that session time\n  seance replay 7m3k --watch --speed 4 --from 1:02\n  seance replay 7m3k --why 42          who, by what input, and what called for it"
+        after_help = "Examples:\n  seance replay 'Film night'\n  seance replay 7m3k --at 120          the state after event 120\n  seance replay 7m3k --at 1:02:03      the state at that session time\n  seance replay 7m3k --watch --speed 4 --from 1:02\n  seance replay 7m3k --why 42          who, by what input, and what called for it\n  seance replay 7m3k --plot Bo         how far Bo's player was off, drawn\n  seance replay 7m3k --svg error.svg   the same of everybody, as a picture"
     )]
     Replay(ReplayArgs),
     /// Check that a session's log is whole: every record, the chain over them, and the fold.
@@ -69,10 +71,13 @@ enum Command {
     /// Add a session from such a file to this machine's past sessions.
     #[command(after_help = "Example:\n  seance import film-night.seance")]
     Import(ImportArgs),
+    /// List the parties on this network by name.
+    #[command(after_help = "Example:\n  seance nearby --seconds 10 --json")]
+    Nearby(nearby::NearbyArgs),
     /// Keep, forget or look for the token of the way through ngrok.
     #[command(subcommand, after_help = "Example:\n  seance tunnel login")]
     Tunnel(tunnel::TunnelCommand),
-    /// Check this machine: Chrome, the data folder, addresses, the display.
+    /// Check this machine from end to end: disk, clock, display, player, network, tunnel.
     #[command(after_help = "Example:\n  seance doctor")]
     Doctor(Output),
     /// Print a completion script for a shell.
@@ -107,6 +112,8 @@ impl Output {
 enum PlayerName {
     /// The user's Chrome or Chromium.
     Browser,
+    /// The user's mpv: films on this disk, film addresses, and sites that yt-dlp knows.
+    Mpv,
     /// None: talk and control only.
     None,
 }
@@ -119,6 +126,9 @@ struct PlayerArgs {
     /// Run the player without a window.
     #[arg(long)]
     headless: bool,
+    /// Where your own copies of films lie, for mpv; may be given more than once.
+    #[arg(long, value_name = "FOLDER")]
+    films: Vec<PathBuf>,
 }
 
 impl PlayerArgs {
@@ -132,6 +142,10 @@ impl PlayerArgs {
         });
         match wanted {
             PlayerName::None => PlayerChoice::None,
+            PlayerName::Mpv => PlayerChoice::Mpv {
+                headless: self.headless,
+                films: self.films.clone(),
+            },
             // A player without a window is nobody's own browser: it keeps no logins.
             PlayerName::Browser => PlayerChoice::Browser {
                 headless: self.headless,
@@ -152,12 +166,15 @@ struct HostArgs {
     /// Where to listen; port 0 takes any free one [default: all networks, port 7878].
     #[arg(long, value_name = "ADDR:PORT")]
     bind: Option<SocketAddr>,
-    /// What to watch first.
-    #[arg(long, value_name = "URL")]
+    /// What to watch first; with mpv also a film on this disk.
+    #[arg(long, value_name = "URL|FILE")]
     media: Option<String>,
     /// Go on with a past session: its id, the beginning of it, or its title.
     #[arg(long, value_name = "SESSION")]
     session: Option<String>,
+    /// Do not announce the party on this network.
+    #[arg(long)]
+    unlisted: bool,
     #[command(flatten)]
     ways: tunnel::WayArgs,
     #[command(flatten)]
@@ -168,7 +185,8 @@ struct HostArgs {
 
 #[derive(Debug, Args)]
 struct JoinArgs {
-    /// The link the host shared, in quotes.
+    /// The link the host shared, in quotes; `-` reads it from standard input's first line,
+    /// so that nobody else on this machine sees it in the list of processes.
     link: String,
     /// What you are called.
     #[arg(long)]
@@ -194,6 +212,15 @@ struct ReplayArgs {
     /// Only the state at this point: an event's number, or a session time such as 1:02:03.
     #[arg(long, value_name = "SEQ|TIME")]
     at: Option<String>,
+    /// Print what was observed beside the log, of one member or of everybody.
+    #[arg(long, value_name = "MEMBER", num_args = 0..=1, default_missing_value = "", conflicts_with = "at")]
+    trace: Option<String>,
+    /// Draw how far a member's player was off, or everybody's.
+    #[arg(long, value_name = "MEMBER", num_args = 0..=1, default_missing_value = "", conflicts_with = "at")]
+    plot: Option<String>,
+    /// Write that drawing into a new SVG file.
+    #[arg(long, value_name = "FILE", conflicts_with = "at")]
+    svg: Option<PathBuf>,
     #[command(flatten)]
     watch: rewatch::WatchArgs,
     #[command(flatten)]
@@ -256,6 +283,14 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
             rewatch::run(&args.session, args.watch, style).await
         }),
         Some(Command::Replay(args)) => {
+            let wanted = traced::Wanted {
+                list: args.trace,
+                plot: args.plot,
+                svg: args.svg,
+            };
+            if wanted.is_some() {
+                return traced::show(&args.session, &wanted, args.output.style());
+            }
             library::replay(&args.session, args.at.as_deref(), args.output.style())
         }
         Some(Command::Verify(args)) => library::verify(&args.session, args.output.style()),
@@ -263,6 +298,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
             library::export(&args.session, &args.file, args.output.style())
         }
         Some(Command::Import(args)) => library::import(&args.file, args.output.style()),
+        Some(Command::Nearby(args)) => in_runtime(nearby::run(args)),
         Some(Command::Tunnel(command)) => tunnel::run(command),
         Some(Command::Doctor(output)) => in_runtime(doctor::run(output.style())),
         Some(Command::Completions { shell }) => {

@@ -15,10 +15,11 @@ use tokio::task::JoinHandle;
 use crate::engine::event::Via;
 use crate::engine::id::{ItemId, Seq};
 use crate::engine::intent::{Aim, Intent};
-use crate::engine::presence::Report;
+use crate::engine::presence::{Report, Vitals};
 use crate::net::client::{Member, News, Order};
+use crate::net::link::JoinLink;
 use crate::os;
-#[cfg(feature = "browser")]
+#[cfg(any(unix, feature = "browser"))]
 use crate::player::driver::drive;
 use crate::player::driver::{DriverNews, Goal, Wish};
 use crate::projection::view::{Entry, View};
@@ -41,6 +42,13 @@ pub enum PlayerChoice {
         headless: bool,
         /// Where its profile lives, so that logins last; `None` for one that vanishes.
         profile: Option<PathBuf>,
+    },
+    /// The user's mpv.
+    Mpv {
+        /// Without window and sound, for tests and machines without either.
+        headless: bool,
+        /// Where this viewer's own copies of films lie.
+        films: Vec<PathBuf>,
     },
 }
 
@@ -115,6 +123,13 @@ impl Party {
         }
     }
 
+    /// The same, who can make links: those of others begin like this one.
+    #[must_use]
+    pub fn reached_by(mut self, way: &JoinLink) -> Self {
+        self.view.way = Some(way.clone());
+        self
+    }
+
     /// What this member sees.
     pub fn view(&self) -> &View {
         &self.view
@@ -149,13 +164,21 @@ impl Party {
 
     /// The link a host shares is this one from now on.
     pub fn share(&mut self, link: &str) {
-        if self.view.invite.as_deref() != Some(link) {
-            self.view.invite = Some(Arc::from(link));
+        match link.parse() {
+            Ok(link) => self.view.reached_at(link),
+            Err(error) => tracing::error!(%error, "a link of our own does not read"),
         }
     }
 
-    /// Asks the room for something; the answer comes as news.
-    pub async fn ask(&self, via: Via, intent: Intent) {
+    /// Asks the room for something; the answer comes as news. A film on this disk goes by an
+    /// address under which everybody's mpv finds its own copy.
+    pub async fn ask(&mut self, via: Via, intent: Intent) {
+        let intent = match intent {
+            Intent::Load { url } => Intent::Load {
+                url: self.addressed(url),
+            },
+            other => other,
+        };
         self.order(Order::Ask {
             via,
             aim: None,
@@ -254,9 +277,36 @@ impl Party {
         }
     }
 
+    /// The address of a film on this disk, whose folder is remembered; of anything else, as it is.
+    #[cfg(unix)]
+    fn addressed(&mut self, url: String) -> String {
+        use crate::player::mpv::{address_of, is_local};
+        let PlayerChoice::Mpv { films, .. } = &mut self.choice else {
+            return url;
+        };
+        if !is_local(&url) {
+            return url;
+        }
+        let path = PathBuf::from(&url);
+        let address = path.canonicalize().and_then(|path| {
+            let folder = path.parent().map(PathBuf::from).unwrap_or_default();
+            if !films.contains(&folder) {
+                films.push(folder);
+            }
+            address_of(&path)
+        });
+        // What cannot be read is refused by the room as no address.
+        address.unwrap_or(url)
+    }
+
+    #[cfg(not(unix))]
+    fn addressed(&mut self, url: String) -> String {
+        url
+    }
+
     fn start_player(&mut self) {
         let (goals, _goals_out) = watch::channel(self.view.goal(*self.member.clock.borrow()));
-        let launched = launch_browser(&self.choice, goals.subscribe(), self.driver_in.clone());
+        let launched = launch_player(&self.choice, goals.subscribe(), self.driver_in.clone());
         if launched.is_none() {
             return;
         }
@@ -302,7 +352,12 @@ impl Party {
                 None
             }
             DriverNews::Report {
-                drift, activity, ..
+                drift,
+                activity,
+                rate,
+                slews,
+                steps,
+                ..
             } => {
                 self.player = PlayerState::Open;
                 let report = Report {
@@ -310,6 +365,15 @@ impl Party {
                     drift,
                     round_trip: None,
                 };
+                // First, so that the trace knows the report for a repetition.
+                self.order(Order::Vitals(Vitals {
+                    report,
+                    clock_error: None,
+                    rate_ppm: Some((rate * 1e6).round() as u32),
+                    slews,
+                    steps,
+                }))
+                .await;
                 self.order(Order::Report(report)).await;
                 None
             }
@@ -338,7 +402,7 @@ impl Party {
 }
 
 /// Starts the player that was chosen, and the task that drives it; `None` when that is none.
-pub(super) fn launch_browser(
+pub(super) fn launch_player(
     choice: &PlayerChoice,
     goals: watch::Receiver<Goal>,
     out: mpsc::Sender<DriverNews>,
@@ -356,6 +420,23 @@ pub(super) fn launch_browser(
                 }
             }))
         }
+        #[cfg(unix)]
+        PlayerChoice::Mpv { headless, films } => {
+            let options = mpv_options(*headless, films.clone());
+            Some(tokio::spawn(async move {
+                match crate::player::mpv::MpvPlayer::launch(options).await {
+                    Ok(player) => drive(player, goals, out, os::local_now).await,
+                    // An error means that nobody listens any more.
+                    Err(error) => drop(out.send(DriverNews::Lost(error.to_string())).await),
+                }
+            }))
+        }
+        #[cfg(not(unix))]
+        PlayerChoice::Mpv { .. } => Some(tokio::spawn(async move {
+            let sentence = "mpv cannot be driven on this system yet. Choose the browser as your player instead.";
+            let _ = out.send(DriverNews::Lost(sentence.to_owned())).await;
+            drop(goals);
+        })),
         #[cfg(not(feature = "browser"))]
         PlayerChoice::Browser { .. } => Some(tokio::spawn(async move {
             let sentence =
@@ -373,9 +454,21 @@ fn unable_line(why: &str) -> String {
     format!("(I cannot see the film: {})", reason.trim_end_matches('.'))
 }
 
+/// How the program starts mpv.
+#[cfg(unix)]
+fn mpv_options(headless: bool, films: Vec<PathBuf>) -> crate::player::mpv::MpvOptions {
+    let extra = std::env::var("SEANCE_MPV_FLAGS").unwrap_or_default();
+    crate::player::mpv::MpvOptions {
+        mpv: None,
+        headless,
+        films,
+        extra_args: extra.split_whitespace().map(str::to_owned).collect(),
+    }
+}
+
 /// How the program starts Chrome.
 #[cfg(feature = "browser")]
-fn browser_options(
+pub(super) fn browser_options(
     headless: bool,
     profile: Option<PathBuf>,
 ) -> crate::player::browser::LaunchOptions {

@@ -13,7 +13,7 @@ use anyhow::{Result, anyhow};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::cli::party::{PlayerChoice, PlayerState, launch_browser};
+use crate::cli::party::{PlayerChoice, PlayerState, launch_player};
 use crate::engine::event::Suspension;
 use crate::engine::fold::RoomState;
 use crate::engine::id::{MemberId, Seq};
@@ -284,7 +284,7 @@ impl Screening {
         }
         self.aim = Aim::default();
         let (goals, watched) = watch::channel(self.goal());
-        let launched = launch_browser(&self.choice, watched, self.driver_in.clone());
+        let launched = launch_player(&self.choice, watched, self.driver_in.clone());
         self.attach(goals, launched);
     }
 

@@ -71,7 +71,7 @@ impl WayArgs {
                 domain: self.ngrok_domain.clone(),
                 region: self.ngrok_region,
             };
-            all.push(ngrok_tunnel(home.root(), options)?);
+            all.push(Box::new(ngrok_of(home.root(), options)?));
         }
         if let Some(place) = &self.public {
             let certified = match (&self.cert, &self.key) {
@@ -97,7 +97,7 @@ pub(super) struct NgrokChoice {
 }
 
 /// ngrok's tunnel with the token that is kept, or a sentence that says how to enter one.
-pub(super) fn ngrok_tunnel(root: &Path, choice: NgrokChoice) -> Result<Box<dyn Tunnel>> {
+pub(super) fn ngrok_of(root: &Path, choice: NgrokChoice) -> Result<Ngrok> {
     let Some((token, _)) = TokenStore::new(root).load()? else {
         bail!(
             "ngrok needs to know whose tunnel it is. Copy the token from https://dashboard.ngrok.com/get-started/your-authtoken and enter it by `seance tunnel login`, or in the window."
@@ -115,7 +115,7 @@ pub(super) fn ngrok_tunnel(root: &Path, choice: NgrokChoice) -> Result<Box<dyn T
         authority,
         ..ngrok::Options::default()
     };
-    Ok(Box::new(Ngrok::new(token, options)))
+    Ok(Ngrok::new(token, options))
 }
 
 fn usual_bind(place: &Place) -> SocketAddr {

@@ -4,6 +4,8 @@
 //! does what was asked, and publishes what there is to show. Neither waits for
 //! the other.
 
+mod booth;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,18 +14,27 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
-use crate::cli::evening::{CHROME_PROFILE, default_name};
+use crate::cli::evening::{ALONE_FOR, CHROME_PROFILE, default_name};
 use crate::cli::hosting::{self, HostOptions, Hosting};
 use crate::cli::library;
 use crate::cli::party::{self, Happening, Party, PlayerChoice};
+use crate::cli::reach::{Reach, Way};
 use crate::cli::ticket::Ticket;
+use crate::cli::tunnel;
 use crate::engine::event::{Client, Via};
 use crate::engine::intent::Intent;
+use crate::engine::text::Passcode;
 use crate::log::store::Home;
 use crate::net::client::{self, News};
 use crate::net::link::JoinLink;
-use crate::projection::gui::{self, Backend, Remembered, Request, Room, Screen, Start, Theme};
+use crate::projection::gui::{
+    self, Backend, NearbyRow, Remembered, Request, Room, Screen, Secret, Start, Theme, WayRow,
+};
 use crate::projection::view::{SessionRow, Wish};
+use crate::tunnel::nearby::{Found, Looking};
+use crate::tunnel::public::Public;
+use crate::tunnel::token::{Token, TokenStore};
+use crate::tunnel::{State, Tunnel};
 
 /// Requests that may wait: more than anybody clicks.
 const REQUESTS_MAX: usize = 64;
@@ -50,12 +61,15 @@ pub(super) fn open() -> Result<()> {
         } else {
             Theme::Dark
         },
+        ways: settings.ways.clone().into(),
+        mpv: has_mpv().then_some(settings.mpv),
     };
     let desk = Desk {
         home,
         settings,
         screen: screen_in,
         sessions: Arc::default(),
+        nearby: Arc::default(),
     };
     let served = runtime.spawn(desk.serve(inbox));
     let outcome = gui::run(Backend {
@@ -69,6 +83,15 @@ pub(super) fn open() -> Result<()> {
     Ok(outcome?)
 }
 
+/// A player's state as the window shows it.
+fn player_shown(player: party::PlayerState) -> gui::PlayerState {
+    match player {
+        party::PlayerState::Waiting | party::PlayerState::Dismissed => gui::PlayerState::Closed,
+        party::PlayerState::Opening => gui::PlayerState::Opening,
+        party::PlayerState::Open => gui::PlayerState::Open,
+    }
+}
+
 /// What the window remembers between runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Settings {
@@ -76,6 +99,36 @@ struct Settings {
     name: String,
     #[serde(default)]
     light: bool,
+    #[serde(default)]
+    ways: ChosenWays,
+    #[serde(default)]
+    mpv: bool,
+}
+
+/// Whether there is an mpv to choose.
+fn has_mpv() -> bool {
+    #[cfg(unix)]
+    return crate::player::mpv::find_mpv().is_some();
+    #[cfg(not(unix))]
+    return false;
+}
+
+/// How friends elsewhere came in last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct ChosenWays {
+    #[serde(default)]
+    ngrok: bool,
+    #[serde(default)]
+    own: Option<String>,
+}
+
+impl From<ChosenWays> for gui::Ways {
+    fn from(ways: ChosenWays) -> Self {
+        Self {
+            ngrok: ways.ngrok,
+            own: ways.own,
+        }
+    }
 }
 
 impl Settings {
@@ -92,7 +145,7 @@ impl Settings {
 
     fn save(&self, home: &Home) {
         let bytes = serde_json::to_vec(self).expect("settings always encode");
-        if let Err(error) = std::fs::write(Self::path(home), bytes) {
+        if let Err(error) = crate::log::write_private(&Self::path(home), &bytes) {
             tracing::warn!(%error, "the window's settings could not be kept");
         }
     }
@@ -103,6 +156,8 @@ struct Evening {
     party: Party,
     hosting: Option<Hosting>,
     ticket: Option<Ticket>,
+    /// What may be in the way of those who try to come in.
+    hint: Option<Arc<str>>,
 }
 
 struct Desk {
@@ -110,6 +165,7 @@ struct Desk {
     settings: Settings,
     screen: watch::Sender<Screen>,
     sessions: Arc<Vec<SessionRow>>,
+    nearby: Arc<Vec<NearbyRow>>,
 }
 
 /// Whether the desk goes on.
@@ -123,7 +179,23 @@ impl Desk {
     async fn serve(mut self, mut inbox: mpsc::Receiver<Request>) {
         self.read_sessions();
         self.lobby(None, None);
-        while let Some(request) = inbox.recv().await {
+        let looking = Looking::start(None);
+        if let Err(error) = &looking {
+            tracing::warn!(%error, "the list of parties on this network stays empty");
+        }
+        let mut found = looking.as_ref().ok().map(Looking::found);
+        loop {
+            let request = tokio::select! {
+                request = inbox.recv() => match request {
+                    Some(request) => request,
+                    None => return,
+                },
+                parties = changed(&mut found) => {
+                    self.nearby = Arc::new(parties.iter().map(nearby_row).collect());
+                    self.lobby(None, None);
+                    continue;
+                }
+            };
             let asked = match request {
                 Request::Quit => return,
                 Request::RefreshSessions => {
@@ -135,11 +207,17 @@ impl Desk {
                     self.remember_theme(theme);
                     continue;
                 }
+                Request::Mpv(mpv) => {
+                    self.settings.mpv = mpv;
+                    self.settings.save(&self.home);
+                    continue;
+                }
                 Request::Host {
                     title,
                     name,
                     lan,
                     media,
+                    ways,
                 } => {
                     let options = HostOptions {
                         title: Some(title),
@@ -147,6 +225,7 @@ impl Desk {
                         ..HostOptions::default()
                     };
                     self.lobby(Some("Opening the party…"), None);
+                    self.remember_ways(ways);
                     self.host(options, name, media).await
                 }
                 Request::Reopen { session, name } => {
@@ -157,11 +236,41 @@ impl Desk {
                     self.lobby(Some("Opening the session again…"), None);
                     self.host(options, name, None).await
                 }
-                Request::Join { link, name } => {
+                Request::Join {
+                    link,
+                    name,
+                    passcode,
+                } => {
                     self.lobby(Some("Joining…"), None);
-                    self.join(&link, name)
+                    self.join(&link, name, passcode)
                 }
-                Request::Wish(_) | Request::OpenPlayer | Request::ClosePlayer => continue,
+                Request::KeepToken(secret) => {
+                    let kept = self.keep_token(&secret);
+                    self.lobby(None, kept.err().map(|error| error.to_string()));
+                    continue;
+                }
+                Request::ForgetToken => {
+                    let gone = self.tokens().forget();
+                    self.lobby(None, gone.err().map(|error| error.to_string()));
+                    continue;
+                }
+                Request::Watch { session } => {
+                    self.lobby(Some("Reading the session…"), None);
+                    match self.open_past(session).await {
+                        Ok(showing) => {
+                            if self.rewatch(showing, &mut inbox).await == Next::Close {
+                                return;
+                            }
+                        }
+                        Err(error) => self.lobby(None, Some(format!("{error:#}"))),
+                    }
+                    continue;
+                }
+                Request::Wish(_)
+                | Request::RetryWays
+                | Request::Replay(_)
+                | Request::OpenPlayer
+                | Request::ClosePlayer => continue,
             };
             match asked {
                 Ok(evening) => {
@@ -181,9 +290,14 @@ impl Desk {
         media: Option<String>,
     ) -> Result<Evening> {
         self.remember_name(&name);
-        let hosting = hosting::start(&self.home, options).await?;
+        // What is missing for a tunnel is said before anything is opened.
+        let tunnels = self.tunnels()?;
+        let mut hosting = hosting::start(&self.home, options).await?;
+        hosting.announce(&name);
+        tunnel::open_all(hosting.reach(), tunnels).await;
         let member = client::join(hosting.own_link(), name, Client::Window, None);
-        let party = Party::new(member, self.player(), Some(hosting.link().to_string()));
+        let mut party = Party::new(member, self.player(), Some(hosting.link().to_string()))
+            .reached_by(&hosting.link());
         if let Some(url) = media {
             party.ask(Via::Gui, Intent::Load { url }).await;
         }
@@ -191,27 +305,39 @@ impl Desk {
             party,
             hosting: Some(hosting),
             ticket: None,
+            hint: None,
         })
     }
 
-    fn join(&mut self, link: &str, name: String) -> Result<Evening> {
+    fn join(&mut self, link: &str, name: String, passcode: Option<Passcode>) -> Result<Evening> {
         self.remember_name(&name);
         let link: JoinLink = link.parse()?;
         let ticket = Ticket::new(self.home.root(), link.session, &name);
-        let member = client::join(&link, name, Client::Window, ticket.load());
+        let member = client::join_knowing(&link, name, Client::Window, ticket.load(), passcode);
         Ok(Evening {
-            party: Party::new(member, self.player(), None),
+            party: Party::new(member, self.player(), None).reached_by(&link),
             hosting: None,
             ticket: Some(ticket),
+            hint: None,
         })
     }
 
     /// Stays in a party until it is left or over.
     async fn attend(&mut self, mut evening: Evening, inbox: &mut mpsc::Receiver<Request>) -> Next {
         let mut reason = None;
-        self.show(&evening);
+        let mut ways = evening
+            .hosting
+            .as_mut()
+            .map(|hosting| hosting.reach().ways());
+        let mut alone = std::pin::pin!(tokio::time::sleep(ALONE_FOR));
+        self.show(&mut evening);
         let next = loop {
             tokio::select! {
+                _ = changed(&mut ways) => {}
+                () = &mut alone, if !alone.is_elapsed() => if let Some(hosting) = &mut evening.hosting {
+                    let people = evening.party.view().state.roster.iter().count();
+                    evening.hint = hosting.reach().hint(people).map(Arc::from);
+                },
                 happening = evening.party.next() => match happening {
                     None => break Next::Serve,
                     Some(Happening::News(News::Over(why), _)) => {
@@ -236,10 +362,18 @@ impl Desk {
                     Some(Request::OpenPlayer) => evening.party.open_player(),
                     Some(Request::ClosePlayer) => evening.party.close_player().await,
                     Some(Request::Theme(theme)) => self.remember_theme(theme),
-                    Some(Request::Host { .. } | Request::Join { .. } | Request::Reopen { .. } | Request::RefreshSessions) => {}
+                    Some(Request::RetryWays) => self.retry(&mut evening).await,
+                    Some(Request::KeepToken(secret)) => match self.keep_token(&secret) {
+                        Ok(()) => self.retry(&mut evening).await,
+                        Err(error) => evening.hint = Some(error.to_string().into()),
+                    },
+                    Some(Request::Host { .. } | Request::Join { .. } | Request::Reopen { .. } | Request::Mpv(_) | Request::Watch { .. } | Request::Replay(_) | Request::RefreshSessions | Request::ForgetToken) => {}
                 },
             }
-            self.show(&evening);
+            if evening.party.view().state.roster.iter().count() > 1 {
+                evening.hint = None;
+            }
+            self.show(&mut evening);
         };
         if next == Next::Serve {
             self.lobby(Some("Leaving the party…"), None);
@@ -253,17 +387,20 @@ impl Desk {
         next
     }
 
-    fn show(&self, evening: &Evening) {
+    fn show(&self, evening: &mut Evening) {
+        let mut ways = Vec::new();
+        if let Some(hosting) = &mut evening.hosting {
+            evening.party.share(&hosting.link().to_string());
+            // The first is this network, which the invite is of anyway.
+            let all = hosting.reach().ways();
+            ways.extend(all.borrow().iter().skip(1).map(way_row));
+        }
         self.screen.send_replace(Screen::Room(Room {
             view: evening.party.view().clone(),
             hosting: evening.hosting.is_some(),
-            player: match evening.party.player() {
-                party::PlayerState::Waiting | party::PlayerState::Dismissed => {
-                    gui::PlayerState::Closed
-                }
-                party::PlayerState::Opening => gui::PlayerState::Opening,
-                party::PlayerState::Open => gui::PlayerState::Open,
-            },
+            player: player_shown(evening.party.player()),
+            ways: Arc::new(ways),
+            hint: evening.hint.clone(),
         }));
     }
 
@@ -272,7 +409,58 @@ impl Desk {
             busy: busy.map(str::to_owned),
             error,
             sessions: Arc::clone(&self.sessions),
+            nearby: Arc::clone(&self.nearby),
+            token: matches!(self.tokens().load(), Ok(Some(_))),
         }));
+    }
+
+    fn tokens(&self) -> TokenStore {
+        TokenStore::new(self.home.root())
+    }
+
+    fn keep_token(&self, secret: &Secret) -> Result<()> {
+        self.tokens().save(&Token::read(secret.expose())?)?;
+        Ok(())
+    }
+
+    /// Opens the ways again that failed.
+    async fn retry(&self, evening: &mut Evening) {
+        let Some(hosting) = &mut evening.hosting else {
+            return;
+        };
+        match self.tunnels() {
+            Ok(tunnels) => reopen_failed(hosting.reach(), tunnels).await,
+            Err(error) => evening.hint = Some(error.to_string().into()),
+        }
+    }
+
+    /// The ways from elsewhere that were chosen.
+    fn tunnels(&self) -> Result<Vec<Box<dyn Tunnel>>> {
+        let mut all: Vec<Box<dyn Tunnel>> = Vec::new();
+        if self.settings.ways.ngrok {
+            all.push(Box::new(tunnel::ngrok_of(
+                self.home.root(),
+                tunnel::NgrokChoice::default(),
+            )?));
+        }
+        if let Some(own) = &self.settings.ways.own {
+            let place = own.parse().map_err(|_| {
+                anyhow::anyhow!("{own} is no address. Type it as https://party.example.org.")
+            })?;
+            all.push(Box::new(Public::new(place, None)));
+        }
+        Ok(all)
+    }
+
+    fn remember_ways(&mut self, ways: gui::Ways) {
+        let ways = ChosenWays {
+            ngrok: ways.ngrok,
+            own: ways.own,
+        };
+        if self.settings.ways != ways {
+            self.settings.ways = ways;
+            self.settings.save(&self.home);
+        }
     }
 
     fn read_sessions(&mut self) {
@@ -283,7 +471,12 @@ impl Desk {
     }
 
     fn player(&self) -> PlayerChoice {
-        if cfg!(feature = "browser") {
+        if self.settings.mpv && has_mpv() {
+            PlayerChoice::Mpv {
+                headless: false,
+                films: Vec::new(),
+            }
+        } else if cfg!(feature = "browser") {
             PlayerChoice::Browser {
                 headless: false,
                 profile: Some(self.home.root().join(CHROME_PROFILE)),
@@ -303,5 +496,48 @@ impl Desk {
     fn remember_theme(&mut self, theme: Theme) {
         self.settings.light = theme == Theme::Light;
         self.settings.save(&self.home);
+    }
+}
+
+/// Waits until what is watched changed; for ever where nothing is.
+async fn changed<T: Clone>(watched: &mut Option<watch::Receiver<T>>) -> T {
+    if let Some(watched) = watched
+        && watched.changed().await.is_ok()
+    {
+        return watched.borrow_and_update().clone();
+    }
+    std::future::pending().await
+}
+
+/// Opens those again that failed; what stands is left alone.
+async fn reopen_failed(reach: &mut Reach, tunnels: Vec<Box<dyn Tunnel>>) {
+    let ways = reach.ways().borrow().clone();
+    for tunnel in tunnels {
+        let name = tunnel.name();
+        let failed = |way: &Way| way.name == name && matches!(way.state, State::Failed(_));
+        if ways.iter().any(failed) {
+            reach.add(tunnel).await;
+        }
+    }
+}
+
+fn nearby_row(found: &Found) -> NearbyRow {
+    NearbyRow {
+        title: found.title.clone(),
+        host: found.host.clone(),
+        place: found
+            .places
+            .first()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+    }
+}
+
+fn way_row(way: &Way) -> WayRow {
+    WayRow {
+        name: way.name,
+        state: way.state.word(),
+        trouble: way.state.trouble().map(ToString::to_string),
+        failed: matches!(way.state, State::Failed(_)),
     }
 }

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::engine::event::{Client, Event};
 use crate::engine::id::{MemberId, Seq, SessionId};
 use crate::engine::intent::{Ask, Refusal};
-use crate::engine::presence::{Presence, Report};
+use crate::engine::presence::{Presence, Report, Vitals};
+use crate::engine::text::{Name, Passcode};
 use crate::engine::unit::{LocalTime, SessionTime};
 
 /// The protocol this version speaks. Rises when an older peer could no longer follow.
@@ -105,6 +106,26 @@ pub enum ToRoom {
     Report(Report),
     /// I am going.
     Bye {},
+    /// How my player and my clock do, for the trace.
+    Vitals(Vitals),
+    /// I know this: before the hello, to a party that asks for a passcode.
+    Passcode {
+        /// The passcode.
+        passcode: Passcode,
+    },
+}
+
+/// Somebody at the door, as moderators see them. Not an event: strangers write nothing into the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Knock {
+    /// By which to answer them; rises with each knock.
+    pub knock: u64,
+    /// What they want to be called.
+    pub name: Name,
+    /// By what they take part.
+    pub client: Client,
+    /// The link they came by; 0 is the party's own.
+    pub invite: Seq,
 }
 
 /// From the room to a member.
@@ -143,6 +164,17 @@ pub enum ToMember {
     Moved {
         /// `https://host` or `http://host:port`.
         to: String,
+    },
+    /// You knocked; somebody has to let you in. Go on pinging meanwhile.
+    Waiting {},
+    /// Who is at the door, all of them; for moderators.
+    Knocks(Vec<Knock>),
+    /// The secret of a link; for whoever asked for it, after that was accepted.
+    Secret {
+        /// Which; 0 is the party's own.
+        invite: Seq,
+        /// What opens it: for behind the `#` of a link.
+        secret: String,
     },
 }
 

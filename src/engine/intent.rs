@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::event::{Action, HoldReason, QueueMode, Repeat, Role, Suspension, Via};
 use crate::engine::id::{Generation, ItemId, MemberId, Seq, Stamp};
+use crate::engine::text::Passcode;
 use crate::engine::unit::{MediaTime, Micros, Rate};
 
 /// What a member wants. The order of variants is the wire: append only.
@@ -261,6 +262,45 @@ pub enum Intent {
         /// Whether it waits.
         wait: bool,
     },
+    /// Make a link that lets people in. Its secret comes to its maker alone.
+    Invite {
+        /// As what; not host.
+        role: Role,
+        /// For how long; `None` for good.
+        #[serde(default)]
+        lasts: Option<Micros>,
+        /// How many people; `None` for any number.
+        #[serde(default)]
+        uses: Option<u32>,
+    },
+    /// Be told a link's secret again.
+    ShowInvite {
+        /// Which; 0 is the party's own.
+        invite: Seq,
+    },
+    /// Have a link no longer open.
+    RevokeInvite {
+        /// Which; 0 is the party's own.
+        invite: Seq,
+    },
+    /// Choose whether newcomers knock and wait.
+    SetApproval {
+        /// Whether they do.
+        on: bool,
+    },
+    /// Choose what newcomers must know besides the link.
+    SetPasscode {
+        /// The passcode; `None` for none.
+        #[serde(default)]
+        passcode: Option<Passcode>,
+    },
+    /// Answer somebody at the door.
+    AnswerKnock {
+        /// Which knock.
+        knock: u64,
+        /// In, or away.
+        let_in: bool,
+    },
 }
 
 impl Intent {
@@ -485,4 +525,40 @@ pub enum Refusal {
     /// Nobody asked whether people are ready.
     #[error("No ready check is on.")]
     NoReadyCheck,
+    /// The link opened once: it has expired, was used up, or was revoked.
+    #[error("This link no longer opens the party. Ask for a new one.")]
+    InviteOver,
+    /// No link of that number opens, or ever did.
+    #[error("There is no link {invite}.")]
+    UnknownInvite {
+        /// Which.
+        invite: Seq,
+    },
+    /// More links than one party, or one guest, needs.
+    #[error("There are {max} links already. Revoke one first.")]
+    TooManyInvites {
+        /// How many there may be.
+        max: u32,
+    },
+    /// The party asks for a passcode, and none was given.
+    #[error("This party asks for a passcode. Ask the host for it.")]
+    PasscodeNeeded,
+    /// The passcode was another.
+    #[error("That is not the passcode. Try again.")]
+    PasscodeWrong,
+    /// Too many wrong ones, by this link or in this party.
+    #[error("Too many passcodes were tried. Wait {} s and try again.", .wait.get() / 1_000_000 + 1)]
+    PasscodeWait {
+        /// How long to wait.
+        wait: Micros,
+    },
+    /// A moderator said no at the door.
+    #[error("The host did not let you in this time.")]
+    TurnedAway,
+    /// More people at the door than a host can look at.
+    #[error("Too many people are waiting to be let in. Try again in a while.")]
+    DoorCrowded,
+    /// Nobody is at the door by that number any more.
+    #[error("Nobody waits at the door by that number any more.")]
+    NoKnock,
 }

@@ -13,20 +13,24 @@
 
 use std::collections::BTreeMap;
 
-use crate::engine::event::{Body, Departure, Event, Role};
+use crate::engine::event::{Action, Body, Departure, Event, Role};
 use crate::engine::fold::RoomState;
-use crate::engine::frame::Closing;
+use crate::engine::fold::entrance::OWN_LINK;
+use crate::engine::frame::{Closing, Knock};
 use crate::engine::id::{MemberId, Seq, SessionId};
 use crate::engine::intent::{Ask, Refusal};
-use crate::engine::presence::{Presence, Report};
-use crate::engine::sequencer::{Answer, Entrant, Moment, Sequencer};
-use crate::engine::text::Title;
-use crate::engine::trace::Trace;
+use crate::engine::presence::{Board, Report, Told, Vitals};
+use crate::engine::sequencer::{Answer, Entrant, KnockAnswer, Moment, Sequencer};
+use crate::engine::text::{Name, Title};
+use crate::engine::trace::{Observation, Trace};
 use crate::engine::unit::{LocalTime, Micros, SessionTime};
 
 /// The room may be late by this much; more is a gap: the machine slept or was stopped, and
 /// everybody else's film ran on without its host's.
 pub const GAP_MIN: Micros = Micros::from_secs(5);
+
+/// Observations that wait to be kept elsewhere; of more, nobody keeps any.
+const FRESH_MAX: usize = 1_024;
 
 /// One connection of one member: a member has at most one that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,6 +53,15 @@ pub enum Reply {
         /// Why.
         refusal: Refusal,
     },
+    /// The secret of a link they asked for.
+    Secret {
+        /// Which link.
+        invite: Seq,
+        /// What opens it.
+        secret: String,
+    },
+    /// Who is at the door.
+    Knocks(Vec<Knock>),
     /// The connection is to end.
     Close(Closing),
 }
@@ -147,10 +160,11 @@ pub struct Room {
     clock: SessionClock,
     connections: BTreeMap<MemberId, ConnectionId>,
     next_connection: u64,
-    reports: BTreeMap<MemberId, Report>,
-    reports_changed: bool,
+    board: Board,
     /// What was observed beside the log.
     trace: Trace,
+    /// What of it nobody has taken yet.
+    fresh: Vec<Observation>,
     /// Why nothing more can be written, once that is so.
     read_only: Option<String>,
     alive_at: LocalTime,
@@ -186,9 +200,9 @@ impl Room {
             clock,
             connections: BTreeMap::new(),
             next_connection: 0,
-            reports: BTreeMap::new(),
-            reports_changed: false,
+            board: Board::default(),
             trace: Trace::default(),
+            fresh: Vec::new(),
             read_only: None,
             alive_at: local,
             turn: Turn {
@@ -197,6 +211,12 @@ impl Room {
             },
             under_way: None,
         }
+    }
+
+    /// The same room, whose trace goes on where an earlier one ended.
+    #[must_use]
+    pub fn with_trace(self, trace: Trace) -> Self {
+        Self { trace, ..self }
     }
 
     /// The session's name.
@@ -217,6 +237,11 @@ impl Room {
     /// What was observed beside the log.
     pub fn trace(&self) -> &Trace {
         &self.trace
+    }
+
+    /// What was observed since this was last asked, for whoever keeps it beyond this room.
+    pub fn observed(&mut self) -> Vec<Observation> {
+        std::mem::take(&mut self.fresh)
     }
 
     /// Why nothing more can be written, if that is so.
@@ -243,10 +268,25 @@ impl Room {
         entrant: Entrant,
         now: Now,
     ) -> Result<(MemberId, ConnectionId), Refusal> {
+        self.enter_by(entrant, OWN_LINK, None, now)
+    }
+
+    /// Like [`Room::enter`], by a link that was made for it, and maybe let in by `cause`.
+    ///
+    /// # Errors
+    /// As [`Room::enter`].
+    pub fn enter_by(
+        &mut self,
+        entrant: Entrant,
+        link: Seq,
+        cause: Option<Seq>,
+        now: Now,
+    ) -> Result<(MemberId, ConnectionId), Refusal> {
         if let Some(reason) = &self.read_only {
             return Err(read_only(reason));
         }
-        let (member, joined) = self.sequencer.join(entrant, self.moment(now))?;
+        let moment = self.moment(now);
+        let (member, joined) = self.sequencer.join_by(entrant, link, cause, moment)?;
         self.turn.events.extend(joined);
         self.next_connection += 1;
         let connection = ConnectionId(self.next_connection);
@@ -260,11 +300,67 @@ impl Room {
 
     /// Judges what a member asks for, if this connection speaks for them.
     pub fn ask(&mut self, connection: ConnectionId, member: MemberId, ask: &Ask, now: Now) {
+        self.hear(connection, member, ask, now);
+    }
+
+    /// The same; says what will be answered, for those who have more to say with it.
+    pub fn hear(
+        &mut self,
+        connection: ConnectionId,
+        member: MemberId,
+        ask: &Ask,
+        now: Now,
+    ) -> Option<Reply> {
         if !self.speaks_for(connection, member) {
-            return;
+            return None;
         }
         let reply = self.judge(member, ask, now);
+        self.tell(member, reply.clone());
+        Some(reply)
+    }
+
+    /// Tells a member something beside the log, once what was decided before it is durable.
+    pub fn tell(&mut self, member: MemberId, reply: Reply) {
         self.turn.due.push(Due::Reply(member, reply));
+    }
+
+    /// Tells every moderator with a connection who is at the door.
+    pub fn tell_moderators(&mut self, knocks: &[Knock]) {
+        let state = self.sequencer.state();
+        for member in self.connections.keys() {
+            if state.may(*member, Action::Moderate) {
+                let reply = Reply::Knocks(knocks.to_vec());
+                self.turn.due.push(Due::Reply(*member, reply));
+            }
+        }
+    }
+
+    /// Somebody at the door wants to be let in. Returns the number they are answered by.
+    ///
+    /// # Errors
+    /// [`Refusal::DoorCrowded`].
+    pub fn knock(&mut self, name: Name) -> Result<u64, Refusal> {
+        self.sequencer.knock(name)
+    }
+
+    /// Somebody at the door went away.
+    pub fn unknock(&mut self, knock: u64) {
+        self.sequencer.unknock(knock);
+    }
+
+    /// What moderators answered those at the door since this was asked last.
+    pub fn knocks_answered(&mut self) -> Vec<KnockAnswer> {
+        self.sequencer.knocks_answered()
+    }
+
+    /// Whether a newcomer of that name is refused because somebody of it was shut out.
+    pub fn is_shut_out(&self, name: &Name) -> bool {
+        self.sequencer.is_shut_out(name)
+    }
+
+    /// Whether anything was decided since the last turn.
+    pub fn has_news(&self) -> bool {
+        !self.turn.events.is_empty()
     }
 
     /// Takes in what a member's player does, if this connection speaks for them.
@@ -272,13 +368,34 @@ impl Room {
         if !self.speaks_for(connection, member) {
             return;
         }
-        self.reports.insert(member, report);
-        self.reports_changed = true;
+        self.board.note(member, report);
         let now = self.moment(now);
-        self.trace.observe(now.at, member, &report);
+        let seen = self.trace.observe(now.at, member, &report);
+        self.keep(seen);
         if self.read_only.is_none() {
             let events = self.sequencer.observe(member, &report, now);
             self.turn.events.extend(events);
+        }
+    }
+
+    /// Takes into the trace how a member's player and clock do, if this connection speaks for them.
+    pub fn vitals(
+        &mut self,
+        connection: ConnectionId,
+        member: MemberId,
+        vitals: &Vitals,
+        now: Now,
+    ) {
+        if self.speaks_for(connection, member) {
+            let at = self.moment(now).at;
+            let seen = self.trace.vitals(at, member, vitals);
+            self.keep(Some(seen));
+        }
+    }
+
+    fn keep(&mut self, seen: Option<Observation>) {
+        if self.fresh.len() < FRESH_MAX {
+            self.fresh.extend(seen);
         }
     }
 
@@ -348,16 +465,9 @@ impl Room {
         self.sequencer.deadline()
     }
 
-    /// What everybody's players do, if that changed since the last time this was asked.
-    pub fn presence(&mut self) -> Option<Vec<Presence>> {
-        if !std::mem::take(&mut self.reports_changed) {
-            return None;
-        }
-        let all = self.reports.iter().map(|(member, report)| Presence {
-            member: *member,
-            report: *report,
-        });
-        Some(all.collect())
+    /// What everybody's players do, if there is something to tell of it now.
+    pub fn presence(&mut self, now: Now) -> Option<Told> {
+        self.board.tell(now.local)
     }
 
     /// Ends a turn: what follows from all that came in since the last one.
@@ -425,7 +535,8 @@ impl Room {
         match outcome.answer {
             Answer::Accepted(seq) => Reply::Accepted { counter, seq },
             Answer::Refused(refusal) => {
-                self.trace.refused(now.at, member, counter, &refusal);
+                let seen = self.trace.refused(now.at, member, counter, &refusal);
+                self.keep(Some(seen));
                 Reply::Refused { counter, refusal }
             }
         }
@@ -433,7 +544,7 @@ impl Room {
 
     fn goes(&mut self, member: MemberId, reason: Departure, now: Now) {
         self.connections.remove(&member);
-        self.reports_changed |= self.reports.remove(&member).is_some();
+        self.board.forget(member);
         if self.read_only.is_none() {
             let events = self.sequencer.leave(member, reason, self.moment(now));
             self.turn.events.extend(events);
@@ -442,8 +553,8 @@ impl Room {
 
     /// The slowest of those who have a player and are here.
     fn worst_round_trip(&self) -> Micros {
-        self.reports
-            .values()
+        self.board
+            .reports()
             .filter(|report| report.activity.is_some())
             .filter_map(|report| report.round_trip)
             .max()
@@ -467,6 +578,8 @@ impl Room {
                     let refusal = read_only(reason);
                     self.reply(member, Reply::Refused { counter, refusal })
                 }
+                // A link that was never made has no secret.
+                Due::Reply(_, Reply::Secret { .. }) => None,
                 Due::Reply(member, reply) => self.reply(member, reply),
                 Due::Admission(member, connection) => {
                     if self.speaks_for(connection, member) {

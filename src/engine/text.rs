@@ -457,6 +457,59 @@ pub fn for_terminal(text: &str) -> String {
     safe
 }
 
+/// What newcomers must know besides the link. Never shown, never logged: it prints as nothing.
+///
+/// NFC and trimmed, so that it reads the same from every keyboard; otherwise any text. Whether it is
+/// long enough is the room's to say, as it is set: one that is tried may be anything.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Passcode(String);
+
+impl Passcode {
+    /// The fewest graphemes one may be set to: people read it out over the phone, and the link in
+    /// front of it is the real secret.
+    pub const GRAPHEMES_MIN: usize = 4;
+    /// The most bytes it may take: a long sentence.
+    pub const BYTES_MAX: usize = 256;
+
+    /// Takes what was typed.
+    ///
+    /// # Errors
+    /// A sentence for the typist when it is longer than [`Passcode::BYTES_MAX`].
+    pub fn new(raw: &str) -> Result<Self, &'static str> {
+        if raw.len() > Self::BYTES_MAX {
+            return Err("A passcode has at most 256 bytes. Choose a shorter one.");
+        }
+        let clean: String = raw.trim().nfc().collect();
+        if clean.len() > Self::BYTES_MAX {
+            return Err("A passcode has at most 256 bytes. Choose a shorter one.");
+        }
+        Ok(Self(clean))
+    }
+
+    /// Whether it is long enough to be set.
+    pub fn is_long_enough(&self) -> bool {
+        self.0.graphemes(true).count() >= Self::GRAPHEMES_MIN
+    }
+
+    /// The passcode itself, to be hashed or sent and for nothing else.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Passcode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Passcode(secret)")
+    }
+}
+
+impl<'de> Deserialize<'de> for Passcode {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        Self::new(&String::deserialize(source)?).map_err(serde::de::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,10 +3,13 @@
 //! It answers what the log cannot: how far off was Bob when it stuttered, and
 //! why did nothing happen when Eve pressed play? The last [`WHOLE_FOR`] are kept
 //! whole, up to [`WHOLE_MAX`] entries; what falls out of that is thinned to one
-//! report in [`THIN_EVERY`] per member and kept for the session, up to
-//! [`THIN_MAX`]. Refusals are rare and small and are kept like reports.
+//! sample in [`THIN_EVERY`] per member and kept for the whole session. Should
+//! even that come to [`THIN_MAX`] entries, every member's samples are thinned to
+//! half, again and again: a very long evening is seen more coarsely, but from
+//! its beginning. Refusals are rare and small and are kept like samples.
 //!
-//! It is exported with a session on request and may be lost with the host.
+//! The host writes it beside the log (`log/trace.rs`); it may be lost without
+//! the session losing anything.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -14,17 +17,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::id::MemberId;
 use crate::engine::intent::Refusal;
-use crate::engine::presence::Report;
+use crate::engine::presence::{Report, Vitals};
 use crate::engine::unit::{Micros, SessionTime};
 
 /// How much is kept whole: what somebody who says "just now" means.
 pub const WHOLE_FOR: Micros = Micros::from_secs(300);
 /// Entries kept whole: thirty members who report once a second. More members, less time.
 pub const WHOLE_MAX: usize = 9_000;
-/// How far apart one member's reports are behind that.
+/// How far apart one member's samples are behind that.
 pub const THIN_EVERY: Micros = Micros::from_secs(5);
 /// Entries kept behind that: ten members over five hours.
 pub const THIN_MAX: usize = 36_000;
+/// A report adds nothing to vitals of the same player from so short a time ago.
+const VITALS_STAND: Micros = Micros::from_secs(10);
 
 /// One thing that was observed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,11 +42,11 @@ pub struct Observation {
     pub what: What,
 }
 
-/// What can be observed.
+/// What can be observed. The order is that of the trace's file: append only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum What {
-    /// What their player does, how far off it is, and how far away.
+    /// What their player does, how far off it is, and how far away; of members who tell no more.
     Report(Report),
     /// What they asked for and did not get.
     Refused {
@@ -50,29 +55,90 @@ pub enum What {
         /// Why not.
         refusal: Refusal,
     },
+    /// The same as a report, and how they correct and read the clock.
+    Vitals(Vitals),
+}
+
+impl What {
+    /// What a player did, if this is about one.
+    pub const fn report(&self) -> Option<&Report> {
+        match self {
+            Self::Report(report) => Some(report),
+            Self::Vitals(vitals) => Some(&vitals.report),
+            Self::Refused { .. } => None,
+        }
+    }
 }
 
 /// The trace of one session.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Trace {
     whole: VecDeque<Observation>,
     thin: VecDeque<Observation>,
-    /// When each member's last thinned report was.
+    /// When each member's last thinned sample was.
     thinned: BTreeMap<MemberId, SessionTime>,
+    /// How far apart thinned samples are by now.
+    thin_every: Micros,
+    /// When each member last told their vitals.
+    vitals_at: BTreeMap<MemberId, SessionTime>,
+}
+
+impl Default for Trace {
+    fn default() -> Self {
+        Self {
+            whole: VecDeque::new(),
+            thin: VecDeque::new(),
+            thinned: BTreeMap::new(),
+            thin_every: THIN_EVERY,
+            vitals_at: BTreeMap::new(),
+        }
+    }
+}
+
+impl FromIterator<Observation> for Trace {
+    fn from_iter<I: IntoIterator<Item = Observation>>(observations: I) -> Self {
+        let mut trace = Self::default();
+        for observation in observations {
+            trace.push(observation);
+        }
+        trace
+    }
 }
 
 impl Trace {
-    /// Notes what a player does.
-    pub fn observe(&mut self, at: SessionTime, member: MemberId, report: &Report) {
+    /// Notes what a player does, unless its member's vitals say so already.
+    pub fn observe(
+        &mut self,
+        at: SessionTime,
+        member: MemberId,
+        report: &Report,
+    ) -> Option<Observation> {
+        let told = self.vitals_at.get(&member);
+        if told.is_some_and(|told| at - *told < VITALS_STAND) {
+            return None;
+        }
         let what = What::Report(*report);
-        self.push(Observation { at, member, what });
+        Some(self.note(Observation { at, member, what }))
+    }
+
+    /// Notes how a player and its member's clock do.
+    pub fn vitals(&mut self, at: SessionTime, member: MemberId, vitals: &Vitals) -> Observation {
+        self.vitals_at.insert(member, at);
+        let what = What::Vitals(*vitals);
+        self.note(Observation { at, member, what })
     }
 
     /// Notes a refusal.
-    pub fn refused(&mut self, at: SessionTime, member: MemberId, counter: u64, refusal: &Refusal) {
+    pub fn refused(
+        &mut self,
+        at: SessionTime,
+        member: MemberId,
+        counter: u64,
+        refusal: &Refusal,
+    ) -> Observation {
         let refusal = refusal.clone();
         let what = What::Refused { counter, refusal };
-        self.push(Observation { at, member, what });
+        self.note(Observation { at, member, what })
     }
 
     /// Everything kept, oldest first.
@@ -88,6 +154,11 @@ impl Trace {
     /// Whether nothing was observed.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    fn note(&mut self, new: Observation) -> Observation {
+        self.push(new.clone());
+        new
     }
 
     fn push(&mut self, new: Observation) {
@@ -107,17 +178,37 @@ impl Trace {
     }
 
     fn keep_thin(&mut self, old: Observation) {
-        if matches!(old.what, What::Report(_)) {
-            let last = self.thinned.get(&old.member);
-            if last.is_some_and(|last| old.at - *last < THIN_EVERY) {
-                return;
-            }
-            self.thinned.insert(old.member, old.at);
-        }
-        if self.thin.len() == THIN_MAX {
-            self.thin.pop_front();
+        if !self.is_due(&old) {
+            return;
         }
         self.thin.push_back(old);
+        // Half of it, so that this is rare; a flood of refusals alone yields its oldest.
+        while self.thin.len() >= THIN_MAX {
+            let before = self.thin.len();
+            self.thin_every = self.thin_every + self.thin_every;
+            self.thinned.clear();
+            for kept in std::mem::take(&mut self.thin) {
+                if self.is_due(&kept) {
+                    self.thin.push_back(kept);
+                }
+            }
+            if self.thin.len() == before {
+                self.thin.drain(..before / 2);
+            }
+        }
+    }
+
+    /// Whether it is kept for good: everything but samples too near to their member's last.
+    fn is_due(&mut self, sample: &Observation) -> bool {
+        if sample.what.report().is_none() {
+            return true;
+        }
+        let last = self.thinned.get(&sample.member);
+        if last.is_some_and(|last| sample.at - *last < self.thin_every) {
+            return false;
+        }
+        self.thinned.insert(sample.member, sample.at);
+        true
     }
 }
 
@@ -180,5 +271,40 @@ mod tests {
                 refusal
             })
         );
+    }
+
+    #[test]
+    fn a_very_long_session_is_seen_from_its_beginning() {
+        let mut trace = Trace::default();
+        for second in 0..400_000u64 {
+            trace.observe(SessionTime::from_secs(second), MemberId::new(1), &report(7));
+        }
+        assert!(trace.len() <= WHOLE_MAX + THIN_MAX);
+        let times: Vec<SessionTime> = trace.iter().map(|it| it.at).collect();
+        assert_eq!(times[0], SessionTime::ZERO);
+        let thin = &times[..times.len() - 301];
+        let gaps = thin.windows(2).map(|pair| pair[1] - pair[0]);
+        assert!(gaps.max() <= Some(Micros::from_secs(21)), "evenly");
+        let again: Trace = trace.iter().cloned().collect();
+        assert_eq!(again.len(), trace.len(), "reading it back loses nothing");
+    }
+
+    #[test]
+    fn a_report_beside_vitals_is_not_kept_twice() {
+        let mut trace = Trace::default();
+        let (at, member) = (SessionTime::from_secs(1), MemberId::new(1));
+        let vitals = Vitals {
+            report: report(7),
+            clock_error: Some(Micros::new(900)),
+            rate_ppm: Some(1_000_000),
+            slews: 1,
+            steps: 0,
+        };
+        trace.vitals(at, member, &vitals);
+        assert_eq!(trace.observe(at, member, &report(7)), None);
+        let other = trace.observe(at, MemberId::new(2), &report(7));
+        assert!(other.is_some(), "another member tells only reports");
+        let silent = at + VITALS_STAND;
+        assert!(trace.observe(silent, member, &report(8)).is_some());
     }
 }

@@ -28,3 +28,18 @@ pub(super) fn private(options: &mut OpenOptions) {
     #[cfg(not(unix))]
     let _ = options;
 }
+
+/// Writes a small file that only its owner may read, also where one lay before.
+///
+/// # Errors
+/// When the disk does not take it.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use std::io::Write as _;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    private(&mut options);
+    let mut file = options.open(path)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    file.write_all(bytes)
+}

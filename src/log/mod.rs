@@ -37,6 +37,10 @@ pub mod salvage;
 pub mod sled;
 #[cfg(feature = "server")]
 pub mod store;
+pub mod trace;
+
+#[cfg(feature = "server")]
+pub use files::write_private;
 
 #[cfg(all(test, feature = "server"))]
 pub(crate) mod contract;

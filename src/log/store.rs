@@ -4,7 +4,9 @@
 //! <home>/sessions/<session id>/
 //!     session.json   what it is: title, birth, last address, protocol (schema-versioned)
 //!     key            32 random bytes; the secrets of invites derive from it
+//!     passcode       the Argon2id hash of what newcomers must know, while there is such a thing
 //!     alive          when the room was last alive, overwritten, never synced
+//!     trace          what was observed beside the log, see [`super::trace`]; may be lost
 //!     db/            the log, see [`super::sled`]
 //! ```
 //!
@@ -28,8 +30,10 @@ use super::capsule::{self, CapsuleHeader, ExportError, ImportError, Summary};
 use super::files::{create_dir, private, sync_dir};
 use super::salvage;
 use super::sled::{OpenError, SledLog};
+use super::trace::{self, TraceWriter};
 use crate::engine::id::{Seq, SessionId};
 use crate::engine::media::Media;
+use crate::engine::trace::Trace;
 use crate::engine::unit::SessionTime;
 use crate::os;
 
@@ -41,7 +45,9 @@ pub const SCHEMA: u32 = 1;
 
 const INFO_FILE: &str = "session.json";
 const KEY_FILE: &str = "key";
+const PASSCODE_FILE: &str = "passcode";
 const ALIVE_FILE: &str = "alive";
+const TRACE_FILE: &str = "trace";
 pub(super) const DB_DIR: &str = "db";
 
 /// Folders that are not (yet, or any longer) a session begin with this.
@@ -544,6 +550,11 @@ impl Session {
         read_alive(&self.dir)
     }
 
+    /// The file for what newcomers must know.
+    pub fn passcode_file(&self) -> PasscodeFile {
+        PasscodeFile(self.dir.join(PASSCODE_FILE))
+    }
+
     /// The file for the marks of its room's life, held open: a mark costs one small write.
     ///
     /// # Errors
@@ -555,6 +566,20 @@ impl Session {
         private(&mut options);
         let file = options.open(&path).map_err(|e| failed(&path, e))?;
         Ok(AliveFile(file))
+    }
+
+    /// What was observed beside its log; of a damaged trace, its beginning.
+    pub fn trace(&self) -> Trace {
+        trace::read(&self.dir.join(TRACE_FILE))
+    }
+
+    /// Goes on with its trace.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`]; the session is whole without.
+    pub fn trace_writer(&self) -> Result<TraceWriter, StoreError> {
+        let path = self.dir.join(TRACE_FILE);
+        TraceWriter::open(&path).map_err(|e| failed(&path, e))
     }
 
     /// Writes it as one file, while it is open; see [`Home::export`].
@@ -596,6 +621,34 @@ fn encode_alive(alive: Alive) -> [u8; ALIVE_BYTES] {
     let digest = blake3::hash(&bytes[..16]);
     bytes[16..].copy_from_slice(&digest.as_bytes()[..8]);
     bytes
+}
+
+/// Where a session's sealed passcode lies: beside its key, for its owner alone.
+#[derive(Clone, Debug)]
+pub struct PasscodeFile(PathBuf);
+
+impl PasscodeFile {
+    /// What is kept; `None` if nothing is, or it does not read.
+    pub fn read(&self) -> Option<String> {
+        fs::read_to_string(&self.0).ok()
+    }
+
+    /// Keeps this, durably, or nothing.
+    ///
+    /// # Errors
+    /// When the disk does not take it; then what was kept stays.
+    pub fn write(&self, sealed: Option<&str>) -> io::Result<()> {
+        match sealed {
+            Some(sealed) => write_whole(&self.0, sealed.as_bytes()).map_err(|error| match error {
+                StoreError::Failed { source, .. } => source,
+                other => io::Error::other(other.to_string()),
+            }),
+            None => match fs::remove_file(&self.0) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            },
+        }
+    }
 }
 
 pub(super) fn read_alive(dir: &Path) -> Option<Alive> {
@@ -798,11 +851,13 @@ mod tests {
         let (_place, home) = home();
         let session = home.create_session("x", 1).unwrap();
         session.alive_file().unwrap();
+        session.passcode_file().write(Some("sealed")).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&home.sessions), 0o700);
         assert_eq!(mode(&session.dir), 0o700);
         assert_eq!(mode(&session.dir.join(DB_DIR)), 0o700);
-        for file in [INFO_FILE, KEY_FILE, ALIVE_FILE] {
+        session.trace_writer().unwrap().finish();
+        for file in [INFO_FILE, KEY_FILE, ALIVE_FILE, PASSCODE_FILE, TRACE_FILE] {
             assert_eq!(mode(&session.dir.join(file)), 0o600, "{file}");
         }
     }

@@ -20,11 +20,14 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::engine::clock::offset::Estimate;
 use crate::engine::event::{Event, Via};
-use crate::engine::frame::{self, Form, FrameError, Refused, Resume, ToMember, ToRoom, Welcome};
+use crate::engine::frame::{
+    self, Form, FrameError, Knock, Refused, Resume, ToMember, ToRoom, Welcome,
+};
 use crate::engine::id::Seq;
 use crate::engine::intent::{Aim, Intent};
-use crate::engine::presence::{Presence, Report};
+use crate::engine::presence::{Presence, Report, Vitals};
 use crate::engine::session::member_end::{Effect, Identity, MemberEnd};
+use crate::engine::text::Passcode;
 use crate::net::link::{JoinLink, Place};
 use crate::net::tls::Trust;
 use crate::net::{self, pump};
@@ -55,6 +58,8 @@ pub enum Order {
     },
     /// Tell the others what this member's player does.
     Report(Report),
+    /// Tell the room's trace how the player does; round trip and clock error are filled in here.
+    Vitals(Vitals),
     /// Go, for good.
     Leave,
 }
@@ -64,6 +69,17 @@ pub enum Order {
 pub enum News {
     /// Dialling, for the first time or again.
     Dialling,
+    /// Knocked: a moderator has to let this member in.
+    Waiting,
+    /// Who is at the door, all of them.
+    Knocks(Vec<Knock>),
+    /// A link this member asked for.
+    Secret {
+        /// Which; 0 is the party's own.
+        invite: Seq,
+        /// What opens it.
+        secret: String,
+    },
     /// Let in.
     Welcomed(Welcome),
     /// Everything from before is applied.
@@ -107,16 +123,38 @@ pub fn join(
     client: crate::engine::event::Client,
     resume: Option<Resume>,
 ) -> Member {
-    join_trusting(link, name, client, resume, None)
+    join_as(link, name, client, resume, None, None)
 }
 
-/// The same, believing only those authorities where the link is an `https` one; `None` for
+/// The same, for a party that asks for a passcode.
+pub fn join_knowing(
+    link: &JoinLink,
+    name: String,
+    client: crate::engine::event::Client,
+    resume: Option<Resume>,
+    passcode: Option<Passcode>,
+) -> Member {
+    join_as(link, name, client, resume, passcode, None)
+}
+
+/// Like [`join`], believing only those authorities where the link is an `https` one; `None` for
 /// those this system trusts.
 pub fn join_trusting(
     link: &JoinLink,
     name: String,
     client: crate::engine::event::Client,
     resume: Option<Resume>,
+    trust: Option<Trust>,
+) -> Member {
+    join_as(link, name, client, resume, None, trust)
+}
+
+fn join_as(
+    link: &JoinLink,
+    name: String,
+    client: crate::engine::event::Client,
+    resume: Option<Resume>,
+    passcode: Option<Passcode>,
     trust: Option<Trust>,
 ) -> Member {
     let (orders, inbox) = mpsc::channel(ORDERS_MAX);
@@ -133,7 +171,7 @@ pub fn join_trusting(
         ways: vec![link.clone()],
         trust,
         // Counters of an earlier run lie below: they began at that run's milliseconds.
-        end: MemberEnd::new(identity, os::wall_millis(), os::local_now()),
+        end: MemberEnd::new(identity, os::wall_millis(), os::local_now()).knowing(passcode),
         socket: None,
         news: news_out,
         clock: clock_out,
@@ -219,6 +257,7 @@ impl Shell {
                 Err(refusal) => vec![Effect::Refused(Refused::new(None, refusal))],
             },
             Order::Report(report) => self.end.report(now, report),
+            Order::Vitals(vitals) => self.end.vitals(now, vitals),
             Order::Leave => self.end.leave(now),
         }
     }
@@ -271,6 +310,9 @@ impl Shell {
                 Effect::Accepted { counter, seq } => News::Accepted { counter, seq },
                 Effect::Refused(refused) => News::Refused(refused),
                 Effect::Presence(presence) => News::Presence(presence),
+                Effect::Waiting => News::Waiting,
+                Effect::Knocks(knocks) => News::Knocks(knocks),
+                Effect::Secret { invite, secret } => News::Secret { invite, secret },
                 Effect::Moved(to) => {
                     self.note_way(&to);
                     News::Moved(to)

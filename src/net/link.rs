@@ -113,6 +113,15 @@ impl JoinLink {
         }
     }
 
+    /// The same way to the same session, with another secret.
+    #[must_use]
+    pub fn with_secret(&self, secret: &str) -> Self {
+        Self {
+            secret: secret.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// The same party's link at another place.
     pub fn at(&self, place: &Place) -> Self {
         Self {

@@ -4,12 +4,19 @@
 //! task, so a member who does not read blocks only their own; every write has a
 //! deadline, and whoever misses it is closed with a hint to come back with their
 //! cursor. There is one way out of it: say why, drain, drop.
+//!
+//! The WebSocket library reads, and answers pings and closings. What we say goes
+//! past it, straight to the socket: bytes that were framed once for everybody
+//! ([`wire`]), and all that is there to say in one write. Its own words go first
+//! each time, so that no frame stands inside another.
 
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
+use bytes::{Buf as _, Bytes};
+use futures_util::{FutureExt as _, SinkExt, StreamExt};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -19,17 +26,18 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::broadcast::feed::{Published, Subscription};
+use crate::broadcast::feed::{Bulletin, Run, Subscription};
 use crate::broadcast::hub::Hub;
-use crate::broadcast::room::{Admission, ConnectionId, Reply, RoomHandle};
+use crate::broadcast::room::{Admission, ConnectionId, Entry, Reply, RoomHandle};
+use crate::broadcast::wire;
 use crate::engine::event::Departure;
 use crate::engine::frame::{self, Closing, Form, FrameError, Hello, Refused, ToMember, ToRoom};
 use crate::engine::id::MemberId;
 use crate::engine::intent::Refusal;
-use crate::engine::presence::Presence;
 use crate::engine::session::room_end::{Action, RoomEnd};
+use crate::engine::text::Passcode;
 use crate::engine::unit::SessionTime;
-use crate::net;
+use crate::net::Alarm;
 use crate::os;
 
 /// How long a member may take to read what is sent, before they count as too slow.
@@ -40,6 +48,10 @@ const CLOSE_WAIT_MAX: Duration = Duration::from_secs(2);
 const REPLIES_MAX: usize = 64;
 /// What one connection may have written and unread in our memory.
 const WRITE_BUFFER_MAX: usize = 1024 * 1024;
+/// What a connection keeps of its memory for what only it is told: most of that is pongs and answers.
+const LOOSE_KEPT: usize = 256;
+/// Stretches of bytes handed to the system in one call; the rest goes with the next.
+const STRETCHES_MAX: usize = 32;
 
 /// The limits of every WebSocket of ours: a reader's small buffer (the default costs
 /// 134 KiB a connection and three times the CPU, measured), bounded frames and writes.
@@ -63,7 +75,10 @@ pub async fn run(stream: TcpStream, behind: Bytes, form: Form, hub: Hub) {
         form,
         hub,
         end: RoomEnd::new(os::local_now()),
+        alarm: Alarm::new(),
+        outbox: Outbox::default(),
         replies_in,
+        entering: None,
         inside: None,
     };
     pump.run(replies).await;
@@ -75,7 +90,9 @@ struct Inside {
     member: MemberId,
     connection: ConnectionId,
     feed: Subscription,
-    presence: watch::Receiver<Arc<Vec<Presence>>>,
+    presence: watch::Receiver<Arc<Bulletin>>,
+    /// The version of the presence that this member heard.
+    heard: u64,
     place: watch::Receiver<Option<Arc<str>>>,
     ended: watch::Receiver<Option<Closing>>,
 }
@@ -95,10 +112,11 @@ enum Going {
 enum Woken {
     Read(Option<Result<Message, Error>>),
     Reply(Reply),
-    Events(Vec<Arc<Published>>),
-    Presence(Arc<Vec<Presence>>),
+    Events(Vec<Run>),
+    Presence(Arc<Bulletin>),
     Moved(String),
     Ended(Closing),
+    Entry(Option<Entry>),
     Deadline,
 }
 
@@ -107,29 +125,130 @@ struct Pump {
     form: Form,
     hub: Hub,
     end: RoomEnd,
+    /// Rings at the end's deadline.
+    alarm: Alarm,
+    outbox: Outbox,
     replies_in: mpsc::Sender<Reply>,
+    /// Where they want in, and what becomes of it.
+    entering: Option<(RoomHandle, mpsc::Receiver<Entry>)>,
     inside: Option<Inside>,
+}
+
+/// What is to be written, in order.
+#[derive(Debug, Default)]
+struct Outbox {
+    shared: Vec<Bytes>,
+    /// Behind those, what only this member is told.
+    loose: Vec<u8>,
+}
+
+impl Outbox {
+    fn put(&mut self, form: Form, frame: &ToMember) {
+        wire::put(&mut self.loose, form, frame);
+    }
+
+    fn share(&mut self, bytes: Bytes) {
+        self.part();
+        self.shared.push(bytes);
+    }
+
+    /// Closes what was put so far, so that something else can follow it.
+    fn part(&mut self) {
+        if !self.loose.is_empty() {
+            self.shared.push(std::mem::take(&mut self.loose).into());
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.shared.is_empty() && self.loose.is_empty()
+    }
+
+    /// Writes all of it, in as few calls as the system allows.
+    async fn write(&mut self, stream: &mut TcpStream) -> io::Result<()> {
+        if self.shared.is_empty() {
+            stream.write_all(&self.loose).await?;
+            self.loose.clear();
+            self.loose.shrink_to(LOOSE_KEPT);
+            return Ok(());
+        }
+        self.part();
+        if let [only] = self.shared.as_slice() {
+            stream.write_all(only).await?;
+        } else {
+            write_all(stream, &mut self.shared).await?;
+        }
+        self.shared.clear();
+        self.shared.shrink_to(1);
+        Ok(())
+    }
+}
+
+async fn write_all(stream: &mut TcpStream, stretches: &mut [Bytes]) -> io::Result<()> {
+    let mut rest = stretches;
+    while !rest.is_empty() {
+        let mut slices = [IoSlice::new(&[]); STRETCHES_MAX];
+        for (slice, stretch) in slices.iter_mut().zip(rest.iter()) {
+            *slice = IoSlice::new(stretch);
+        }
+        let count = rest.len().min(STRETCHES_MAX);
+        let mut written = stream.write_vectored(&slices[..count]).await?;
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        while let Some(first) = rest.first_mut()
+            && written > 0
+        {
+            let taken = written.min(first.len());
+            first.advance(taken);
+            written -= taken;
+            if first.is_empty() {
+                rest = &mut rest[1..];
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Pump {
     async fn run(mut self, mut replies: mpsc::Receiver<Reply>) {
         let going = loop {
-            let handled = match self.wait(&mut replies).await {
+            let woken = self.wait(&mut replies).await;
+            let mut handled = match woken {
                 Woken::Read(read) => self.read(read).await,
-                Woken::Reply(reply) => self.reply(reply).await,
-                Woken::Events(events) => self.forward(&events).await,
-                Woken::Presence(presence) => self.send(ToMember::Presence(presence.to_vec())).await,
-                Woken::Moved(to) => self.send(ToMember::Moved { to }).await,
+                Woken::Reply(reply) => self.reply(reply),
+                Woken::Events(runs) => self.forward(&runs),
+                Woken::Presence(bulletin) => self.tell(&bulletin),
+                Woken::Moved(to) => self.send(&ToMember::Moved { to }),
                 Woken::Ended(why) => Err(Going::Closing(why)),
+                Woken::Entry(entry) => self.entered(entry).await,
                 Woken::Deadline => {
                     let action = self.end.tick(os::local_now());
                     self.act(action).await
                 }
             };
+            // What else there is to say goes with it.
+            while handled.is_ok()
+                && let Ok(reply) = replies.try_recv()
+            {
+                handled = self.reply(reply);
+            }
+            if handled.is_ok() {
+                handled = self.write().await;
+            }
             if let Err(going) = handled {
                 break going;
             }
         };
+        if let Some((room, mut entries)) = self.entering.take() {
+            entries.close();
+            // Let in at the very moment they went: the room must hear that, too.
+            while let Ok(entry) = entries.try_recv() {
+                if let Entry::In(admission) = entry {
+                    let (connection, member) = (admission.connection, admission.welcome.member);
+                    room.leave(connection, member, departure(going)).await;
+                }
+            }
+        }
         if let Some(inside) = self.inside.take() {
             inside
                 .room
@@ -142,9 +261,13 @@ impl Pump {
     /// Waits for the next thing to do. Cancelling any of its branches loses nothing.
     async fn wait(&mut self, replies: &mut mpsc::Receiver<Reply>) -> Woken {
         let deadline = self.end.deadline();
+        let is_inside = self.inside.is_some();
         let room_side = async {
             match &mut self.inside {
-                None => std::future::pending().await,
+                None => match &mut self.entering {
+                    Some((_, entries)) => Woken::Entry(entries.recv().await),
+                    None => std::future::pending().await,
+                },
                 Some(inside) => tokio::select! {
                     events = inside.feed.next() => match events {
                         Ok(events) if events.is_empty() => Woken::Ended(Closing::HostLeft),
@@ -165,9 +288,10 @@ impl Pump {
         };
         tokio::select! {
             read = self.socket.next() => Woken::Read(read),
-            Some(reply) = replies.recv() => Woken::Reply(reply),
+            // Nothing is said to a member before they were welcomed.
+            Some(reply) = replies.recv(), if is_inside => Woken::Reply(reply),
             woken = room_side => woken,
-            () = net::sleep_until(deadline) => Woken::Deadline,
+            () = self.alarm.until(deadline) => Woken::Deadline,
         }
     }
 
@@ -214,7 +338,7 @@ impl Pump {
     async fn act(&mut self, action: Option<Action>) -> Result<(), Going> {
         let Some(action) = action else { return Ok(()) };
         match (action, &mut self.inside) {
-            (Action::Admit(hello), _) => self.admit(hello).await,
+            (Action::Admit(hello, passcode), _) => self.admit(hello, passcode).await,
             (Action::Follow(from), Some(inside)) => {
                 inside.feed = inside.room.subscribe(from);
                 Ok(())
@@ -227,39 +351,61 @@ impl Pump {
                 inside.room.note(inside.connection, member, report).await;
                 Ok(())
             }
-            (Action::Ask(..) | Action::Note(..) | Action::Follow(_), None) => Ok(()),
-            (Action::Send(frame), _) => self.send(frame).await,
+            (Action::Trace(member, vitals), Some(inside)) => {
+                inside
+                    .room
+                    .trace_of(inside.connection, member, vitals)
+                    .await;
+                Ok(())
+            }
+            (Action::Ask(..) | Action::Note(..) | Action::Trace(..) | Action::Follow(_), None) => {
+                Ok(())
+            }
+            (Action::Send(frame), _) => self.send(&frame),
             (Action::Close(why), _) => Err(Going::Closing(why)),
             (Action::Leave, _) => Err(Going::Left),
         }
     }
 
-    async fn admit(&mut self, hello: Hello) -> Result<(), Going> {
-        let admitted = match self.hub.room(hello.session) {
-            None => Err(Refusal::UnknownSession),
-            Some(room) => {
-                let admitted = room.admit(hello, self.replies_in.clone()).await;
-                if admitted.is_err() && room.has_ended() {
-                    // Not a refusal, after which nobody comes back: the host may be on again in a moment.
-                    return Err(Going::Closing(Closing::HostLeft));
-                }
-                admitted.map(|admission| (room, admission))
+    async fn admit(&mut self, hello: Hello, passcode: Option<Passcode>) -> Result<(), Going> {
+        match self.hub.room(hello.session) {
+            None => {
+                let refused = self.end.refused(Refusal::UnknownSession);
+                self.perform(refused).await
             }
+            Some(room) => {
+                let entries = room.knock(hello, passcode, self.replies_in.clone()).await;
+                self.entering = Some((room, entries));
+                Ok(())
+            }
+        }
+    }
+
+    /// They came a step further, or no further.
+    async fn entered(&mut self, entry: Option<Entry>) -> Result<(), Going> {
+        let admission = match entry {
+            Some(Entry::Waiting) => return self.send(&ToMember::Waiting {}),
+            Some(Entry::In(admission)) => Ok(admission),
+            Some(Entry::Refused(refusal)) => Err(refusal),
+            // The room ended while they waited. Not a refusal, after which nobody comes back: the host
+            // may be on again in a moment.
+            None => return Err(Going::Closing(Closing::HostLeft)),
         };
-        let actions = match admitted {
+        let Some((room, _)) = self.entering.take() else {
+            return Ok(());
+        };
+        let actions = match admission {
             Err(refusal) => self.end.refused(refusal),
-            Ok((
-                room,
-                Admission {
-                    welcome,
-                    connection,
-                },
-            )) => {
+            Ok(Admission {
+                welcome,
+                connection,
+            }) => {
                 self.inside = Some(Inside {
                     member: welcome.member,
                     connection,
                     feed: room.subscribe(welcome.tail),
                     presence: room.presence(),
+                    heard: 0,
                     place: room.place(),
                     ended: room.ended(),
                     room,
@@ -267,6 +413,10 @@ impl Pump {
                 self.end.admitted(welcome)
             }
         };
+        self.perform(actions).await
+    }
+
+    async fn perform(&mut self, actions: Vec<Action>) -> Result<(), Going> {
         for action in actions {
             // Boxed, because admitting never calls for admitting again, which types cannot tell.
             Box::pin(self.act(Some(action))).await?;
@@ -274,42 +424,68 @@ impl Pump {
         Ok(())
     }
 
-    async fn reply(&mut self, reply: Reply) -> Result<(), Going> {
+    fn reply(&mut self, reply: Reply) -> Result<(), Going> {
         match reply {
-            Reply::Accepted { counter, seq } => {
-                self.send(ToMember::Accepted { counter, seq }).await
-            }
+            Reply::Accepted { counter, seq } => self.send(&ToMember::Accepted { counter, seq }),
             Reply::Refused { counter, refusal } => {
-                self.send(ToMember::Refused(Refused::new(Some(counter), refusal)))
-                    .await
+                self.send(&ToMember::Refused(Refused::new(Some(counter), refusal)))
             }
+            Reply::Secret { invite, secret } => self.send(&ToMember::Secret { invite, secret }),
+            Reply::Knocks(knocks) => self.send(&ToMember::Knocks(knocks.to_vec())),
             Reply::Close(why) => Err(Going::Closing(why)),
         }
     }
 
-    /// Sends events that were encoded when they were published: all of them, then one flush.
-    async fn forward(&mut self, events: &[Arc<Published>]) -> Result<(), Going> {
-        let form = self.form;
-        let socket = &mut self.socket;
-        let all = async {
-            for event in events {
-                let message = match form {
-                    Form::Postcard => Message::Binary(event.postcard.clone()),
-                    Form::Json => Message::Text(event.json.clone()),
-                };
-                socket.feed(message).await?;
-            }
-            socket.flush().await
-        };
-        written(timeout(WRITE_WAIT_MAX, all).await)
+    /// Passes on events that were encoded when the first of their readers came.
+    fn forward(&mut self, runs: &[Run]) -> Result<(), Going> {
+        for run in runs {
+            self.outbox.share(run.bytes(self.form));
+        }
+        Ok(())
     }
 
-    async fn send(&mut self, frame: ToMember) -> Result<(), Going> {
-        let message = match self.form {
-            Form::Postcard => Message::Binary(frame::to_postcard(&frame).into()),
-            Form::Json => Message::Text(frame::to_json(&frame).into()),
+    /// Passes on what players do, behind the events that were there before it: who hears of a
+    /// player has heard of its member.
+    fn tell(&mut self, bulletin: &Bulletin) -> Result<(), Going> {
+        let form = self.form;
+        let Some(inside) = &mut self.inside else {
+            return Ok(());
         };
-        written(timeout(WRITE_WAIT_MAX, self.socket.send(message)).await)
+        while let Some(next) = inside.feed.next().now_or_never() {
+            match next {
+                Ok(runs) if !runs.is_empty() => {
+                    for run in runs {
+                        self.outbox.share(run.bytes(form));
+                    }
+                }
+                // The next wait finds the same and says so.
+                _ => break,
+            }
+        }
+        let bytes = bulletin.bytes(form, inside.heard);
+        inside.heard = bulletin.version();
+        if !bytes.is_empty() {
+            self.outbox.share(bytes);
+        }
+        Ok(())
+    }
+
+    /// Says something to this member alone, with the next write.
+    fn send(&mut self, frame: &ToMember) -> Result<(), Going> {
+        self.outbox.put(self.form, frame);
+        Ok(())
+    }
+
+    async fn write(&mut self) -> Result<(), Going> {
+        if self.outbox.is_empty() {
+            return Ok(());
+        }
+        let (socket, outbox) = (&mut self.socket, &mut self.outbox);
+        let all = async {
+            socket.flush().await?;
+            outbox.write(socket.get_mut()).await.map_err(Error::Io)
+        };
+        written(timeout(WRITE_WAIT_MAX, all).await)
     }
 
     /// The one way out: say why, close, drain what still comes, drop.
@@ -317,10 +493,14 @@ impl Pump {
         let goodbye = async {
             match going {
                 Going::Lost => return,
-                Going::Left => drop(self.socket.close(None).await),
+                Going::Left => {
+                    let _ = self.write().await;
+                    drop(self.socket.close(None).await);
+                }
                 Going::Closing(why) => {
                     // An error only means that they are gone already.
-                    let _ = self.send(ToMember::Closing(why)).await;
+                    let _ = self.send(&ToMember::Closing(why));
+                    let _ = self.write().await;
                     let close = CloseFrame {
                         code: close_code(why),
                         reason: why.to_string().into(),

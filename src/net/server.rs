@@ -8,6 +8,7 @@
 //! gives no right: tunnels arrive from loopback.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -30,8 +31,14 @@ use crate::net::pump;
 
 /// Connections at once: a big party with reserve; a stranger's thousand half-open ones end there.
 const CONNECTIONS_MAX: usize = 4_096;
+/// Connections that may wait to be accepted: a whole party that dials at the same moment, after
+/// an invitation or a restart. What does not fit is dialled again by the system, a second later.
+const WAITING_MAX: u32 = 1_024;
 /// How long a request's headers may take to arrive.
 const HEADERS_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long a connection may speak HTTP: a page on a slow phone, not somebody who asks for it and
+/// never reads, or keeps the line for nothing. What is upgraded lives on.
+const HTTP_WAIT_MAX: Duration = Duration::from_secs(30);
 /// The longest request head; browsers send one to two thousand bytes.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 
@@ -134,10 +141,39 @@ async fn told_to_stop(shutdown: &mut watch::Receiver<bool>) {
     let _ = shutdown.wait_for(|stop| *stop).await;
 }
 
+/// Opens the port to serve on.
+///
+/// # Errors
+/// What the system says.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A restarted host comes back to its address at once; elsewhere than on Unix this would
+    // let two programs share it.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING_MAX)
+}
+
 /// One TCP connection: HTTP until it is upgraded, then the party until it ends.
 async fn serve_connection(stream: TcpStream, peer: SocketAddr, hub: Hub, site: Arc<dyn Site>) {
     // Small frames must not wait for each other.
     let _ = stream.set_nodelay(true);
+    // In a box, so that an evening's connection does not carry along what its first millisecond needed.
+    if let Some((stream, behind, form)) = Box::pin(greet(stream, peer, site)).await {
+        pump::run(stream, behind, form, hub).await;
+    }
+}
+
+/// Answers by HTTP; returns the socket once it was upgraded, with what was read behind the request.
+async fn greet(
+    stream: TcpStream,
+    peer: SocketAddr,
+    site: Arc<dyn Site>,
+) -> Option<(TcpStream, Bytes, Form)> {
     let (upgraded_out, upgraded) = tokio::sync::oneshot::channel();
     let upgraded_out = std::sync::Mutex::new(Some(upgraded_out));
     let service = service_fn(|request: Request<Incoming>| {
@@ -158,23 +194,23 @@ async fn serve_connection(stream: TcpStream, peer: SocketAddr, hub: Hub, site: A
         .header_read_timeout(HEADERS_WAIT_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades()
-        .await;
-    if let Err(error) = served {
-        tracing::debug!(%peer, %error, "http ended early");
+        .with_upgrades();
+    match tokio::time::timeout(HTTP_WAIT_MAX, served).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "http ended early"),
+        Err(_) => tracing::debug!(%peer, "http took too long"),
     }
     drop(upgraded_out_guard(upgraded_out));
-    let Ok((form, upgrade)) = upgraded.await else {
-        return;
-    };
+    let (form, upgrade) = upgraded.await.ok()?;
     match upgrade
         .await
         .map(|upgraded| upgraded.downcast::<TokioIo<TcpStream>>())
     {
-        Ok(Ok(parts)) => pump::run(parts.io.into_inner(), parts.read_buf, form, hub).await,
+        Ok(Ok(parts)) => return Some((parts.io.into_inner(), parts.read_buf, form)),
         Ok(Err(_)) => tracing::error!(%peer, "an upgraded connection is not the socket it was"),
         Err(error) => tracing::debug!(%peer, %error, "the upgrade did not finish"),
     }
+    None
 }
 
 /// Drops the sender if no request upgraded, so that the receiver does not wait for ever.

@@ -23,11 +23,12 @@ use tracing::{debug, warn};
 use crate::engine::clock::offset::Estimate;
 use crate::engine::fold::timeline::Anchor;
 use crate::engine::id::{Generation, ItemId};
-use crate::engine::media::Media;
 use crate::engine::sync::controller::{Controller, Disturbance, Footing, Order, Sight};
 use crate::engine::sync::drift::drift;
 use crate::engine::unit::{LocalTime, MediaTime, Micros, Rate};
 use crate::player::{Activity, Notice, Player, PlayerError, Sample};
+
+pub use crate::player::goal::{DriverNews, Film, Goal, Wish};
 
 /// How long the room may take to answer its member's wish before the player is
 /// put back: the longest lead of a scheduled start.
@@ -60,107 +61,6 @@ const PUT_BACK_MAX: u8 = 3;
 const FRAME_MAX: Micros = Micros::from_millis(150);
 /// The same sentence is not said again within this.
 const TROUBLE_EVERY: Micros = Micros::from_secs(60);
-
-/// A film to show.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Film {
-    /// Which item of the session it is.
-    pub item: ItemId,
-    /// What it is.
-    pub media: Media,
-    /// Where to open it, until the anchor is about this item.
-    pub start: MediaTime,
-}
-
-/// What the room wants of the player.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Goal {
-    /// What to show; `None` while nothing is set.
-    pub film: Option<Film>,
-    /// The line to stay on.
-    pub anchor: Anchor,
-    /// How long the film is, as the room knows it.
-    pub duration: Option<Micros>,
-    /// The session's clock as last read. `None` never unsets what was known.
-    pub clock: Option<Estimate>,
-}
-
-/// What a user did inside the player, and now wishes of the room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
-    /// That the film runs.
-    Play,
-    /// That it pauses on the frame the user sees.
-    Pause {
-        /// That frame.
-        at: MediaTime,
-    },
-    /// That it goes on elsewhere.
-    Seek {
-        /// There.
-        to: MediaTime,
-    },
-    /// Another rate.
-    Rate {
-        /// This.
-        rate: Rate,
-    },
-}
-
-/// What the driver has to say.
-#[derive(Clone, Debug, PartialEq)]
-pub enum DriverNews {
-    /// The player's user did something that the room should decide about.
-    Asked {
-        /// What.
-        wish: Wish,
-        /// On this item.
-        item: ItemId,
-        /// In this generation of the timeline.
-        generation: Generation,
-    },
-    /// The film is loaded and stands, or runs, in this generation: what a hold waits for.
-    Ready {
-        /// This item.
-        item: ItemId,
-        /// This generation.
-        generation: Generation,
-    },
-    /// The item cannot be shown here; a sentence for people.
-    Failed {
-        /// The item.
-        item: ItemId,
-        /// Why.
-        why: String,
-    },
-    /// How the player is doing, for presence: once a second at most, and at once when what it does changes.
-    Report {
-        /// Measured − target, where that means something.
-        drift: Option<Micros>,
-        /// What it is doing.
-        activity: Activity,
-        /// The rate it plays at, as a factor; not the room's while it slews.
-        rate: f64,
-        /// Where it stands.
-        position: MediaTime,
-    },
-    /// The film reached its end; once for each generation.
-    Ended {
-        /// The item that ended.
-        item: ItemId,
-    },
-    /// How long the film turned out to be; once for each item.
-    Duration {
-        /// The item.
-        item: ItemId,
-        /// So long.
-        length: Micros,
-    },
-    /// Something is wrong and the viewer should know; a sentence for people.
-    Trouble(String),
-    /// The player is gone and the driver has ended; a sentence for people.
-    Lost(String),
-}
 
 /// Drives `player` towards the newest of `goals` until their sender is dropped or the player is lost.
 ///
@@ -248,6 +148,8 @@ struct Driver<P, N> {
     duration_said: Option<ItemId>,
     reported: Option<(LocalTime, DriverNews)>,
     trouble_said: Option<(LocalTime, String)>,
+    slews: u32,
+    steps: u32,
 }
 
 /// What woke the driver.
@@ -284,6 +186,8 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
             duration_said: None,
             reported: None,
             trouble_said: None,
+            slews: 0,
+            steps: 0,
         }
     }
 
@@ -606,6 +510,7 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
                 .await
             }
             Notice::Failed(why) => self.failed(why).await,
+            Notice::Trouble(why) => self.trouble(&why).await,
             Notice::Lost(why) => Err(End::Lost(why)),
         }
     }
@@ -844,6 +749,9 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
         if activity == Activity::Playing {
             self.watch_rate(sample.rate).await?;
         }
+        if let Some(clock) = self.clock {
+            self.controller.doubts(clock.bound(sample.at));
+        }
         let order = self.controller.observe(self.now(), sight);
         self.obey(order).await
     }
@@ -873,6 +781,9 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
             Order::Hold => Ok(()),
             Order::Rest | Order::Slew { .. } => {
                 debug!(?order, "correcting");
+                if let Order::Slew { .. } = order {
+                    self.slews += 1;
+                }
                 let rate = self.controller.rate();
                 self.tell_rate(rate).await
             }
@@ -880,6 +791,7 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
                 let (Some(line), Some(clock)) = (self.line(), self.clock) else { return Ok(()) };
                 let to = line.position(clock.session(self.now() + lead), self.duration());
                 debug!(?to, ?lead, "stepping");
+                self.steps += 1;
                 let sought = within(CALL_DEADLINE, self.player.seek(to)).await;
                 if !self.done(sought).await? {
                     self.stance = Stance::Unknown;
@@ -933,6 +845,8 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
             activity: sample.activity,
             rate: sample.rate,
             position: sample.position,
+            slews: self.slews,
+            steps: self.steps,
         };
         let due = match &self.reported {
             None => true,
@@ -1013,7 +927,7 @@ async fn within<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::media::Provider;
+    use crate::engine::media::{Media, Provider};
     use crate::engine::unit::SessionTime;
     use crate::player::mock::{FineRates, Manner, MockHandle, MockPlayer, Now, Told, tokio_clock};
     use proptest::prelude::*;
@@ -1563,6 +1477,7 @@ mod tests {
             activity: Activity::Playing,
             rate,
             position,
+            ..
         }) = reports.last()
         else {
             panic!("{reports:?}");

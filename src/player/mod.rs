@@ -50,6 +50,8 @@ pub enum Notice {
     NeedsClick,
     /// The media cannot be shown; a sentence for people, such as "This video is private."
     Failed(String),
+    /// The media plays, and its viewer should know something about it; a sentence for people.
+    Trouble(String),
     /// The player is gone: closed by its user, crashed. The last notice of all.
     Lost(String),
 }
@@ -119,4 +121,7 @@ pub trait Player: Send + 'static {
 
 pub mod contract;
 pub mod driver;
+pub mod goal;
 pub mod mock;
+#[cfg(unix)]
+pub mod mpv;

@@ -12,12 +12,15 @@ use crate::engine::event::{
     Action, Body, Departure, Event, HoldEnd, HoldReason, QueueMode, Repeat, Role, Suspension,
 };
 use crate::engine::fold::RoomState;
+use crate::engine::fold::entrance::OWN_LINK;
 use crate::engine::fold::history::{Deed, Remedy};
+use crate::engine::frame::Knock;
 use crate::engine::id::{ItemId, MemberId, Seq};
 use crate::engine::media::Media;
 use crate::engine::presence::{Activity, Report};
 use crate::engine::unit::{LocalTime, MediaTime, Micros, SessionTime};
 use crate::net::client::News;
+use crate::net::link::JoinLink;
 use crate::player::driver::{Film, Goal};
 
 /// How the connection to the room stands.
@@ -25,6 +28,8 @@ use crate::player::driver::{Film, Goal};
 pub enum Link {
     /// Dialling, for the first time or again; the sentence says where.
     Connecting,
+    /// At the door: a moderator has to let the viewer in.
+    Waiting,
     /// In the room, still catching up.
     CatchingUp,
     /// In the room, nothing missing.
@@ -50,10 +55,16 @@ pub struct View {
     pub link: Link,
     /// Session time minus local time, with how wrong it may be; `None` until measured.
     pub clock: Option<(Micros, Micros)>,
-    /// The link to share; present for the host.
+    /// The link to share; present for the host, while it opens.
     pub invite: Option<Arc<str>>,
     /// Where the party can be reached too, since it was last said to have moved.
     pub place: Option<Arc<str>>,
+    /// How others reach the party, as far as the viewer knows: what their links begin with.
+    pub way: Option<JoinLink>,
+    /// Links the viewer asked for, by number; 0 is the party's own.
+    pub links: Arc<BTreeMap<Seq, Arc<str>>>,
+    /// Who is at the door; for moderators.
+    pub knocks: Arc<Vec<Knock>>,
     /// What the viewer's own player has to say: nothing, or one sentence.
     pub player: Option<Arc<str>>,
     /// The latest thing that went wrong for this viewer, as one sentence.
@@ -71,6 +82,9 @@ impl Default for View {
             clock: None,
             invite: None,
             place: None,
+            way: None,
+            links: Arc::default(),
+            knocks: Arc::default(),
             player: None,
             trouble: None,
         }
@@ -118,8 +132,10 @@ impl View {
             News::Applied(event) => {
                 let entry = line(&self.state, event);
                 Arc::make_mut(&mut self.state).apply(event);
-                if let Body::Redacted { seq } = event.body {
-                    self.hide(seq);
+                match event.body {
+                    Body::Redacted { seq } => self.hide(seq),
+                    Body::InviteRevoked { invite } => self.forget_link(invite),
+                    _ => {}
                 }
                 if let Some(entry) = &entry {
                     Arc::make_mut(&mut self.story).push(entry.clone());
@@ -127,6 +143,29 @@ impl View {
                 entry
             }
             News::Accepted { .. } => None,
+            News::Waiting => {
+                self.link = Link::Waiting;
+                None
+            }
+            News::Knocks(knocks) => {
+                self.knocks = Arc::new(knocks.clone());
+                None
+            }
+            News::Secret { invite, secret } => {
+                if let Some(way) = &self.way {
+                    let link: Arc<str> = way.with_secret(secret).to_string().into();
+                    let guests = |state: &RoomState| {
+                        let made = state.entrance.invites.get(invite);
+                        made.is_some_and(|made| made.role == Role::Guest)
+                    };
+                    // The link to share is one for guests; a host whose own was revoked has another now.
+                    if self.invite.is_none() && self.may_host() && guests(&self.state) {
+                        self.invite = Some(Arc::clone(&link));
+                    }
+                    Arc::make_mut(&mut self.links).insert(*invite, link);
+                }
+                None
+            }
             News::Refused(refused) => {
                 self.trouble = Some(refused.sentence.as_str().into());
                 None
@@ -166,6 +205,40 @@ impl View {
     /// Whether the viewer may do that here.
     pub fn may(&self, action: Action) -> bool {
         self.me.is_some_and(|me| self.state.may(me, action))
+    }
+
+    /// The host is reached by this link from now on; others begin like it.
+    pub fn reached_at(&mut self, link: JoinLink) {
+        let moved: BTreeMap<Seq, Arc<str>> = (self.links.iter())
+            .filter_map(|(invite, known)| {
+                let known: JoinLink = known.parse().ok()?;
+                let there = link.with_secret(&known.secret).to_string();
+                Some((*invite, there.into()))
+            })
+            .collect();
+        let shared = (self.links.iter()).find(|(_, known)| Some(*known) == self.invite.as_ref());
+        let shared = shared.map(|(invite, _)| *invite);
+        self.invite = match shared.and_then(|invite| moved.get(&invite)) {
+            Some(there) => Some(Arc::clone(there)),
+            // The party's own link, while it opens.
+            None if self.state.entrance.own_revoked => None,
+            None => Some(link.to_string().into()),
+        };
+        self.links = Arc::new(moved);
+        self.way = Some(link);
+    }
+
+    fn may_host(&self) -> bool {
+        self.me
+            .is_some_and(|me| self.state.roster.role(me) == Some(Role::Host))
+    }
+
+    /// A link that no longer opens is not to be handed out.
+    fn forget_link(&mut self, invite: Seq) {
+        let known = Arc::make_mut(&mut self.links).remove(&invite);
+        if invite == OWN_LINK || (known.is_some() && known == self.invite) {
+            self.invite = None;
+        }
     }
 
     /// A line that was taken back is no longer shown.
@@ -312,6 +385,32 @@ pub fn line(before: &RoomState, event: &Event) -> Option<Entry> {
     })
 }
 
+/// What a link's terms add to a sentence: "", " for 2 h 0 min", " for 3 people".
+pub fn invite_terms(lasts: Option<Micros>, uses: Option<u32>) -> String {
+    let mut text = String::new();
+    if let Some(lasts) = lasts {
+        let _ = write!(text, ", for {}", span(lasts));
+    }
+    match uses {
+        None => {}
+        Some(1) => text.push_str(", for one person"),
+        Some(uses) => {
+            let _ = write!(text, ", for {uses} people");
+        }
+    }
+    text
+}
+
+/// Whom a link lets in.
+pub const fn role_people(role: Role) -> &'static str {
+    match role {
+        Role::Host => "the host",
+        Role::CoHost => "co-hosts",
+        Role::Guest => "guests",
+        Role::Viewer => "viewers",
+    }
+}
+
 /// The sentence of what is neither talk nor a plain move of the film.
 fn told(before: &RoomState, event: &Event, name: &str, body: &Body) -> Option<String> {
     let called = |member: &MemberId| before.roster.name(*member).to_owned();
@@ -409,6 +508,25 @@ fn told(before: &RoomState, event: &Event, name: &str, body: &Body) -> Option<St
         } => {
             let may = if *allow { "may" } else { "may not" };
             format!("Every {} {may} {} now", role_word(*role), action.words())
+        }
+        Body::InviteMade { role, until, uses } => {
+            let terms = invite_terms(until.map(|until| until - event.header.at), *uses);
+            format!("{name} made a link for {}{terms}", role_people(*role))
+        }
+        Body::InviteRevoked { invite } if *invite == OWN_LINK => {
+            format!("{name} revoked the party's own link")
+        }
+        Body::InviteRevoked { invite } => format!("{name} revoked link {invite}"),
+        // Who came is told already.
+        Body::InviteUsed { .. } => return None,
+        Body::ApprovalSet { on: true } => "Newcomers knock and wait to be let in".to_owned(),
+        Body::ApprovalSet { .. } => "Newcomers come in without knocking".to_owned(),
+        Body::PasscodeSet { on: true } => format!("{name} set a passcode for newcomers"),
+        Body::PasscodeSet { .. } => "Newcomers need no passcode".to_owned(),
+        Body::KnockAnswered { name: who, let_in } => {
+            let what = if *let_in { "let" } else { "turned" };
+            let way = if *let_in { "in" } else { "away" };
+            format!("{name} {what} {who} {way}")
         }
         Body::SlowSet { every } if *every == Micros::ZERO => "Slow mode is off".to_owned(),
         Body::SlowSet { every } => format!("Slow mode: one line every {}", span(*every)),

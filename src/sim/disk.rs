@@ -58,7 +58,8 @@ impl Disk {
     /// What [`Edge::admit`] says against it.
     pub fn write(&mut self, events: &[Event]) -> Result<(), AppendError> {
         let records = self.edge.admit(events)?;
-        self.cached.extend(commit::split(&records).map(commit::encode));
+        self.cached
+            .extend(commit::split(&records).map(commit::encode));
         let bytes = records.into_iter().map(|record| record.bytes.into());
         self.coming.extend(bytes);
         Ok(())
@@ -143,6 +144,25 @@ impl Disk {
         self.durable.truncate(whole);
         self.edge = edge;
         self.records.len()
+    }
+
+    /// Another program opens it while the one that writes lives on: what that wrote is there.
+    pub fn reopen(&mut self) -> usize {
+        self.durable.append(&mut self.cached);
+        self.open()
+    }
+
+    /// How many events a reader finds.
+    pub fn durable_events(&self) -> usize {
+        self.records.len()
+    }
+
+    /// The same bytes on another disk: to look at without touching these.
+    pub fn copy(&self) -> Self {
+        Self {
+            durable: self.durable.clone(),
+            ..Self::new()
+        }
     }
 
     /// How many durable commits there are.

@@ -14,6 +14,7 @@
 pub mod addresses;
 pub mod direct;
 pub mod firewall;
+pub mod nearby;
 pub mod ngrok;
 pub mod public;
 pub mod token;

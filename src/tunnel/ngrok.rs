@@ -31,7 +31,7 @@ use ngrok::session::{ConnectError, IoStream, RpcError, Stop};
 use ngrok::tunnel::{AcceptError, EndpointInfo as _, HttpTunnel, TunnelCloser as _};
 use ngrok::{Error as _, Session};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -139,6 +139,35 @@ impl Ngrok {
     }
 }
 
+impl Ngrok {
+    /// Whether the service is there and takes the token: a session, without an address, for a moment.
+    ///
+    /// # Errors
+    /// What stands in the way, and what to do.
+    pub async fn check(&self) -> Result<(), Trouble> {
+        let (state, _) = watch::channel(State::default());
+        let report = Report {
+            name: self.name(),
+            state,
+        };
+        let line = Arc::new(Line::new(report, &self.options));
+        let number = line.begin();
+        let outcome = match self.builder(&line, number) {
+            Ok(builder) => match timeout(ANSWER_WAIT_MAX, builder.connect()).await {
+                Ok(Ok(session)) => {
+                    *line.session.lock().expect(UNPOISONED) = Some(session);
+                    Ok(())
+                }
+                Ok(Err(error)) => Err(self.refused(&error).trouble),
+                Err(_) => Err(silent()),
+            },
+            Err(refused) => Err(refused.trouble),
+        };
+        line.end().await;
+        outcome
+    }
+}
+
 impl Tunnel for Ngrok {
     fn name(&self) -> &'static str {
         "ngrok"
@@ -197,16 +226,10 @@ impl Ngrok {
         number: u32,
         local: SocketAddr,
     ) -> Result<Refused, Refused> {
-        let silent = || {
-            Refused::passing(Trouble::new(
-                "ngrok does not answer.",
-                "It is tried again by itself; https://status.ngrok.com says whether ngrok has trouble.",
-            ))
-        };
         let builder = self.builder(line, number)?;
         let session = timeout(ANSWER_WAIT_MAX, builder.connect())
             .await
-            .map_err(|_| silent())?
+            .map_err(|_| Refused::passing(silent()))?
             .map_err(|error| self.refused(&error))?;
         let mut endpoint = session.http_endpoint();
         endpoint.forwards_to("Séance");
@@ -215,7 +238,7 @@ impl Ngrok {
         }
         let mut tunnel = timeout(ANSWER_WAIT_MAX, endpoint.listen())
             .await
-            .map_err(|_| silent())?
+            .map_err(|_| Refused::passing(silent()))?
             .map_err(|error| self.refused_rpc(&error))?;
         let place: Place = tunnel.url().parse().map_err(|_| {
             Refused::passing(Trouble::new(
@@ -393,6 +416,13 @@ impl Ngrok {
 
 /// What is said where nothing needs to be done.
 const AGAIN: &str = "It is tried again by itself.";
+
+fn silent() -> Trouble {
+    Trouble::new(
+        "ngrok does not answer.",
+        "It is tried again by itself; https://status.ngrok.com says whether ngrok has trouble.",
+    )
+}
 
 fn lost() -> Trouble {
     Trouble::new("The connection to ngrok is lost.", AGAIN)

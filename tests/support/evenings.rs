@@ -7,11 +7,12 @@ use super::engine::event::{
     Action, Client, Departure, Event, HoldReason, QueueMode, Repeat, Role, Suspension,
 };
 use super::engine::fold::RoomState;
+use super::engine::fold::entrance::OWN_LINK;
 use super::engine::id::{Generation, ItemId, MemberId, Seq, SessionId};
 use super::engine::intent::{Aim, Ask, Intent};
 use super::engine::presence::{Activity, Report};
 use super::engine::sequencer::{Entrant, Moment, Sequencer};
-use super::engine::text::{Name, Title};
+use super::engine::text::{Name, Passcode, Title};
 use super::engine::unit::{MediaTime, Micros, Rate, SessionTime};
 
 /// A small generator of evenings: the same seed, the same evening.
@@ -107,7 +108,7 @@ fn of_people(dice: &mut Dice) -> Intent {
     let lasts = (dice.roll(2) == 0).then(|| Micros::from_secs(1 + dice.roll(900) as i64));
     let seq = Seq::new(dice.roll(1_500));
     let allow = dice.roll(2) == 0;
-    match dice.roll(32) {
+    match dice.roll(37) {
         0..=2 => Intent::Grant {
             member,
             action,
@@ -164,6 +165,16 @@ fn of_people(dice: &mut Dice) -> Intent {
                 [dice.roll(3) as usize],
         },
         29 => Intent::Return {},
+        32 | 33 => Intent::Invite {
+            role,
+            lasts,
+            uses: allow.then(|| dice.roll(4) as u32),
+        },
+        34 => Intent::RevokeInvite { invite: seq },
+        35 => Intent::SetApproval { on: allow },
+        36 => Intent::SetPasscode {
+            passcode: allow.then(|| Passcode::new("open sesame").unwrap()),
+        },
         _ => Intent::Ready {
             item: ItemId::new(dice.roll(40) as u32),
             generation: Generation::new(dice.roll(90) as u32),
@@ -198,6 +209,12 @@ fn sensible(intent: Intent, state: &RoomState, dice: &mut Dice) -> Intent {
         Intent::Ready { .. } if dice.roll(4) > 0 => {
             let Aim { item, generation } = state.timeline.aim();
             Intent::Ready { item, generation }
+        }
+        Intent::RevokeInvite { .. } if !state.entrance.invites.is_empty() => {
+            let made: Vec<_> = state.entrance.invites.keys().collect();
+            Intent::RevokeInvite {
+                invite: *made[dice.roll(made.len() as u64) as usize],
+            }
         }
         Intent::AnswerPoll { choice, .. } => Intent::AnswerPoll {
             poll: state.poll.as_ref().map_or(Seq::new(0), |poll| poll.id),
@@ -247,7 +264,12 @@ pub fn evening(seed: u64) -> Vec<Event> {
             0 => {
                 let known = room.state().roster.get(member).map(|_| member);
                 let role = [Role::Guest, Role::Viewer, Role::CoHost][dice.roll(3) as usize];
-                if let Ok((_, new)) = room.join(entrant(known, counter, role), at) {
+                let made: Vec<_> = room.state().entrance.invites.keys().copied().collect();
+                let link = match made.len() as u64 {
+                    0 => OWN_LINK,
+                    some => made[dice.roll(some) as usize],
+                };
+                if let Ok((_, new)) = room.join_by(entrant(known, counter, role), link, None, at) {
                     events.extend(new);
                 }
             }
@@ -280,6 +302,22 @@ pub fn evening(seed: u64) -> Vec<Event> {
                     round_trip: None,
                 };
                 events.extend(room.observe(member, &report, at));
+            }
+            4 if dice.roll(5) == 0 => {
+                let name = Name::new(&format!("Knocker {counter}")).unwrap();
+                if let Ok(knock) = room.knock(name) {
+                    let ask = Ask {
+                        counter: counter * 2,
+                        stamp: Default::default(),
+                        via: Default::default(),
+                        aim: None,
+                        intent: Intent::AnswerKnock {
+                            knock,
+                            let_in: dice.roll(2) == 0,
+                        },
+                    };
+                    events.extend(room.ask(member, &ask, at, Micros::ZERO).events);
+                }
             }
             4 if dice.roll(9) == 0 => {
                 let alive = room.state().at;

@@ -190,7 +190,14 @@ fn note(record: &mut Record, news: News) {
             ));
         }
         News::Over(why) => record.over = Some(why),
-        News::Dialling | News::CaughtUp | News::Presence(_) | News::Moved(_) | News::Lost(_) => {}
+        News::Dialling
+        | News::CaughtUp
+        | News::Presence(_)
+        | News::Moved(_)
+        | News::Waiting
+        | News::Knocks(_)
+        | News::Secret { .. }
+        | News::Lost(_) => {}
     }
 }
 

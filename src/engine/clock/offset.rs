@@ -224,7 +224,8 @@ impl OffsetClock {
             return None;
         }
         self.burst_left = self.burst_left.saturating_sub(1);
-        let wide = self.estimate().is_some_and(|best| best.bound(now) > WIDE);
+        // No answer at all is the widest doubt there is.
+        let wide = self.is_wide(now);
         self.next_ping_at = now
             + match (self.burst_left, wide) {
                 (1.., _) => BURST_EVERY,
@@ -262,7 +263,15 @@ impl OffsetClock {
         }
         self.kept.push_back(heard);
         self.best = self.combine();
+        if self.burst_left == 0 && self.is_wide(exchange.t3) {
+            // A burst that met a line in trouble settled on the slow pace too early.
+            self.next_ping_at = self.next_ping_at.min(exchange.t3 + EVERY_WIDE);
+        }
         Ok(learned)
+    }
+
+    fn is_wide(&self, now: LocalTime) -> bool {
+        self.estimate().is_none_or(|best| best.bound(now) > WIDE)
     }
 
     /// Starts a burst at `now` without forgetting: a tab came back, a link changed.
@@ -277,6 +286,15 @@ impl OffsetClock {
         self.best = None;
         self.under_way.clear();
         self.hurry(now);
+    }
+
+    /// Forgets what was read before `since`, by exchanges that began earlier: they were with another clock.
+    pub fn forget_before(&mut self, since: LocalTime) {
+        self.kept.retain(|kept| kept.sent >= since);
+        self.under_way.retain(|sent| *sent >= since);
+        // Not to be held to what was known then.
+        self.best = None;
+        self.best = self.combine();
     }
 
     /// What the kept readings say together: the same until the next one.
@@ -485,6 +503,34 @@ mod tests {
             Err(Unbelievable::Unasked),
             "answers from before the jump are not heard"
         );
+    }
+
+    /// Found by the simulator (seed 495): the burst on joining met a line that stood still for a
+    /// second; its answers left a doubt of 400 ms, and nobody asked again for ten seconds.
+    #[test]
+    fn a_burst_that_was_answered_late_is_followed_up_soon() {
+        let at = LocalTime::from_millis;
+        let mut clock = OffsetClock::new(at(0));
+        let mut sent = Vec::new();
+        while sent.len() < usize::from(BURST) {
+            let now = clock.next_ping_at();
+            sent.extend(clock.ping(now));
+        }
+        assert!(
+            clock.next_ping_at() - sent[7].t0 <= EVERY_WIDE,
+            "none answered"
+        );
+        for ping in &sent {
+            let t1 = SessionTime::from_millis(5_000) + (ping.t0 - at(0));
+            let _ = clock.pong(Exchange {
+                t0: ping.t0,
+                t1,
+                t2: t1,
+                t3: at(1_500),
+            });
+        }
+        assert!(clock.estimate().unwrap().bound(at(1_500)) > WIDE);
+        assert!(clock.next_ping_at() <= at(1_500) + EVERY_WIDE);
     }
 
     proptest! {

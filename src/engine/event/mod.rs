@@ -443,10 +443,48 @@ pub enum Body {
         /// The event that carried it.
         seq: Seq,
     },
+    /// A link was made; the event's seq is its number. Its secret is derived, and in no log.
+    InviteMade {
+        /// What it lets people in as; never host.
+        role: Role,
+        /// Until when it opens; `None` is for good.
+        until: Option<SessionTime>,
+        /// How many people it lets in; `None` is any number.
+        uses: Option<u32>,
+    },
+    /// A link no longer opens. Those who came by it stay.
+    InviteRevoked {
+        /// Which; 0 is the party's own.
+        invite: Seq,
+    },
+    /// A newcomer came by a link that was made for it; by the party's own otherwise.
+    InviteUsed {
+        /// Which.
+        invite: Seq,
+        /// Who.
+        member: MemberId,
+    },
+    /// Whether newcomers knock and wait for a moderator changed.
+    ApprovalSet {
+        /// Whether they do.
+        on: bool,
+    },
+    /// Whether newcomers give a passcode changed, or the passcode did. What it is stands in no log.
+    PasscodeSet {
+        /// Whether they do.
+        on: bool,
+    },
+    /// A moderator answered somebody at the door.
+    KnockAnswered {
+        /// What they wanted to be called.
+        name: Name,
+        /// Let in, or turned away.
+        let_in: bool,
+    },
 }
 
 /// How many kinds of [`Body`] this version knows; a larger tag on the wire is from the future.
-pub const BODY_KINDS: u32 = 48;
+pub const BODY_KINDS: u32 = 54;
 
 /// One fact of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 //! iterates no hash map (law 3). Whether the order is right is not its business
 //! but [`crate::engine::replay`]'s.
 
+pub mod entrance;
 pub mod history;
 pub mod hold;
 pub mod poll;
@@ -24,6 +25,7 @@ use crate::engine::id::{Epoch, ItemId, MemberId, Seq, SessionId, Stamp};
 use crate::engine::media::Media;
 use crate::engine::text::{Line, Title};
 use crate::engine::unit::{MediaTime, SessionTime};
+use entrance::{Entrance, Invite};
 use history::{History, Remedy};
 use hold::Hold;
 use poll::Poll;
@@ -66,6 +68,9 @@ pub struct RoomState {
     pub history: History,
     /// What was said lately.
     pub transcript: Transcript,
+    /// How one comes in. Last, see [`RoomState::digest`].
+    #[serde(default)]
+    pub entrance: Entrance,
 }
 
 impl RoomState {
@@ -184,6 +189,22 @@ impl RoomState {
                     self.queue.skips.remove(&by);
                 }
             }
+            Body::InviteMade { role, until, uses } => {
+                let invite = Invite {
+                    by: header.by,
+                    role: *role,
+                    until: *until,
+                    uses: *uses,
+                    used: 0,
+                };
+                self.entrance.made(header, invite);
+            }
+            Body::InviteRevoked { invite } => self.entrance.revoked(*invite),
+            Body::InviteUsed { invite, member } => self.entrance.used(*invite, *member),
+            Body::ApprovalSet { on } => self.entrance.approval = *on,
+            Body::PasscodeSet { on } => self.entrance.passcode = *on,
+            // What it told is who may come; who came, `Joined` tells.
+            Body::KnockAnswered { .. } => {}
             Body::ModeSet { mode } => self.queue.mode = *mode,
             Body::RepeatSet { repeat } => self.queue.repeat = *repeat,
             Body::MediaSet { .. }
@@ -442,13 +463,23 @@ impl RoomState {
     }
 
     /// The order-sensitive hash of this state: equal seq, equal digest, everywhere.
+    ///
+    /// A state whose entrance nobody touched hashes as it did before there was one, so that old
+    /// sessions keep their digest: the entrance is the last field, and left off then. Two states
+    /// cannot hash alike by that, for the fields before it end where they end.
     pub fn digest(&self) -> Digest {
         let mut hasher = blake3::Hasher::new_derive_key("seance 2026 room state v1");
-        let bytes = postcard::to_stdvec(self).expect("a state always encodes into memory");
+        let mut bytes = postcard::to_stdvec(self).expect("a state always encodes into memory");
+        if self.entrance == Entrance::default() {
+            bytes.truncate(bytes.len() - ENTRANCE_EMPTY_BYTES);
+        }
         hasher.update(&bytes);
         Digest(*hasher.finalize().as_bytes())
     }
 }
+
+/// What an untouched [`Entrance`] takes: two empty maps and three noes.
+const ENTRANCE_EMPTY_BYTES: usize = 5;
 
 /// A hash of folded state; two folds that agree have the same one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -6,6 +6,7 @@
 
 use crate::engine::event::{Action, Role};
 use crate::engine::fold::RoomState;
+use crate::engine::fold::entrance::OWN_LINK;
 use crate::engine::fold::roster::Member;
 use crate::engine::id::MemberId;
 use crate::engine::intent::{Intent, Refusal};
@@ -73,6 +74,24 @@ pub fn authorise(state: &RoomState, by: MemberId, intent: &Intent) -> Result<(),
             Role::CoHost if author.role == Role::Host => Ok(()),
             Role::Host | Role::CoHost | Role::Guest | Role::Viewer => Err(Refusal::HostOnly),
         },
+        // Nobody lets in somebody above themselves, and only the host makes co-hosts.
+        Intent::Invite { role, .. } => match role {
+            Role::Host => Err(Refusal::HostOnly),
+            Role::CoHost if author.role != Role::Host => Err(Refusal::HostOnly),
+            role if *role < author.role => Err(Refusal::NotAllowed {
+                action: Action::Invite.words().to_owned(),
+                role: author.role,
+            }),
+            _ => Ok(()),
+        },
+        // A link for co-hosts is the host's alone: it gives what only the host gives.
+        Intent::ShowInvite { invite }
+            if author.role != Role::Host
+                && (state.entrance.invites.get(invite))
+                    .is_some_and(|made| made.role == Role::CoHost && made.by != Some(by)) =>
+        {
+            Err(Refusal::HostOnly)
+        }
         // Whoever opened the party may always take it back.
         Intent::HandOver { member } => {
             known(state, *member)?;
@@ -121,7 +140,22 @@ fn needs(state: &RoomState, by: MemberId, intent: &Intent) -> &'static [Action] 
             let own = line.is_some_and(|line| line.by == Some(by));
             if own { &[] } else { &[Action::Moderate] }
         }
+        Intent::Invite { .. } => &[Action::Invite],
+        // The party's own link is everybody's who may invite; others are their maker's.
+        Intent::ShowInvite { invite } if *invite == OWN_LINK => &[Action::Invite],
+        Intent::ShowInvite { invite } | Intent::RevokeInvite { invite } => {
+            let made = state.entrance.invites.get(invite);
+            let own = made.is_some_and(|made| made.by == Some(by));
+            if own {
+                &[Action::Invite]
+            } else {
+                &[Action::Moderate]
+            }
+        }
         Intent::Grant { .. }
+        | Intent::SetApproval { .. }
+        | Intent::SetPasscode { .. }
+        | Intent::AnswerKnock { .. }
         | Intent::Revoke { .. }
         | Intent::SetRole { .. }
         | Intent::Kick { .. }

@@ -1,7 +1,8 @@
 //! What an authorised intent becomes: pure, given the state, the players and the time.
 
-use crate::engine::event::{Body, Choice, HoldEnd, HoldReason, Repeat, Role};
+use crate::engine::event::{Action, Body, Choice, HoldEnd, HoldReason, Repeat, Role};
 use crate::engine::fold::RoomState;
+use crate::engine::fold::entrance::{INVITES_MAX, OWN_LINK};
 use crate::engine::fold::history::Remedy;
 use crate::engine::id::{ItemId, MemberId, Seq};
 use crate::engine::intent::{Ask, Intent, Refusal};
@@ -39,6 +40,10 @@ const END_NEAR: Micros = Micros::from_secs(3);
 const FRAME_NEAR: Micros = Micros::from_secs(2);
 /// Films longer than this are a mistake or an attack; live streams have no length at all.
 const DURATION_MAX: Micros = Micros::from_secs(48 * 3_600);
+/// The longest a link is made for: past it, it is for good.
+const INVITE_LASTS_MAX: Micros = Micros::from_secs(30 * 24 * 3_600);
+/// Open links of one guest: nobody fills the list for everybody.
+const INVITES_EACH_MAX: usize = 4;
 /// Members named in one wait at most, so that its event stays small.
 const WAITING_MAX: usize = 1_000;
 
@@ -376,6 +381,30 @@ impl Scene<'_> {
                 }
                 one(Body::SlowSet { every: *every })
             }
+            Intent::Invite { role, lasts, uses } => self.invite(by, *role, *lasts, *uses),
+            Intent::ShowInvite { invite } => self.invite_known(*invite).map(|_| Vec::new()),
+            Intent::RevokeInvite { invite } => {
+                if *invite == OWN_LINK && state.entrance.own_revoked {
+                    return nothing;
+                }
+                self.invite_known(*invite)?;
+                one(Body::InviteRevoked { invite: *invite })
+            }
+            Intent::SetApproval { on } if state.entrance.approval == *on => nothing,
+            Intent::SetApproval { on } => one(Body::ApprovalSet { on: *on }),
+            Intent::SetPasscode { passcode: None } if !state.entrance.passcode => nothing,
+            Intent::SetPasscode { passcode } => match passcode {
+                Some(passcode) if !passcode.is_long_enough() => Err(Refusal::BadText {
+                    sentence: "A passcode has at least 4 characters. Choose a longer one."
+                        .to_owned(),
+                }),
+                // Another passcode is news even where there was one: those who knew the old one do not know it.
+                passcode => one(Body::PasscodeSet {
+                    on: passcode.is_some(),
+                }),
+            },
+            // Who knocks is no state: the sequencer knows, and answers before this is asked.
+            Intent::AnswerKnock { .. } => Err(Refusal::NoKnock),
             Intent::SetWait { reason, wait } => match reason {
                 HoldReason::Stall | HoldReason::Ad => {
                     if state.rules.waits_for(*reason) == *wait {
@@ -753,7 +782,7 @@ impl Scene<'_> {
     fn rule(
         &self,
         member: MemberId,
-        action: crate::engine::event::Action,
+        action: Action,
         allow: bool,
         lasts: Option<Micros>,
     ) -> Result<Vec<Body>, Refusal> {
@@ -785,6 +814,47 @@ impl Scene<'_> {
             return Ok(Vec::new());
         }
         Ok(vec![Body::Banned { member, banned }])
+    }
+
+    fn invite(
+        &self,
+        by: MemberId,
+        role: Role,
+        lasts: Option<Micros>,
+        uses: Option<u32>,
+    ) -> Result<Vec<Body>, Refusal> {
+        let fits = |lasts: Micros| lasts > Micros::ZERO && lasts <= INVITE_LASTS_MAX;
+        if !lasts.is_none_or(fits) || uses == Some(0) {
+            return Err(Refusal::OutOfRange);
+        }
+        let open = || {
+            let all = self.state.entrance.invites.values();
+            all.filter(|invite| invite.opens(self.now))
+        };
+        let moderates = self.state.may(by, Action::Moderate);
+        let mine = open().filter(|invite| invite.by == Some(by)).count();
+        let too_many = |max: usize| Refusal::TooManyInvites { max: max as u32 };
+        if !moderates && mine >= INVITES_EACH_MAX {
+            return Err(too_many(INVITES_EACH_MAX));
+        }
+        if open().count() >= INVITES_MAX {
+            return Err(too_many(INVITES_MAX));
+        }
+        Ok(vec![Body::InviteMade {
+            role,
+            until: lasts.map(|lasts| self.now + lasts),
+            uses,
+        }])
+    }
+
+    /// Refuses numbers that are no link's, or no longer.
+    fn invite_known(&self, invite: Seq) -> Result<(), Refusal> {
+        let entrance = &self.state.entrance;
+        let known = match invite {
+            OWN_LINK => !entrance.own_revoked,
+            other => entrance.invites.contains_key(&other),
+        };
+        known.then_some(()).ok_or(Refusal::UnknownInvite { invite })
     }
 
     /// Refuses control over a film that is not on any more. Pause is always honoured: it is safe.

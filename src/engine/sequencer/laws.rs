@@ -114,6 +114,15 @@ fn intent() -> impl Strategy<Value = Intent> {
             action,
             allow
         }),
+        (role(), lasts(), proptest::option::of(0u32..3))
+            .prop_map(|(role, lasts, uses)| Intent::Invite { role, lasts, uses }),
+        seq().prop_map(|invite| Intent::ShowInvite { invite }),
+        seq().prop_map(|invite| Intent::RevokeInvite { invite }),
+        any::<bool>().prop_map(|on| Intent::SetApproval { on }),
+        proptest::option::of(text()).prop_map(|text| Intent::SetPasscode {
+            passcode: text.and_then(|text| crate::engine::text::Passcode::new(&text).ok()),
+        }),
+        (0u64..9, any::<bool>()).prop_map(|(knock, let_in)| Intent::AnswerKnock { knock, let_in }),
         micros().prop_map(|every| Intent::SetSlow { every }),
         (
             select(vec![HoldReason::Stall, HoldReason::Ad, HoldReason::Seek]),
@@ -236,7 +245,18 @@ fn grants(before: &RoomState, event: &Event) -> &'static [Action] {
             true => &[],
             false => &[Action::Moderate],
         },
-        Body::Ruled { .. }
+        Body::InviteMade { .. } => &[Action::Invite],
+        Body::InviteRevoked { invite } => {
+            let made = before.entrance.invites.get(invite);
+            match made.is_some_and(|made| made.by == by) {
+                true => &[Action::Invite],
+                false => &[Action::Moderate],
+            }
+        }
+        Body::ApprovalSet { .. }
+        | Body::PasscodeSet { .. }
+        | Body::KnockAnswered { .. }
+        | Body::Ruled { .. }
         | Body::RoleSet { .. }
         | Body::Kicked { .. }
         | Body::Banned { .. }
@@ -358,6 +378,13 @@ fn check(before: &RoomState, event: &Event) {
         assert!(other != Role::Host, "nobody moderates the host");
         assert!(author.role == Role::Host || other > Role::CoHost);
     }
+    if let Body::InviteMade { role, .. } = body {
+        assert!(
+            *role >= author.role,
+            "nobody lets in somebody above themselves"
+        );
+        assert!(*role > Role::CoHost || author.role == Role::Host);
+    }
     if let Body::HostChanged { .. } = body {
         assert!(author.role == Role::Host || before.opener == Some(by));
     }
@@ -433,7 +460,7 @@ proptest! {
 
     /// And whatever bytes read as an event fold too.
     #[test]
-    fn whatever_reads_as_an_event_folds(bodies in prop::collection::vec((0u8..50, prop::collection::vec(any::<u8>(), 0..40)), 1..60)) {
+    fn whatever_reads_as_an_event_folds(bodies in prop::collection::vec((0u8..56, prop::collection::vec(any::<u8>(), 0..40)), 1..60)) {
         let mut state = RoomState::default();
         for (kind, rest) in bodies {
             let mut body = vec![kind];

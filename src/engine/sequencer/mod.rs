@@ -14,6 +14,7 @@
 mod audience;
 mod authority;
 mod decide;
+mod entry;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
@@ -26,6 +27,8 @@ pub use decide::{
     SEEK_WAIT_MAX, STALL_WAIT_MAX, Scene, decide,
 };
 
+pub use entry::{Gate, KNOCKS_MAX, KnockAnswer, Way, gate};
+
 use std::collections::BTreeMap;
 
 use crate::engine::clock::stamp::Lamport;
@@ -33,6 +36,7 @@ use crate::engine::event::{
     Body, Client, Departure, Event, Header, HoldEnd, HoldReason, Role, Suspension, Tally, Via,
 };
 use crate::engine::fold::RoomState;
+use crate::engine::fold::entrance::OWN_LINK;
 use crate::engine::fold::roster::Known;
 use crate::engine::id::{Epoch, IntentId, MemberId, Seq, SessionId, Stamp};
 use crate::engine::intent::{Aim, Ask, Intent, Refusal};
@@ -40,6 +44,7 @@ use crate::engine::presence::{Activity, Report};
 use crate::engine::text::{Name, Reaction, Title};
 use crate::engine::unit::{MediaTime, Micros, SessionTime};
 use decide::name_is_free;
+use entry::Knocks;
 
 /// A host that was gone no longer than this finds its film still running (DESIGN §3).
 pub const RESTART_GAP_MAX: Micros = Micros::from_secs(30);
@@ -130,10 +135,14 @@ pub struct Sequencer {
     memos: BTreeMap<MemberId, BTreeMap<u64, Option<Refusal>>>,
     audience: Audience,
     cheer: Option<Cheer>,
+    knocks: Knocks,
     /// How far ahead a start was scheduled last; what time brings uses the same.
     lead: Micros,
     /// When time brings something next, once it was looked up since the last change.
     due: Option<Option<SessionTime>>,
+    /// What present members' names look like, as far as it was worked out: a party that comes in
+    /// at once would work it out for each of them again.
+    looks: BTreeMap<MemberId, (Name, String)>,
 }
 
 impl Sequencer {
@@ -145,8 +154,10 @@ impl Sequencer {
             memos: BTreeMap::new(),
             audience: Audience::default(),
             cheer: None,
+            knocks: Knocks::default(),
             lead: LEAD_MIN,
             due: None,
+            looks: BTreeMap::new(),
         }
     }
 
@@ -237,7 +248,10 @@ impl Sequencer {
 
     fn judge(&mut self, by: MemberId, ask: &Ask, now: Moment, events: &mut Vec<Event>) -> Answer {
         let decided = authorise(&self.state, by, &ask.intent)
-            .and_then(|()| decide(&self.scene(now.at), by, ask))
+            .and_then(|()| match ask.intent {
+                Intent::AnswerKnock { knock, let_in } => self.knocks.answer(knock, let_in),
+                _ => decide(&self.scene(now.at), by, ask),
+            })
             .and_then(|decision| self.note(by, &ask.intent, now.at).map(|()| decision));
         let id = IntentId {
             member: by,
@@ -252,6 +266,9 @@ impl Sequencer {
                     events.extend(self.record(Some(by), Some(ask), cause, bodies, now));
                 } else {
                     self.remember(id, None);
+                }
+                if let Intent::AnswerKnock { knock, let_in } = ask.intent {
+                    self.knocks.answered(knock, let_in, first);
                 }
                 self.settle(now, events);
                 Answer::Accepted(if is_new { first } else { self.state.seq })
@@ -325,18 +342,26 @@ impl Sequencer {
         entrant: Entrant,
         now: Moment,
     ) -> Result<(MemberId, Vec<Event>), Refusal> {
+        self.join_by(entrant, OWN_LINK, None, now)
+    }
+
+    /// Like [`Sequencer::join`], by a link that was made for it, and maybe let in by `cause`.
+    ///
+    /// # Errors
+    /// As [`Sequencer::join`].
+    pub fn join_by(
+        &mut self,
+        entrant: Entrant,
+        link: Seq,
+        cause: Option<Seq>,
+        now: Moment,
+    ) -> Result<(MemberId, Vec<Event>), Refusal> {
         let returning = entrant
             .member
             .and_then(|id| Some((id, self.state.roster.get(id)?.clone())));
-        // Without their token somebody shut out is a stranger; the name they were known by stays shut out.
-        let skeleton = entrant.name.skeleton();
         let shut_out = match &returning {
             Some((_, member)) => member.banned,
-            None => self
-                .state
-                .roster
-                .iter()
-                .any(|(_, member)| member.banned && member.name.skeleton() == skeleton),
+            None => self.is_shut_out(&entrant.name),
         };
         if shut_out {
             return Err(Refusal::Banned);
@@ -358,18 +383,75 @@ impl Sequencer {
             }
             None => (self.state.roster.next_id(), entrant.name, entrant.role),
         };
-        name_is_free(&self.state, &name, Some(id))?;
+        self.name_is_free(&name, id)?;
         // Nothing refuses from here on: what time brings is in the state now and must be written.
         let mut events = self.tick(now);
-        let body = Body::Joined {
+        let is_new = self.state.roster.get(id).is_none();
+        let mut bodies = vec![Body::Joined {
             member: id,
             name,
             // Time may just have given the party another host.
             role: self.state.roster.role(id).unwrap_or(role),
             client: entrant.client,
-        };
-        events.extend(self.record(Some(id), None, None, vec![body], now));
+        }];
+        if is_new && link != OWN_LINK {
+            let (invite, member) = (link, id);
+            bodies.push(Body::InviteUsed { invite, member });
+        }
+        events.extend(self.record(Some(id), None, cause, bodies, now));
         Ok((id, events))
+    }
+
+    /// As [`name_is_free`], with what names look like remembered.
+    fn name_is_free(&mut self, name: &Name, except: MemberId) -> Result<(), Refusal> {
+        let look = name.skeleton();
+        for (id, member) in self.state.roster.present() {
+            if id == except {
+                continue;
+            }
+            let known = self.looks.get(&id).filter(|known| known.0 == member.name);
+            let is_alike = match known {
+                Some((_, known)) => *known == look,
+                None => {
+                    let found = member.name.skeleton();
+                    let is_alike = found == look;
+                    self.looks.insert(id, (member.name.clone(), found));
+                    is_alike
+                }
+            };
+            if is_alike {
+                return Err(Refusal::NameTaken {
+                    name: member.name.to_string(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a newcomer of that name is refused: without their token somebody shut out is a
+    /// stranger, and the name they were known by stays shut out.
+    pub fn is_shut_out(&self, name: &Name) -> bool {
+        let skeleton = name.skeleton();
+        let mut all = self.state.roster.iter();
+        all.any(|(_, member)| member.banned && member.name.skeleton() == skeleton)
+    }
+
+    /// Somebody at the door wants to be let in. Returns the number they are answered by.
+    ///
+    /// # Errors
+    /// [`Refusal::DoorCrowded`].
+    pub fn knock(&mut self, name: Name) -> Result<u64, Refusal> {
+        self.knocks.arrive(name)
+    }
+
+    /// Somebody at the door went away.
+    pub fn unknock(&mut self, knock: u64) {
+        self.knocks.go(knock);
+    }
+
+    /// What moderators answered those at the door since this was asked last.
+    pub fn knocks_answered(&mut self) -> Vec<KnockAnswer> {
+        self.knocks.take_answers()
     }
 
     /// Notes that somebody went. Nothing happens when they already had.

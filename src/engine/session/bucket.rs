@@ -4,7 +4,7 @@ use crate::engine::unit::{LocalTime, Micros};
 
 /// Counts what may still be done, in microseconds of patience.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bucket {
+pub struct Bucket {
     micros_left: i64,
     micros_max: i64,
     micros_each: i64,
@@ -14,7 +14,12 @@ pub(super) struct Bucket {
 impl Bucket {
     /// A full bucket of `burst`, refilled by `per_sec`.
     pub fn new(burst: u32, per_sec: u32, now: LocalTime) -> Self {
-        let micros_each = 1_000_000 / i64::from(per_sec);
+        Self::every(burst, Micros::new(1_000_000 / i64::from(per_sec)), now)
+    }
+
+    /// A full bucket of `burst`, refilled by one after each `each`.
+    pub fn every(burst: u32, each: Micros, now: LocalTime) -> Self {
+        let micros_each = each.get();
         let micros_max = micros_each * i64::from(burst);
         Self {
             micros_left: micros_max,
@@ -34,6 +39,15 @@ impl Bucket {
         }
         self.micros_left -= self.micros_each;
         true
+    }
+
+    /// How long until there is one to take; `None` if there is one.
+    pub fn wait(&self, now: LocalTime) -> Option<Micros> {
+        let mut later = *self;
+        if later.take(now) {
+            return None;
+        }
+        Some(later.next_at() - now)
     }
 
     /// When there is one to take again; a past time when there is one already.

@@ -12,13 +12,16 @@ use crate::engine::clock::offset::{Exchange, OffsetClock};
 use crate::engine::clock::stamp::Lamport;
 use crate::engine::event::{Body, Client, Event, Via};
 use crate::engine::fold::RoomState;
-use crate::engine::frame::{Closing, Hello, Refused, Resume, ToMember, ToRoom, VERSION, Welcome};
+use crate::engine::frame::{
+    Closing, Hello, Knock, Refused, Resume, ToMember, ToRoom, VERSION, Welcome,
+};
 use crate::engine::id::{MemberId, Seq, SessionId};
 use crate::engine::intent::{Aim, Ask, Intent, Refusal};
-use crate::engine::presence::{Presence, Report};
+use crate::engine::presence::{Known, Presence, Report, Vitals};
 use crate::engine::replay::{Replay, Step};
 use crate::engine::session::bucket::Bucket;
 use crate::engine::session::room_end;
+use crate::engine::text::Passcode;
 use crate::engine::unit::{LocalTime, Micros};
 
 /// The wait before the first redial; doubles up to [`REDIAL_MAX`]. A host that
@@ -87,6 +90,17 @@ pub enum Effect {
     Moved(String),
     /// Let in.
     Welcomed(Welcome),
+    /// Knocked: a moderator has to let this member in.
+    Waiting,
+    /// Who is at the door, all of them.
+    Knocks(Vec<Knock>),
+    /// A link this member asked for.
+    Secret {
+        /// Which; 0 is the party's own.
+        invite: Seq,
+        /// What opens it.
+        secret: String,
+    },
     /// Everything that had happened by the time of joining is applied.
     CaughtUp,
     /// The connection is lost; it will be dialled again.
@@ -101,6 +115,7 @@ enum Phase {
     Waiting { until: LocalTime },
     Dialling { since: LocalTime },
     Greeting { since: LocalTime },
+    Knocking,
     Live { tail: Seq, caught_up: bool },
     Over,
 }
@@ -118,6 +133,7 @@ pub struct MemberEnd {
     identity: Identity,
     me: Option<MemberId>,
     replay: Replay,
+    presence: Known,
     lamport: Lamport,
     clock: OffsetClock,
     phase: Phase,
@@ -126,7 +142,10 @@ pub struct MemberEnd {
     pace: Bucket,
     heard: LocalTime,
     sent: LocalTime,
+    /// When this connection was let in; what was read of the clock before may be another sequencer's.
+    entered: LocalTime,
     attempts: u32,
+    passcode: Option<Passcode>,
 }
 
 impl MemberEnd {
@@ -137,6 +156,7 @@ impl MemberEnd {
             me: None,
             identity,
             replay: Replay::new(),
+            presence: Known::default(),
             lamport: Lamport::default(),
             clock: OffsetClock::new(now),
             phase: Phase::Idle,
@@ -145,8 +165,17 @@ impl MemberEnd {
             pace: Bucket::new(ASKS_BURST, ASKS_PER_SEC, now),
             heard: now,
             sent: now,
+            entered: now,
             attempts: 0,
+            passcode: None,
         }
+    }
+
+    /// The same, who knows the party's passcode.
+    #[must_use]
+    pub fn knowing(mut self, passcode: Option<Passcode>) -> Self {
+        self.passcode = passcode;
+        self
     }
 
     /// What is true in the room, as far as this member knows.
@@ -193,7 +222,12 @@ impl MemberEnd {
         }
         self.phase = Phase::Greeting { since: now };
         self.heard = now;
-        vec![self.send(
+        let mut effects = Vec::new();
+        // Whoever can prove who they are is not asked, and need not say it again.
+        if let Some(passcode) = self.passcode.clone().filter(|_| self.me.is_none()) {
+            effects.push(self.send(now, ToRoom::Passcode { passcode }));
+        }
+        effects.push(self.send(
             now,
             ToRoom::Hello(Hello {
                 version: VERSION,
@@ -204,14 +238,18 @@ impl MemberEnd {
                 resume: self.identity.resume.clone(),
                 cursor: self.replay.cursor(),
             }),
-        )]
+        ));
+        effects
     }
 
     /// The connection ended, or could not be made. `dice` is a random number.
     pub fn disconnected(&mut self, now: LocalTime, why: String, dice: u64) -> Vec<Effect> {
         match self.phase {
             Phase::Over | Phase::Idle | Phase::Waiting { .. } => Vec::new(),
-            Phase::Dialling { .. } | Phase::Greeting { .. } | Phase::Live { .. } => {
+            Phase::Dialling { .. }
+            | Phase::Greeting { .. }
+            | Phase::Knocking
+            | Phase::Live { .. } => {
                 for pending in &mut self.pending {
                     pending.sent = false;
                 }
@@ -239,6 +277,17 @@ impl MemberEnd {
                 vec![Effect::Accepted { counter, seq }]
             }
             ToMember::Refused(refused) => self.refused(now, refused, dice),
+            ToMember::Waiting {} => match self.phase {
+                Phase::Greeting { .. } => {
+                    self.phase = Phase::Knocking;
+                    vec![Effect::Waiting]
+                }
+                _ => Vec::new(),
+            },
+            ToMember::Knocks(knocks) => vec![Effect::Knocks(knocks)],
+            ToMember::Secret { invite, secret } => vec![Effect::Secret { invite, secret }],
+            // At the door a pong is a sign of life; the party's clock is told inside.
+            ToMember::Pong { .. } if self.phase == Phase::Knocking => Vec::new(),
             ToMember::Pong { t0, t1, t2 } => {
                 // An answer that cannot be believed changes nothing; the next one will do.
                 let _ = self.clock.pong(Exchange {
@@ -249,7 +298,10 @@ impl MemberEnd {
                 });
                 Vec::new()
             }
-            ToMember::Presence(presence) => vec![Effect::Presence(presence)],
+            ToMember::Presence(told) => {
+                self.presence.take(&told);
+                vec![Effect::Presence(self.presence.all())]
+            }
             ToMember::Closing(why) => self.closing(now, why, dice),
             ToMember::Moved { to } => vec![Effect::Moved(to)],
         }
@@ -296,13 +348,30 @@ impl MemberEnd {
         if !self.is_live() {
             return Vec::new();
         }
-        report.round_trip = self.clock.estimate().map(|best| best.delay());
+        let clock = self.clock.estimate();
+        report.round_trip = clock.map(|best| best.delay());
+        // Whatever the player measured by, it was not this room's clock.
+        report.drift = report.drift.filter(|_| clock.is_some());
         vec![self.send(now, ToRoom::Report(report))]
+    }
+
+    /// Tells the room's trace how this member's player and clock do; dropped while there is no connection.
+    pub fn vitals(&mut self, now: LocalTime, mut vitals: Vitals) -> Vec<Effect> {
+        if !self.is_live() {
+            return Vec::new();
+        }
+        let clock = self.clock.estimate();
+        vitals.report.round_trip = clock.map(|best| best.delay());
+        vitals.clock_error = clock.map(|best| best.bound(now));
+        vec![self.send(now, ToRoom::Vitals(vitals))]
     }
 
     /// This member leaves for good.
     pub fn leave(&mut self, now: LocalTime) -> Vec<Effect> {
-        let was_connected = matches!(self.phase, Phase::Greeting { .. } | Phase::Live { .. });
+        let was_connected = matches!(
+            self.phase,
+            Phase::Greeting { .. } | Phase::Knocking | Phase::Live { .. }
+        );
         self.phase = Phase::Over;
         if was_connected {
             vec![self.send(now, ToRoom::Bye {})]
@@ -317,6 +386,7 @@ impl MemberEnd {
             Phase::Idle | Phase::Over => None,
             Phase::Waiting { until } => Some(until),
             Phase::Dialling { since } | Phase::Greeting { since } => Some(since + ENTER_WAIT_MAX),
+            Phase::Knocking => Some((self.sent + HEARTBEAT).min(self.heard + SILENCE_MAX)),
             Phase::Live { .. } => {
                 let next_word = self.clock.next_ping_at().min(self.sent + HEARTBEAT);
                 let waits = self.is_live() && self.pending.iter().any(|pending| !pending.sent);
@@ -345,9 +415,13 @@ impl MemberEnd {
                 self.give_up(now, "The host does not answer.", dice)
             }
             Phase::Dialling { .. } | Phase::Greeting { .. } => Vec::new(),
-            Phase::Live { .. } if now >= self.heard + SILENCE_MAX => {
+            Phase::Knocking | Phase::Live { .. } if now >= self.heard + SILENCE_MAX => {
                 self.give_up(now, "The host fell silent.", dice)
             }
+            Phase::Knocking if now >= self.sent + HEARTBEAT => {
+                vec![self.send(now, ToRoom::Ping { t0: now })]
+            }
+            Phase::Knocking => Vec::new(),
             Phase::Live { .. } => self.keep_alive(now),
         }
     }
@@ -375,6 +449,9 @@ impl MemberEnd {
             token: welcome.token.clone(),
         });
         self.attempts = 0;
+        self.entered = now;
+        // A room tells a newcomer everything anew.
+        self.presence.forget_all();
         self.clock.hurry(now);
         self.phase = Phase::Live {
             tail: welcome.tail,
@@ -389,11 +466,31 @@ impl MemberEnd {
         match self.replay.take(&event) {
             Ok(Step::Duplicate) => Vec::new(),
             Ok(Step::Applied) => {
-                if matches!(event.body, Body::EpochStarted { .. }) && self.is_live() {
+                if matches!(event.body, Body::EpochStarted { .. }) {
                     // Another sequencer's clock: what was known of the old one says nothing about it.
-                    self.clock.discard(now);
+                    if self.is_live() {
+                        self.clock.discard(now);
+                    } else {
+                        // It began while we were away; what this connection told is about the new one.
+                        self.clock.forget_before(self.entered);
+                    }
                 }
+                // A player goes with its member, and who comes back has another one.
+                let is_less = match &event.body {
+                    Body::Joined { member, .. }
+                    | Body::Left { member, .. }
+                    | Body::Kicked { member }
+                    | Body::Banned {
+                        member,
+                        banned: true,
+                    } => self.presence.forget(*member),
+                    Body::EpochStarted { .. } => self.presence.forget_all(),
+                    _ => false,
+                };
                 let mut effects = vec![Effect::Applied(event)];
+                if is_less {
+                    effects.push(Effect::Presence(self.presence.all()));
+                }
                 effects.extend(self.check_caught_up(now));
                 effects
             }
@@ -559,9 +656,13 @@ mod tests {
     }
 
     fn joined() -> ToMember {
+        joined_at(2)
+    }
+
+    fn joined_at(seq: u64) -> ToMember {
         let name = Name::new("Ana").unwrap();
         event(
-            2,
+            seq,
             Body::Joined {
                 member: MemberId::new(1),
                 name,
@@ -754,6 +855,64 @@ mod tests {
             "in order, each once"
         );
         assert!(sent.len() >= 200 - PENDING_MAX);
+    }
+
+    /// Found by the simulator (seed 1): a member who came back to a restarted host went on
+    /// by the clock of the one before, and told the others how far off they were by it.
+    #[test]
+    fn a_clock_read_before_a_restart_says_nothing_after_it() {
+        let epoch = |seq| {
+            event(
+                seq,
+                Body::EpochStarted {
+                    gap: Micros::from_secs(3),
+                },
+            )
+        };
+        let pong = |end: &mut MemberEnd, sent: u64, session: u64| {
+            let t1 = SessionTime::from_millis(session);
+            let ping = end.tick(at(sent), 0);
+            assert!(!ping.is_empty(), "a ping is due");
+            let t0 = at(sent);
+            end.frame(at(sent + 2), ToMember::Pong { t0, t1, t2: t1 }, 0);
+        };
+        let report = Report {
+            activity: None,
+            drift: Some(Micros::ZERO),
+            round_trip: None,
+        };
+        let mut end = member();
+        end.start(at(0));
+        end.connected(at(0));
+        end.frame(at(0), welcome(4), 0);
+        for frame in [opened(), epoch(2), joined_at(3)] {
+            end.frame(at(1), frame, 0);
+        }
+        pong(&mut end, 10, 500);
+        assert!(end.clock().estimate().is_some());
+        end.disconnected(at(100), "gone".into(), 0);
+        end.tick(at(20_000), 0);
+        end.connected(at(20_000));
+        end.frame(at(20_001), welcome(5), 0);
+        end.frame(at(20_001), epoch(4), 0);
+        assert!(end.is_live() && end.clock().estimate().is_none());
+        let told = end.report(at(20_002), report);
+        assert!(
+            matches!(
+                told[..],
+                [Effect::Send(ToRoom::Report(Report { drift: None, .. }))]
+            ),
+            "{told:?}"
+        );
+        pong(&mut end, 20_010, 90_000);
+        let told = end.report(at(20_020), report);
+        assert!(
+            matches!(
+                told[..],
+                [Effect::Send(ToRoom::Report(Report { drift: Some(_), .. }))]
+            ),
+            "{told:?}"
+        );
     }
 
     #[test]

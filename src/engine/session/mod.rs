@@ -4,6 +4,6 @@
 //! socket, so the same two machines run under tokio, in the simulator and in
 //! tests.
 
-mod bucket;
+pub mod bucket;
 pub mod member_end;
 pub mod room_end;

@@ -6,8 +6,9 @@
 use crate::engine::frame::{Closing, Hello, Refused, ToMember, ToRoom, VERSION, Welcome};
 use crate::engine::id::{MemberId, Seq};
 use crate::engine::intent::{Ask, Refusal};
-use crate::engine::presence::Report;
+use crate::engine::presence::{Report, Vitals};
 use crate::engine::session::bucket::Bucket;
+use crate::engine::text::Passcode;
 use crate::engine::unit::{LocalTime, Micros, SessionTime};
 
 /// How long a connection may take to say hello: a slow phone on a slow network, not a squatter.
@@ -32,11 +33,13 @@ const CHATTER_PER_SEC: u32 = 50;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Ask the room to let this one in; answer with [`RoomEnd::admitted`] or [`RoomEnd::refused`].
-    Admit(Hello),
+    Admit(Hello, Option<Passcode>),
     /// Give the room this intent of this member.
     Ask(MemberId, Ask),
     /// Tell the room what this member's player does.
     Note(MemberId, Report),
+    /// Give the room this for its trace.
+    Trace(MemberId, Vitals),
     /// Send this now.
     Send(ToMember),
     /// Start sending events from here on.
@@ -67,6 +70,8 @@ pub struct RoomEnd {
     heard: LocalTime,
     asks: Bucket,
     chatter: Bucket,
+    /// What they said they know, before their hello.
+    passcode: Option<Passcode>,
 }
 
 impl RoomEnd {
@@ -77,6 +82,7 @@ impl RoomEnd {
             heard: now,
             asks: Bucket::new(ASKS_BURST, ASKS_PER_SEC, now),
             chatter: Bucket::new(CHATTER_BURST, CHATTER_PER_SEC, now),
+            passcode: None,
         }
     }
 
@@ -103,6 +109,11 @@ impl RoomEnd {
         let action = match (self.phase, frame) {
             (Phase::Closed, _) => return Vec::new(),
             (Phase::Greeting, ToRoom::Hello(hello)) => return self.greeted(hello),
+            // Once: a connection is one try.
+            (Phase::Greeting, ToRoom::Passcode { passcode }) if self.passcode.is_none() => {
+                self.passcode = Some(passcode);
+                return Vec::new();
+            }
             (Phase::Live(member), ToRoom::Ask(ask)) if self.asks.take(now) => {
                 Action::Ask(member, ask)
             }
@@ -120,6 +131,9 @@ impl RoomEnd {
             ),
             (Phase::Live(member), ToRoom::Report(report)) => {
                 self.chatter(now, Action::Note(member, report))
+            }
+            (Phase::Live(member), ToRoom::Vitals(vitals)) => {
+                self.chatter(now, Action::Trace(member, vitals))
             }
             (_, ToRoom::Bye {}) => {
                 self.phase = Phase::Closed;
@@ -194,7 +208,7 @@ impl RoomEnd {
         self.phase = Phase::Entering {
             cursor: hello.cursor.max(Seq::FIRST),
         };
-        vec![Action::Admit(hello)]
+        vec![Action::Admit(hello, self.passcode.take())]
     }
 
     /// Lets a ping or a report pass, unless there are too many.

@@ -98,7 +98,7 @@ mod tests {
     fn sentence(screen: &Screen) -> Option<String> {
         match screen {
             Screen::Start(start) => start.busy.clone(),
-            Screen::Room(_) => None,
+            Screen::Room(_) | Screen::Replay(_) => None,
         }
     }
 

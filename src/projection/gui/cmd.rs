@@ -38,6 +38,8 @@ pub const TOGGLE: Selector = Selector::new("seance.toggle");
 pub const SKIP: Selector<f64> = Selector::new("seance.skip");
 /// From a pane: put this on the clipboard and say so.
 pub const COPY: Selector<Arc<str>> = Selector::new("seance.copy");
+/// From a pane: take ngrok's token from the clipboard. It is shown nowhere on the way.
+pub const PASTE_TOKEN: Selector = Selector::new("seance.paste-token");
 /// From a pane: wear the other face.
 pub const FLIP_THEME: Selector = Selector::new("seance.flip-theme");
 /// From a pane: go back to the start.
@@ -61,5 +63,9 @@ pub const PLAY: WidgetId = WidgetId::reserved(6);
 pub const SEEK_BAR: WidgetId = WidgetId::reserved(7);
 /// The button that opens a party.
 pub const HOST_BUTTON: WidgetId = WidgetId::reserved(8);
+/// The field for where to put a copy.
+pub const EXPORT_FILE: WidgetId = WidgetId::reserved(10);
 /// The chat's lines.
 pub const STORY: WidgetId = WidgetId::reserved(9);
+/// The field for an address of the host's own.
+pub const PLACE: WidgetId = WidgetId::reserved(11);

@@ -10,15 +10,18 @@ use std::sync::Arc;
 use druid::{Data, Lens};
 
 use super::theme::{Theme, Tone};
-use super::{PlayerState, Remembered, Request, Room, Screen, Start};
+use super::{PlayerState, Remembered, Request, Room, Screen, Start, Ways};
 use crate::engine::event::{Action, HoldReason, Role, Via};
+use crate::engine::fold::entrance::OWN_LINK;
 use crate::engine::fold::history::Deed;
 use crate::engine::fold::timeline::Anchor;
 use crate::engine::id::{ItemId, MemberId, Seq};
 use crate::engine::intent::Intent;
 use crate::engine::presence::{Activity, Report};
 use crate::engine::sequencer::authorise;
+use crate::engine::text::Passcode;
 use crate::engine::unit::{LocalTime, MediaTime, Micros, Rate};
+use crate::os::local_now;
 use crate::projection::view::{self, Link, SessionRow, View, Wish};
 
 /// Everything in the window.
@@ -40,6 +43,8 @@ pub struct App {
     pub chosen: Option<MemberId>,
     /// How many seconds the room waits still, while it does.
     pub waiting_secs: Option<u64>,
+    /// Whether it is asked where to put a copy of a past session.
+    pub exporting: bool,
     /// Whether a text field took the key that is being handled: then it is no shortcut.
     pub typing: bool,
 }
@@ -53,16 +58,30 @@ pub struct Draft {
     pub title: String,
     /// Whether people on this network can join.
     pub lan: bool,
+    /// Whether friends elsewhere come in through ngrok.
+    pub ngrok: bool,
+    /// Whether friends elsewhere come in by an address of the host's own.
+    pub own: bool,
+    /// That address.
+    pub place: String,
     /// A film to begin with.
     pub film: String,
     /// A party's link.
     pub link: String,
+    /// What that party asks newcomers for.
+    pub passcode: String,
     /// A chat message.
     pub message: String,
     /// A film's address, in the room.
     pub address: String,
+    /// Where to put a copy of a past session.
+    pub export: String,
     /// Which face the window wears.
     pub theme: Theme,
+    /// Whether this machine has an mpv to choose.
+    pub has_mpv: bool,
+    /// Whether it is chosen.
+    pub mpv: bool,
 }
 
 /// A passing word of the window itself.
@@ -80,6 +99,13 @@ pub const TITLE_DEFAULT: &str = "Film night";
 pub const NAME_MISSING: &str = "Type your name first, so that the others know who you are.";
 /// What an empty link is answered with.
 pub const LINK_MISSING: &str = "Paste the link the host sent you first.";
+/// What choosing ngrok without a token is answered with.
+pub const TOKEN_MISSING: &str =
+    "ngrok needs your token first: copy it from its page, then press Paste token.";
+/// What choosing an own address without one is answered with.
+pub const PLACE_MISSING: &str = "Type your own address first, such as https://party.example.org.";
+/// What pasting something else than text is answered with.
+pub const NOTHING_TO_PASTE: &str = "Nothing is copied. Copy the token from ngrok's page first.";
 /// What is said when nobody takes requests.
 pub const DEAF: &str = "The program does not answer. Close the window and start it again.";
 
@@ -94,6 +120,11 @@ impl App {
             draft: Draft {
                 name: remembered.name,
                 theme: remembered.theme,
+                ngrok: remembered.ways.ngrok,
+                own: remembered.ways.own.is_some(),
+                place: remembered.ways.own.unwrap_or_default(),
+                has_mpv: remembered.mpv.is_some(),
+                mpv: remembered.mpv.unwrap_or(false),
                 lan: true,
                 ..Draft::default()
             },
@@ -102,6 +133,7 @@ impl App {
             offer: None,
             chosen: None,
             waiting_secs: None,
+            exporting: false,
             typing: false,
         }
     }
@@ -110,26 +142,39 @@ impl App {
     pub fn start(&self) -> Option<&Start> {
         match &*self.screen {
             Screen::Start(start) => Some(start),
-            Screen::Room(_) => None,
+            Screen::Room(_) | Screen::Replay(_) => None,
         }
     }
 
     /// The room, if one is entered.
     pub fn room(&self) -> Option<&Room> {
         match &*self.screen {
-            Screen::Start(_) => None,
+            Screen::Start(_) | Screen::Replay(_) => None,
             Screen::Room(room) => Some(room),
         }
     }
 
     /// What there is to draw of the room, if one is entered.
     pub fn view(&self) -> Option<&View> {
-        self.room().map(|room| &room.view)
+        match &*self.screen {
+            Screen::Start(_) => None,
+            Screen::Room(room) => Some(&room.view),
+            Screen::Replay(replay) => Some(&replay.view),
+        }
+    }
+
+    /// How this program's own film player stands.
+    pub fn player(&self) -> PlayerState {
+        match &*self.screen {
+            Screen::Start(_) => PlayerState::Closed,
+            Screen::Room(room) => room.player,
+            Screen::Replay(replay) => replay.player,
+        }
     }
 
     /// What the desktop's task bar shows.
     pub fn window_title(&self) -> String {
-        match self.room_title() {
+        match self.replay_title().as_deref().or(self.room_title()) {
             Some(title) => format!("{title} · Séance"),
             None => "Séance".to_owned(),
         }
@@ -148,6 +193,8 @@ impl App {
         let filled = match sentence {
             NAME_MISSING => !self.draft.name.trim().is_empty(),
             LINK_MISSING => !self.draft.link.trim().is_empty(),
+            TOKEN_MISSING => self.has_token() || !self.draft.ngrok,
+            PLACE_MISSING => !self.draft.own || !self.draft.place.trim().is_empty(),
             _ => false,
         };
         (!filled).then_some(sentence)
@@ -166,8 +213,9 @@ impl App {
 
     /// Whether the film runs, or is about to.
     pub fn playing(&self) -> bool {
-        self.view()
-            .is_some_and(|view| view.state.timeline.anchor.playing)
+        let runs = self.replay().is_none() || self.replaying(local_now());
+        let playing = |view: &View| view.state.timeline.anchor.playing;
+        runs && self.view().is_some_and(playing)
     }
 
     /// Whether what this person does can reach the room.
@@ -193,8 +241,13 @@ impl App {
 
     /// Where the film stands at `now`.
     pub fn position(&self, now: LocalTime) -> MediaTime {
-        self.view()
-            .map_or(MediaTime::ZERO, |view| view.position(now))
+        self.view().map_or(MediaTime::ZERO, |view| {
+            if self.replay().is_some() {
+                view.state.timeline.position(self.moment(now))
+            } else {
+                view.position(now)
+            }
+        })
     }
 
     /// How long the film is, where known.
@@ -231,7 +284,68 @@ impl App {
             title: filled(&self.draft.title).unwrap_or_else(|| TITLE_DEFAULT.to_owned()),
             lan: self.draft.lan,
             media: filled(&self.draft.film),
+            ways: self.ways()?,
         })
+    }
+
+    /// By what friends elsewhere are to come in, or what is missing.
+    fn ways(&self) -> Result<Ways, &'static str> {
+        if self.draft.ngrok && !self.has_token() {
+            return Err(TOKEN_MISSING);
+        }
+        let place = self.draft.place.trim();
+        Ok(Ways {
+            ngrok: self.draft.ngrok,
+            own: match (self.draft.own, place) {
+                (false, _) => None,
+                (true, "") => return Err(PLACE_MISSING),
+                (true, place) => Some(place.to_owned()),
+            },
+        })
+    }
+
+    /// Whether a token for ngrok is kept.
+    pub fn has_token(&self) -> bool {
+        self.start().is_some_and(|start| start.token)
+    }
+
+    /// The banner about the ways from elsewhere: what does not stand, or what may be in the way of
+    /// those who try.
+    pub fn ways_banner(&self) -> Option<(Tone, String)> {
+        let room = self.room()?;
+        let troubled = room.ways.iter().find_map(|way| {
+            let trouble = way.trouble.as_ref()?;
+            let tone = if way.failed { Tone::Bad } else { Tone::Warn };
+            // ngrok's own reasons begin with its name.
+            let named = trouble.starts_with(way.name);
+            let name = if named {
+                String::new()
+            } else {
+                format!("{}: ", way.name)
+            };
+            Some((tone, format!("{name}{trouble}")))
+        });
+        let opening = || {
+            let way = room.ways.iter().find(|way| way.state == "connecting")?;
+            Some((Tone::Info, format!("Opening the way by {} …", way.name)))
+        };
+        let hint = || Some((Tone::Info, room.hint.as_ref()?.to_string()));
+        troubled.or_else(opening).or_else(hint)
+    }
+
+    /// Whether another token could help a way that failed.
+    pub fn may_paste_token(&self) -> bool {
+        self.room().is_some_and(|room| {
+            room.ways
+                .iter()
+                .any(|way| way.failed && way.name == "ngrok")
+        })
+    }
+
+    /// Whether a way failed, so that opening it again is for a person to decide.
+    pub fn may_retry_ways(&self) -> bool {
+        self.room()
+            .is_some_and(|room| room.ways.iter().any(|way| way.failed))
     }
 
     /// What joining with this draft asks, or what is missing.
@@ -247,6 +361,10 @@ impl App {
             _ => Ok(Request::Join {
                 link: link.to_owned(),
                 name: name.to_owned(),
+                passcode: match self.draft.passcode.trim() {
+                    "" => None,
+                    typed => Some(Passcode::new(typed)?),
+                },
             }),
         }
     }
@@ -392,6 +510,7 @@ impl App {
             ("Make viewer", role(Role::Viewer)),
             mute,
             ("Send out", Intent::Kick { member }),
+            ("Shut out", Intent::Ban { member }),
         ];
         let sensible = |deed: &Intent| match (deed, here) {
             (_, None) => false,
@@ -426,6 +545,10 @@ impl App {
         match &view.link {
             Link::Live => None,
             Link::Connecting => Some((Tone::Info, "Connecting to the party…".to_owned())),
+            Link::Waiting => Some((
+                Tone::Info,
+                "You knocked. Waiting for the host to let you in.".to_owned(),
+            )),
             Link::CatchingUp => Some((Tone::Info, "Catching up with the party…".to_owned())),
             Link::Lost(reason) if self.playing() => {
                 Some((Tone::Warn, with("Host offline, still playing", reason)))
@@ -433,6 +556,28 @@ impl App {
             Link::Lost(reason) => Some((Tone::Warn, with("Host offline, trying again", reason))),
             Link::Over(reason) => Some((Tone::Bad, with("This party is over", reason))),
         }
+    }
+
+    /// Who knocks, for those who may let them in: the first, and how many more.
+    pub fn knock(&self) -> Option<(u64, String)> {
+        let view = self.view().filter(|view| view.may(Action::Moderate))?;
+        let first = view.knocks.first()?;
+        let more = match view.knocks.len() - 1 {
+            0 => String::new(),
+            more => format!(" {more} more wait behind them."),
+        };
+        Some((
+            first.knock,
+            format!("{} wants to come in.{more}", first.name),
+        ))
+    }
+
+    /// The number of the link that is shown to be shared: the party's own, unless another is.
+    pub fn shared_link(&self) -> Option<Seq> {
+        let view = self.view()?;
+        let shared = view.invite.as_ref()?;
+        let made = view.links.iter().find(|(_, link)| *link == shared);
+        Some(made.map_or(OWN_LINK, |(invite, _)| *invite))
     }
 
     /// What went wrong for this member last and was not put away yet.
@@ -453,10 +598,10 @@ impl App {
 
     /// Where it is shown, or how to get it shown.
     pub fn shown_where(&self) -> String {
-        let Some(room) = self.room() else {
+        let Some(view) = self.view() else {
             return String::new();
         };
-        match (&room.view.player, room.player) {
+        match (&view.player, self.player()) {
             (Some(sentence), _) => sentence.to_string(),
             (None, PlayerState::Opening) => "Opening the player…".to_owned(),
             (None, PlayerState::Open) => "Playing in its own window.".to_owned(),
@@ -546,6 +691,7 @@ impl App {
         let (tone, link) = match &view.link {
             Link::Live => (Tone::Good, "live"),
             Link::Connecting => (Tone::Info, "connecting"),
+            Link::Waiting => (Tone::Info, "at the door"),
             Link::CatchingUp => (Tone::Info, "catching up"),
             Link::Lost(_) => (Tone::Warn, "offline"),
             Link::Over(_) => (Tone::Bad, "over"),
@@ -564,8 +710,23 @@ impl App {
         };
         (
             tone,
-            format!("{link} · {clock} · {} event{plural}{kept}", grouped(events)),
+            format!(
+                "{link} · {clock} · {} event{plural}{kept}{}",
+                grouped(events),
+                self.ways_words()
+            ),
         )
+    }
+
+    /// The ways from elsewhere, a word each: " · ngrok online".
+    fn ways_words(&self) -> String {
+        let ways = self
+            .room()
+            .map(|room| room.ways.iter())
+            .into_iter()
+            .flatten();
+        ways.map(|way| format!(" · {} {}", way.name, way.state))
+            .collect()
     }
 
     /// A control intent from the window's own buttons.
@@ -752,6 +913,44 @@ mod tests {
     }
 
     #[test]
+    fn a_way_that_does_not_stand_is_told_before_a_hint() {
+        let way = |state, trouble: Option<&str>, failed| super::super::WayRow {
+            name: "ngrok",
+            state,
+            trouble: trouble.map(str::to_owned),
+            failed,
+        };
+        let app = |ways| {
+            let room = Room {
+                hint: Some("Nobody has come in yet.".into()),
+                ways: Arc::new(ways),
+                ..Room::default()
+            };
+            App::new(Screen::Room(room), Remembered::default())
+        };
+        let said = |ways| app(ways).ways_banner().unwrap();
+        assert_eq!(
+            said(vec![]),
+            (Tone::Info, "Nobody has come in yet.".to_owned())
+        );
+        let online = vec![way("online", None, false)];
+        assert!(app(online).status().1.ends_with(" · ngrok online"));
+        let failed = vec![way("failed", Some("Enter the token again."), true)];
+        assert!(app(failed.clone()).may_retry_ways());
+        assert_eq!(
+            said(failed),
+            (Tone::Bad, "ngrok: Enter the token again.".to_owned())
+        );
+        let lost = vec![way(
+            "reconnecting",
+            Some("It is tried again by itself."),
+            false,
+        )];
+        assert!(!app(lost.clone()).may_retry_ways());
+        assert_eq!(said(lost).0, Tone::Warn);
+    }
+
+    #[test]
     fn large_numbers_are_grouped() {
         assert_eq!(grouped(812), "812");
         assert_eq!(grouped(1_000), "1,000");
@@ -770,8 +969,23 @@ mod tests {
                 name: "Ana".to_owned(),
                 lan: true,
                 media: None,
+                ways: Ways::default(),
             })
         );
+        app.draft.ngrok = true;
+        assert_eq!(app.host(), Err(TOKEN_MISSING));
+        app.screen = Arc::new(Screen::Start(Start {
+            token: true,
+            ..Start::default()
+        }));
+        app.draft.own = true;
+        assert_eq!(app.host(), Err(PLACE_MISSING));
+        app.draft.place = " https://party.example.org ".to_owned();
+        let Ok(Request::Host { ways, .. }) = app.host() else {
+            panic!("everything is there");
+        };
+        assert_eq!(ways.own.as_deref(), Some("https://party.example.org"));
+        assert!(ways.ngrok);
         assert_eq!(app.join(), Err(LINK_MISSING));
     }
 }

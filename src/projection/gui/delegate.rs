@@ -16,8 +16,8 @@ use druid::{
 use tokio::sync::{mpsc, watch};
 
 use super::bridge::Bridge;
-use super::data::{App, DEAF, Note};
-use super::{Request, Root, Screen, cmd, pane, theme};
+use super::data::{App, DEAF, NOTHING_TO_PASTE, Note};
+use super::{Request, Root, Screen, Secret, cmd, pane, replay, theme};
 use crate::engine::event::Via;
 use crate::engine::id::Seq;
 use crate::engine::intent::Intent;
@@ -40,13 +40,11 @@ pub(super) const LEAP_SECS: f64 = 10.0;
 /// Everything in the window, from the desk inwards; what it asks for goes to `requests`.
 pub fn root(requests: mpsc::Sender<Request>) -> Root {
     let panes = ViewSwitcher::new(
-        |app: &App, _: &Env| app.room().is_some(),
-        |in_room, _, _| {
-            if *in_room {
-                pane::room::room().boxed()
-            } else {
-                pane::start::start().boxed()
-            }
+        |app: &App, _: &Env| std::mem::discriminant(&*app.screen),
+        |_, app: &App, _| match &*app.screen {
+            Screen::Start(_) => pane::start::start().boxed(),
+            Screen::Room(_) => pane::room::room().boxed(),
+            Screen::Replay(_) => pane::replay::replay().boxed(),
         },
     );
     let desk = panes
@@ -97,7 +95,12 @@ impl Desk {
     ) {
         match request {
             _ if app.busy() => {}
-            Ok(request) => self.send(ctx, app, request),
+            Ok(request) => {
+                if app.draft.has_mpv {
+                    self.send(ctx, app, Request::Mpv(app.draft.mpv));
+                }
+                self.send(ctx, app, request);
+            }
             Err(missing) => {
                 ctx.set_focus(if app.draft.name.trim().is_empty() {
                     cmd::NAME
@@ -137,7 +140,7 @@ impl Desk {
         if Arc::ptr_eq(screen, &app.screen) {
             return;
         }
-        let was_in_room = app.room().is_some();
+        let was_on = std::mem::discriminant(&*app.screen);
         let had = app.trouble().cloned();
         let undoable = newest_deed(app);
         app.screen = Arc::clone(screen);
@@ -154,7 +157,7 @@ impl Desk {
         if app.chosen_deeds().is_empty() {
             app.chosen = None;
         }
-        if was_in_room != app.room().is_some() {
+        if was_on != std::mem::discriminant(&*app.screen) {
             // The focused control is gone with its pane, and keys would go nowhere.
             ctx.set_focus(cmd::DESK);
             app.note = None;
@@ -184,7 +187,11 @@ impl Desk {
 
     fn command(&mut self, ctx: &mut EventCtx, app: &mut App, command: &Command) {
         let now = local_now();
-        if let Some(screen) = command.get(cmd::SHOW) {
+        if let Some(asked) = replay::command(ctx, app, command) {
+            if let Some(request) = asked {
+                self.send(ctx, app, request);
+            }
+        } else if let Some(screen) = command.get(cmd::SHOW) {
             self.show(ctx, app, screen);
         } else if let Some(request) = command.get(cmd::REQUEST) {
             self.send(ctx, app, request.clone());
@@ -222,6 +229,13 @@ impl Desk {
         } else if command.is(cmd::COPY) {
             app.note = Some(Note::Copied);
             self.note_timer = ctx.request_timer(COPIED_FOR);
+        } else if command.is(cmd::PASTE_TOKEN) {
+            match Application::global().clipboard().get_string() {
+                Some(text) if !text.trim().is_empty() => {
+                    self.send(ctx, app, Request::KeepToken(Secret::new(text)));
+                }
+                _ => self.problem(ctx, app, NOTHING_TO_PASTE),
+            }
         } else if command.is(cmd::FLIP_THEME) {
             app.draft.theme = app.draft.theme.other();
             self.send(ctx, app, Request::Theme(app.draft.theme));
@@ -254,6 +268,10 @@ impl Desk {
         match &key.key {
             KbKey::Tab if key.mods.shift() => ctx.focus_prev(),
             KbKey::Tab => ctx.focus_next(),
+            _ if app.replay().is_some() => match replay::key(app, key) {
+                Some(ask) => self.send(ctx, app, Request::Replay(ask)),
+                None => return,
+            },
             _ if app.room().is_none() => return,
             KbKey::Character(c) if (c == " " || c == "k") && !key.repeat => {
                 self.ask(ctx, app, app.toggle(now), Via::Key);

@@ -22,6 +22,7 @@
 
 pub mod cmd;
 pub mod data;
+pub mod replay;
 pub mod theme;
 
 mod bridge;
@@ -34,10 +35,12 @@ use std::sync::Arc;
 use druid::{AppLauncher, Widget, WindowDesc};
 use tokio::sync::{mpsc, watch};
 
+use crate::engine::text::Passcode;
 use crate::projection::view::{SessionRow, View, Wish};
 
 pub use data::{App, Draft};
 pub use delegate::root;
+pub use replay::{Replay, ReplayAsk};
 pub use theme::Theme;
 
 /// The window's two wires to the rest of the program, and what it remembers from last time.
@@ -60,6 +63,10 @@ pub struct Remembered {
     pub name: String,
     /// The face last chosen; each choice arrives as a [`Request::Theme`].
     pub theme: Theme,
+    /// How friends elsewhere came in last.
+    pub ways: Ways,
+    /// Whether films are watched in mpv; `None` where there is no choice.
+    pub mpv: Option<bool>,
 }
 
 /// What a person asks of the program by the window.
@@ -75,6 +82,8 @@ pub enum Request {
         lan: bool,
         /// A film to load at once, as pasted.
         media: Option<String>,
+        /// By what friends elsewhere come in.
+        ways: Ways,
     },
     /// Enter somebody's party; answered like [`Request::Host`].
     Join {
@@ -82,6 +91,8 @@ pub enum Request {
         link: String,
         /// What the guest is called; never empty.
         name: String,
+        /// What the party asks newcomers for, if it does.
+        passcode: Option<Passcode>,
     },
     /// Open a past session again and host it; answered like [`Request::Host`].
     Reopen {
@@ -90,19 +101,91 @@ pub enum Request {
         /// What the host is called; never empty.
         name: String,
     },
+    /// Show a past session again; answer with a busy [`Start`], then a [`Replay`] or a [`Start`]
+    /// with an error. It must not be written to.
+    Watch {
+        /// Its [`SessionRow::id`].
+        session: String,
+    },
+    /// Something about the replay that is shown; answer with the next [`Replay`], and
+    /// [`ReplayAsk::Leave`] with a [`Start`].
+    Replay(ReplayAsk),
     /// Something for the room. Control intents are aimed at what the latest published [`View`]
     /// showed: take the aim from its timeline. Answer [`Wish::Leave`] with a [`Start`].
     Wish(Wish),
     /// Read the list of past sessions again.
     RefreshSessions,
+    /// Keep this as the token of the way through ngrok.
+    KeepToken(Secret),
+    /// Forget the token.
+    ForgetToken,
+    /// Open the ways from elsewhere again that do not stand.
+    RetryWays,
     /// Open the window's own film player.
     OpenPlayer,
     /// Close it; the party goes on.
     ClosePlayer,
     /// Remember this face for the next start.
     Theme(Theme),
+    /// Watch in mpv, or not, from the next party on. Comes before the request that enters it.
+    Mpv(bool),
     /// The window is gone: shut everything down. Always the last request.
     Quit,
+}
+
+/// By what friends elsewhere come in, as chosen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ways {
+    /// Through ngrok, with the token that is kept.
+    pub ngrok: bool,
+    /// By an address of the host's own, as typed.
+    pub own: Option<String>,
+}
+
+/// What somebody pasted that nobody else may see. Never printed, not even for debugging.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes it from the clipboard.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// What was pasted.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// A party somebody on this network announces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NearbyRow {
+    /// What people call it.
+    pub title: String,
+    /// Who hosts it.
+    pub host: String,
+    /// Where it is.
+    pub place: String,
+}
+
+/// How a way from elsewhere stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WayRow {
+    /// Which: "ngrok".
+    pub name: &'static str,
+    /// One word: "online".
+    pub state: &'static str,
+    /// What is the matter and what to do, while something is.
+    pub trouble: Option<String>,
+    /// Whether only a person can put that right.
+    pub failed: bool,
 }
 
 /// All that the window shows at one moment.
@@ -112,6 +195,8 @@ pub enum Screen {
     Start(Start),
     /// In a party.
     Room(Room),
+    /// In a past one.
+    Replay(Replay),
 }
 
 impl Default for Screen {
@@ -129,6 +214,10 @@ pub struct Start {
     pub error: Option<String>,
     /// Past sessions, newest first.
     pub sessions: Arc<Vec<SessionRow>>,
+    /// Parties on this network.
+    pub nearby: Arc<Vec<NearbyRow>>,
+    /// Whether a token for ngrok is kept.
+    pub token: bool,
 }
 
 /// A party, as this member sees it.
@@ -140,6 +229,10 @@ pub struct Room {
     pub hosting: bool,
     /// How this program's own film player stands.
     pub player: PlayerState,
+    /// How the ways from elsewhere stand; none for those who do not host.
+    pub ways: Arc<Vec<WayRow>>,
+    /// What may be in the way of those who try to come in, after a while of nobody.
+    pub hint: Option<Arc<str>>,
 }
 
 /// How the window's own film player stands; the sentence for people is [`View::player`].

@@ -14,10 +14,12 @@ use serde_json::json;
 
 use crate::engine::event::{Event, Role};
 use crate::engine::fold::RoomState;
+use crate::engine::fold::entrance::OWN_LINK;
+use crate::engine::id::Seq;
 use crate::engine::presence::{Activity, Report};
 use crate::engine::text::for_terminal;
 use crate::net::client::News;
-use crate::projection::view::{Entry, Kind, drift};
+use crate::projection::view::{Entry, Kind, drift, invite_terms, role_people};
 
 /// How a terminal is written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,6 +172,11 @@ pub fn news_json(news: &News) -> Option<String> {
         News::Welcomed(welcome) => Some(
             json!({ "connection": { "state": "joined", "member": welcome.member, "tail": welcome.tail } }).to_string(),
         ),
+        News::Waiting => connection("waiting"),
+        News::Knocks(all) => Some(object("knocks", all)),
+        News::Secret { invite, secret } => {
+            Some(json!({ "secret": { "invite": invite, "secret": secret } }).to_string())
+        }
         News::CaughtUp => connection("live"),
         News::Applied(event) => Some(event_json(event)),
         News::Accepted { counter, seq } => Some(json!({ "accepted": { "counter": counter, "seq": seq } }).to_string()),
@@ -179,6 +186,54 @@ pub fn news_json(news: &News) -> Option<String> {
         News::Lost(why) => because("lost", why),
         News::Over(why) => because("over", why),
     }
+}
+
+/// A link as people read it: `Link 12, for co-hosts, for 2 h 0 min: http://…`.
+pub fn link_words(state: &RoomState, invite: Seq, link: &str) -> String {
+    format!("  {}: {link}", invite_words(state, invite))
+}
+
+/// A link as a script reads it.
+pub fn link_json(invite: Seq, link: &str) -> String {
+    json!({ "link": { "invite": invite, "link": link } }).to_string()
+}
+
+/// What a link is: its number, whom it lets in, and how much of it is left.
+fn invite_words(state: &RoomState, invite: Seq) -> String {
+    let Some(known) = state.entrance.invites.get(&invite) else {
+        return "The party's own link (0), for guests".to_owned();
+    };
+    let terms = invite_terms(known.until.map(|until| until - state.at), known.uses);
+    let came = match known.used {
+        0 => String::new(),
+        used => format!(", {used} came"),
+    };
+    let over = if known.opens(state.at) { "" } else { ", over" };
+    format!(
+        "Link {invite}, for {}{terms}{came}{over}",
+        role_people(known.role)
+    )
+}
+
+/// The ways into the party, as people read them.
+pub fn invites_words(state: &RoomState) -> String {
+    let entrance = &state.entrance;
+    let own = (!entrance.own_revoked).then_some(OWN_LINK);
+    let mut lines: Vec<_> = own
+        .into_iter()
+        .chain(entrance.invites.keys().copied())
+        .map(|invite| format!("  {}", invite_words(state, invite)))
+        .collect();
+    if lines.is_empty() {
+        lines.push("  No link opens: newcomers cannot come in.".to_owned());
+    }
+    if entrance.passcode {
+        lines.push("  Newcomers give a passcode.".to_owned());
+    }
+    if entrance.approval {
+        lines.push("  Newcomers knock.".to_owned());
+    }
+    lines.join("\n")
 }
 
 /// What everybody is told as they come in.
@@ -196,7 +251,18 @@ pub fn news_words(news: &News) -> Option<String> {
         News::Over(why) => Some(for_terminal(why)),
         News::Refused(refused) => Some(format!("! {}", for_terminal(&refused.sentence))),
         News::Welcomed(_) => Some(RECORDING_NOTICE.to_owned()),
-        News::CaughtUp
+        News::Waiting => Some("You knocked. Waiting for the host to let you in.".to_owned()),
+        News::Knocks(all) => {
+            let words = all.iter().map(|knock| {
+                let (name, number) = (for_terminal(knock.name.as_str()), knock.knock);
+                format!("! {name} knocks: admit {number} lets them in, deny {number} does not")
+            });
+            let words: Vec<_> = words.collect();
+            (!words.is_empty()).then(|| words.join("\n"))
+        }
+        // With the whole link, which the view knows.
+        News::Secret { .. }
+        | News::CaughtUp
         | News::Dialling
         | News::Applied(_)
         | News::Accepted { .. }

@@ -3,19 +3,22 @@
 //! ```text
 //! play · pause · seek 1:23 · rate 1.25 · load URL · next · undo · ready · say Hello
 //! queue add URL · vote 3 · skip · poll What next? | a | b · react 🎉 · reply 42 Indeed
+//! invite co-host 2h 3 uses · revoke 12 · approve on · admit 3 · passcode 4711
 //! grant Ana play · mute Bob 10 · kick Bob · role Ana co-host · host Ana · slow 10
 //! state · who · player · help · quit
 //! ```
 //! People are named as they are called, or by the number `state` prints; items
 //! and lines by their numbers. With JSON: any intent as the protocol has it,
-//! `{"seek":{"to":83000000}}`, and `{"state":{}}`, `{"quit":{}}`.
+//! `{"seek":{"to":83000000}}`, and `{"state":{}}`, `{"invites":{}}`, `{"quit":{}}`.
 
 use serde::Deserialize;
 
 use crate::engine::event::{Action, HoldReason, QueueMode, Repeat, Role, Suspension};
 use crate::engine::fold::RoomState;
+use crate::engine::fold::entrance::OWN_LINK;
 use crate::engine::id::{ItemId, MemberId, Seq};
 use crate::engine::intent::Intent;
+use crate::engine::text::Passcode;
 use crate::engine::unit::{MediaTime, Micros, Rate};
 
 /// One typed line, understood.
@@ -27,6 +30,8 @@ pub enum Command {
     State,
     /// Print who is here and how their players do.
     Who,
+    /// Print the links there are.
+    Invites,
     /// Open the player again.
     Player,
     /// Print the words.
@@ -80,6 +85,14 @@ host Ana           make her the host
 kick Ana           send her out; ban Ana, unban Ana
 slow 10            a line every 10 seconds; slow 0 is off
 wait ads on        wait for advertisements; wait stalls off
+The door
+invite             make a link for guests; invite viewer, invite co-host
+invite 2h 3 uses   one for two hours (also 30m, 7d) and three people
+invites            the links there are; link 12 shows one again, link 0 the party's own
+revoke 12          link 12 no longer opens; revoke 0: the party's own
+approve on         newcomers knock and wait; approve off
+admit 3            let knock 3 in; deny 3 turns it away
+passcode 4711      newcomers must know it; passcode off
 Yourself
 state              what is true right now
 who                who is here, and how far from in step
@@ -98,6 +111,7 @@ pub fn parse(line: &str, position: MediaTime, state: &RoomState) -> Result<Comma
         "state" | "queue" if rest.is_empty() => Ok(Command::State),
         "state" => typed.bare(Command::State),
         "who" => typed.bare(Command::Who),
+        "invites" => typed.bare(Command::Invites),
         "player" => typed.bare(Command::Player),
         "help" | "?" => typed.bare(Command::Help),
         "quit" | "exit" => typed.bare(Command::Quit),
@@ -222,6 +236,42 @@ impl Typed<'_> {
             "request" => action(self.rest)
                 .map(|action| Intent::Request { action })
                 .ok_or_else(|| self.sentence(ACTIONS)),
+            "invite" => self.invite(),
+            "link" if self.rest.is_empty() => Ok(Intent::ShowInvite { invite: OWN_LINK }),
+            "link" => self
+                .invite_number(self.rest)
+                .map(|invite| Intent::ShowInvite { invite }),
+            "approve" => self.one_of(&[
+                ("on", Intent::SetApproval { on: true }),
+                ("off", Intent::SetApproval { on: false }),
+            ]),
+            "admit" | "deny" => {
+                let knock = self.number(self.rest, "the number of a knock, such as 3")?;
+                let let_in = word == "admit";
+                Ok(Intent::AnswerKnock { knock, let_in })
+            }
+            "passcode" if self.rest.eq_ignore_ascii_case("off") => {
+                Ok(Intent::SetPasscode { passcode: None })
+            }
+            "passcode" => {
+                let typed = self.text("what newcomers must know, or off")?;
+                let passcode = Passcode::new(&typed).map_err(str::to_owned)?;
+                Ok(Intent::SetPasscode {
+                    passcode: Some(passcode),
+                })
+            }
+            // Of somebody something, or a link: a number alone is no member and an action.
+            "revoke"
+                if self
+                    .rest
+                    .strip_prefix('#')
+                    .unwrap_or(self.rest)
+                    .parse::<u64>()
+                    .is_ok() =>
+            {
+                self.invite_number(self.rest)
+                    .map(|invite| Intent::RevokeInvite { invite })
+            }
             "grant" | "revoke" => {
                 let (whom, action, lasts) = self.ruling()?;
                 let member = self.member(whom)?;
@@ -411,6 +461,39 @@ impl Typed<'_> {
             .map(ItemId::new)
     }
 
+    fn invite_number(&self, typed: &str) -> Result<Seq, String> {
+        self.number(typed, "a link's number, as invites prints it")
+            .map(Seq::new)
+    }
+
+    /// `co-host 2h 3 uses`: each part may be missing.
+    fn invite(&self) -> Result<Intent, String> {
+        let (mut of, mut lasts, mut uses) = (Role::Guest, None, None);
+        let mut words = self.rest.split_whitespace().peekable();
+        if let Some(known) = words.peek().and_then(|word| role(word)) {
+            of = known;
+            words.next();
+        }
+        while let Some(word) = words.next() {
+            if let Ok(count) = word.parse::<u32>()
+                && let Some("use" | "uses") = words.peek().copied()
+            {
+                words.next();
+                uses = Some(count);
+            } else if let Some(micros) = duration(word) {
+                lasts = Some(micros);
+            } else {
+                return self
+                    .needs("whom it is for, how long and for how many, such as guest 2h 3 uses");
+            }
+        }
+        Ok(Intent::Invite {
+            role: of,
+            lasts,
+            uses,
+        })
+    }
+
     fn line(&self, typed: &str) -> Result<Seq, String> {
         self.number(typed, "an event's number").map(Seq::new)
     }
@@ -472,6 +555,19 @@ fn role(typed: &str) -> Option<Role> {
     }
 }
 
+/// `30m`, `2h`, `7d`.
+fn duration(typed: &str) -> Option<Micros> {
+    let unit = typed.chars().last()?;
+    let each = match unit.to_ascii_lowercase() {
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    let count: u32 = typed[..typed.len() - unit.len_utf8()].parse().ok()?;
+    Some(Micros::from_secs(i64::from(count) * each))
+}
+
 /// Splits a number of minutes off the end.
 fn minutes(text: &str) -> (&str, Option<Micros>) {
     match last_word(text) {
@@ -506,6 +602,7 @@ pub fn parse_json(line: &str) -> Result<Command, String> {
     enum Own {
         State {},
         Who {},
+        Invites {},
         Player {},
         Quit {},
     }
@@ -513,6 +610,7 @@ pub fn parse_json(line: &str) -> Result<Command, String> {
         return Ok(match own {
             Own::State {} => Command::State,
             Own::Who {} => Command::Who,
+            Own::Invites {} => Command::Invites,
             Own::Player {} => Command::Player,
             Own::Quit {} => Command::Quit,
         });

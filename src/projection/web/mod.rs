@@ -51,6 +51,7 @@ const FILES: &[(&str, &str, &[u8])] = files! {
     "net.js" JS,
     "people.js" JS,
     "queue.js" JS,
+    "ways.js" JS,
     "story.js" JS,
     "sync.js" JS,
     "theme.js" JS,

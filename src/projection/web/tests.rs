@@ -424,13 +424,39 @@ fn moderators_are_offered_what_the_room_would_grant_them_and_nobody_else_anythin
     let none: [&str; 0] = [];
     assert_eq!(
         words(1, 2),
-        ["Make guest", "Make viewer", "Mute", "Send out"]
+        [
+            "Make guest",
+            "Make viewer",
+            "No moving the film",
+            "No choosing films",
+            "Mute",
+            "Send out",
+            "Shut out"
+        ]
     );
     assert_eq!(
         words(1, 5),
-        ["Make co-host", "Make guest", "Unmute", "Send out"]
+        [
+            "Make co-host",
+            "Make guest",
+            "Let them move the film",
+            "Let them choose films",
+            "Unmute",
+            "Send out",
+            "Shut out"
+        ]
     );
-    assert_eq!(words(2, 4), ["Make viewer", "Mute", "Send out"]);
+    assert_eq!(
+        words(2, 4),
+        [
+            "Make viewer",
+            "No moving the film",
+            "No choosing films",
+            "Mute",
+            "Send out",
+            "Shut out"
+        ]
+    );
     for (me, other) in [(1, 1), (2, 1), (2, 3), (4, 5), (5, 4)] {
         assert_eq!(words(me, other), none, "{me} about {other}");
     }
@@ -652,6 +678,19 @@ mod parity {
         {"replied":{"to":9999,"text":"to what?","moment":0}}
         {"redacted":{"seq":9999}}
         {"reacted":{"moment":0,"tallies":[]}}
+        {"invite_used":{"invite":77,"member":9}}
+        {"invite_made":{"role":"host","until":0,"uses":0}}
+        {"invite_used":{"invite":53,"member":1}}
+        {"invite_made":{"role":"viewer","until":9007199254740991,"uses":1}}
+        {"invite_used":{"invite":55,"member":9}}
+        {"invite_used":{"invite":55,"member":9}}
+        {"invite_revoked":{"invite":77}}
+        {"invite_revoked":{"invite":53}}
+        {"invite_revoked":{"invite":0}}
+        {"invite_revoked":{"invite":0}}
+        {"approval_set":{"on":true}}
+        {"passcode_set":{"on":true}}
+        {"knock_answered":{"name":"Nobody","let_in":false}}
     "#;
 
     #[test]
@@ -769,7 +808,7 @@ mod controller {
                 now: 50_000_000,
                 drift: dice.range(-3_000_000, 3_000_000) as f64 * dice.range(0, 1) as f64,
                 ppm: dice.range(-300, 300) as f64,
-                noise: dice.one_of(&[0, 200, 900, 30_000]),
+                noise: dice.one_of(&[0, 200, 900, 2_000, 30_000]),
                 honours: !dice.one_in(5),
                 seeks: !dice.one_in(5),
                 seek_takes: dice.range(0, 900_000),
@@ -852,6 +891,12 @@ mod controller {
             if self.dice.one_in(150) {
                 return self.disturb();
             }
+            if self.dice.one_in(40) {
+                let doubt = self.dice.one_of(&[300, 4_000, 22_000, 90_000]);
+                self.controller.doubts(Micros::new(doubt));
+                self.note(json!({ "doubts": doubt }), Order::Hold);
+                return;
+            }
             let due = self
                 .controller
                 .deadline()
@@ -919,6 +964,7 @@ mod controller {
             const act = (input) => {
                 if ("film" in input) { c.newFilm(input.film, input.room); return HOLD; }
                 if ("disturbed" in input) { c.disturbed(input.disturbed, input.by, input.room); return HOLD; }
+                if ("doubts" in input) { c.doubts(input.doubts); return HOLD; }
                 if ("tick" in input) return c.tick(input.tick);
                 const { sight } = input;
                 return c.observe(input.at, typeof sight === "string" ? sight : { drift: sight.drift, rate: Number(sight.rate) });

@@ -14,10 +14,11 @@ use crate::projection::gui::widget::field::Field;
 use crate::projection::gui::widget::follow::Follow;
 use crate::projection::gui::widget::icon::Icon;
 use crate::projection::gui::widget::people::People;
+use crate::projection::gui::widget::shown::shown;
 use crate::projection::gui::widget::story::Story;
 use crate::projection::gui::widget::words::Words;
 
-fn head(words: &'static str, end: impl Widget<App> + 'static) -> impl Widget<App> {
+pub(super) fn head(words: &'static str, end: impl Widget<App> + 'static) -> impl Widget<App> {
     Flex::row()
         .with_flex_child(
             Words::fixed(words)
@@ -47,8 +48,43 @@ pub(super) fn people() -> impl Widget<App> {
             1.0,
         )
         .with_child(deeds())
+        .with_child(shown(
+            |app: &App| app.may(Action::Moderate),
+            0.0,
+            || door().padding((space::M, 0.0)),
+        ))
         .padding((0.0, 0.0, 0.0, space::S))
         .background(surface())
+}
+
+/// Whether newcomers knock: what is, and a press for the other.
+fn door() -> Button<App> {
+    let knocks = |app: &App| app.view().is_some_and(|view| view.state.entrance.approval);
+    Button::new(
+        Kind::Quiet,
+        move |app| {
+            if knocks(app) {
+                "Newcomers knock"
+            } else {
+                "Newcomers walk in"
+            }
+            .to_owned()
+        },
+        move |ctx: &mut EventCtx, app: &App| {
+            let on = !knocks(app);
+            ctx.submit_command(cmd::REQUEST.with(App::ask(Intent::SetApproval { on }, Via::Gui)));
+        },
+    )
+    .icon(move |app| Some(if knocks(app) { Icon::Check } else { Icon::Info }))
+}
+
+/// How tall that is.
+pub(super) fn door_height(app: &App) -> f64 {
+    if app.may(Action::Moderate) {
+        CONTROL
+    } else {
+        0.0
+    }
 }
 
 /// How many buttons of what can be done about somebody stand on one line, and how tall it all is.

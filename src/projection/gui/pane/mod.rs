@@ -1,6 +1,8 @@
-//! The two screens and the parts they are made of.
+//! The three screens and the parts they are made of.
 
 pub(super) mod chat;
+mod nearby;
+pub(super) mod replay;
 pub(super) mod room;
 pub(super) mod sessions;
 pub(super) mod stage;

@@ -12,10 +12,14 @@ use druid::{
     Rect, RenderContext, Size, UpdateCtx, Widget, WidgetExt, WidgetPod,
 };
 
-use super::chat::{chat, deeds_height, people};
+use super::chat::{chat, deeds_height, door_height, people};
 use super::stage::stage;
 use super::theme_button;
 use super::transport::{QUEUED_ROW, hold, load, offer, queue, transport};
+use crate::engine::event::{Action, Role, Via};
+use crate::engine::fold::entrance::OWN_LINK;
+use crate::engine::intent::Intent;
+use crate::projection::gui::Request;
 use crate::projection::gui::cmd;
 use crate::projection::gui::data::{App, Note};
 use crate::projection::gui::theme::{CONTROL, Tone, palette, size, space};
@@ -47,6 +51,7 @@ const CHAT_MIN: f64 = 116.0;
 /// How wide the invite's text gets, and its button, whose words change.
 const INVITE_MAX: f64 = 250.0;
 const COPY_WIDTH: f64 = 136.0;
+const REVOKE_WIDTH: f64 = 76.0;
 
 type Pod = WidgetPod<App, Box<dyn Widget<App>>>;
 
@@ -130,7 +135,54 @@ fn banners() -> impl Widget<App> {
     };
     Flex::column()
         .with_child(banner(App::banner))
+        .with_child(banner_with(App::ways_banner, retry))
         .with_child(banner_with(trouble, put_away))
+        .with_child(banner_with(
+            |app: &App| app.knock().map(|(_, words)| (Tone::Info, words)),
+            || {
+                Flex::row()
+                    .with_child(answer("Let in", true))
+                    .with_spacer(space::XS)
+                    .with_child(answer("Turn away", false))
+            },
+        ))
+}
+
+/// Answers whoever knocked first.
+fn answer(words: &'static str, let_in: bool) -> Button<App> {
+    Button::new(
+        Kind::Plain,
+        move |_| words.to_owned(),
+        move |ctx: &mut EventCtx, app: &App| {
+            if let Some((knock, _)) = app.knock() {
+                let intent = Intent::AnswerKnock { knock, let_in };
+                ctx.submit_command(cmd::REQUEST.with(App::ask(intent, Via::Gui)));
+            }
+        },
+    )
+}
+
+/// Opens a failed way again, with another token if need be, where one failed.
+fn retry() -> impl Widget<App> {
+    let paste = || {
+        Button::new(
+            Kind::Quiet,
+            |_| "Paste token".to_owned(),
+            |ctx: &mut EventCtx, _: &App| ctx.submit_command(cmd::PASTE_TOKEN),
+        )
+    };
+    let again = || {
+        Button::new(
+            Kind::Plain,
+            |_| "Try again".to_owned(),
+            |ctx: &mut EventCtx, _: &App| {
+                ctx.submit_command(cmd::REQUEST.with(Request::RetryWays));
+            },
+        )
+    };
+    Flex::row()
+        .with_child(shown(App::may_paste_token, 0.0, paste))
+        .with_child(shown(App::may_retry_ways, 0.0, again))
 }
 
 fn status() -> impl Widget<App> {
@@ -152,6 +204,32 @@ fn status() -> impl Widget<App> {
         )
         .with_spacer(space::M)
         .with_child(shown(|app| invite(app).is_some(), CONTROL, share))
+        .with_child(shown(
+            |app| invite(app).is_none() && hosts(app) && app.may(Action::Invite),
+            CONTROL,
+            || {
+                ask_button("Make a link", |_| Intent::Invite {
+                    role: Role::Guest,
+                    lasts: None,
+                    uses: None,
+                })
+            },
+        ))
+}
+
+fn hosts(app: &App) -> bool {
+    app.room().is_some_and(|room| room.hosting)
+}
+
+/// A quiet button that asks for something.
+fn ask_button(words: &'static str, intent: impl Fn(&App) -> Intent + 'static) -> Button<App> {
+    Button::new(
+        Kind::Quiet,
+        move |_| words.to_owned(),
+        move |ctx: &mut EventCtx, app: &App| {
+            ctx.submit_command(cmd::REQUEST.with(App::ask(intent(app), Via::Gui)));
+        },
+    )
 }
 
 /// The link to hand out. One to a party that is over would only disappoint.
@@ -193,7 +271,10 @@ fn share() -> impl Widget<App> {
         )
         .with_spacer(space::M)
         .with_child(copy)
-        .fix_width(INVITE_MAX + COPY_WIDTH)
+        .with_child(ask_button("Revoke", |app| Intent::RevokeInvite {
+            invite: app.shared_link().unwrap_or(OWN_LINK),
+        }))
+        .fix_width(INVITE_MAX + COPY_WIDTH + REVOKE_WIDTH)
 }
 
 impl Room {
@@ -307,7 +388,8 @@ impl Widget<App> for Room {
         let count = app
             .view()
             .map_or(0, |view| view.state.roster.present().count());
-        let people_wanted = PEOPLE_HEAD + PEOPLE_ROW * count.max(1) as f64 + deeds_height(app);
+        let people_wanted =
+            PEOPLE_HEAD + PEOPLE_ROW * count.max(1) as f64 + deeds_height(app) + door_height(app);
         // What is only there for a moment takes its place from the stage.
         let stage = if wide {
             bottom - top - fixed - notices

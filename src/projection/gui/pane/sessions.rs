@@ -9,6 +9,7 @@ use crate::os::wall_millis;
 use crate::projection::gui::Request;
 use crate::projection::gui::cmd;
 use crate::projection::gui::data::{App, session_films, session_line};
+use crate::projection::gui::replay::WATCH;
 use crate::projection::gui::theme::{Tone, palette, size, space};
 use crate::projection::gui::widget::button::{Button, Kind};
 use crate::projection::gui::widget::card::{card, heading};
@@ -109,8 +110,16 @@ fn row() -> impl Widget<Row> {
             .size(size::SMALL)
             .tone(Tone::Muted),
         );
-    let reopen = Button::new(
+    let watch = Button::new(
         Kind::Plain,
+        |_| "Watch again".to_owned(),
+        |ctx: &mut EventCtx, row: &Row| {
+            ctx.submit_command(WATCH.with(row.session().id.clone()));
+        },
+    )
+    .enabled(|row| !row.busy && row.session().trouble.is_none());
+    let reopen = Button::new(
+        Kind::Quiet,
         |_| "Reopen".to_owned(),
         |ctx: &mut EventCtx, row: &Row| {
             ctx.submit_command(cmd::REOPEN.with(row.session().id.clone()));
@@ -120,6 +129,8 @@ fn row() -> impl Widget<Row> {
     Flex::row()
         .with_flex_child(words.expand_width(), 1.0)
         .with_spacer(space::L)
+        .with_child(watch)
+        .with_spacer(space::S)
         .with_child(reopen)
         .padding((0.0, space::M))
         .background(Painter::new(|ctx, _: &Row, env| {

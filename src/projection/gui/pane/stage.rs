@@ -45,8 +45,13 @@ pub(super) fn stage() -> Stage {
     Stage {
         ground: surface(),
         film: pod(Words::new(|app: &App| {
-            app.film()
-                .unwrap_or_else(|| "Nothing is loaded yet. Paste a video link below.".to_owned())
+            app.film().unwrap_or_else(|| {
+                let nothing = match app.replay() {
+                    Some(_) => "Nothing was on yet.",
+                    None => "Nothing is loaded yet. Paste a video link below.",
+                };
+                nothing.to_owned()
+            })
         })
         .size(size::TITLE)
         .bold()
@@ -70,7 +75,7 @@ pub(super) fn stage() -> Stage {
 }
 
 fn player_button() -> Button<App> {
-    let state = |app: &App| app.room().map_or(PlayerState::Closed, |room| room.player);
+    let state = App::player;
     Button::new(
         Kind::Plain,
         move |app| {

@@ -1,10 +1,12 @@
 //! Before the party: one's name, host, join, and the evenings that were.
 
-use druid::widget::{CrossAxisAlignment, Flex, Scroll};
+use druid::widget::{CrossAxisAlignment, Either, Flex, Scroll, SizedBox};
 use druid::{EventCtx, LensExt, Widget, WidgetExt};
 
+use super::nearby::nearby;
 use super::sessions::sessions;
 use super::theme_button;
+use crate::projection::gui::Request;
 use crate::projection::gui::cmd;
 use crate::projection::gui::data::{App, Draft, TITLE_DEFAULT};
 use crate::projection::gui::theme::{Tone, size, space};
@@ -12,8 +14,13 @@ use crate::projection::gui::widget::button::{Button, Kind};
 use crate::projection::gui::widget::card::{banner, card, heading, label};
 use crate::projection::gui::widget::check::Check;
 use crate::projection::gui::widget::field::Field;
+use crate::projection::gui::widget::icon::GRID;
 use crate::projection::gui::widget::measure::Measure;
+use crate::projection::gui::widget::shown::shown;
 use crate::projection::gui::widget::words::Words;
+
+/// Where the words of a check box begin: what belongs to it stands under them.
+const INDENT: f64 = GRID + space::S;
 
 /// The whole screen.
 pub(in super::super) fn start() -> impl Widget<App> {
@@ -33,6 +40,7 @@ pub(in super::super) fn start() -> impl Widget<App> {
                 .with_flex_child(join(), 1.0),
         )
         .with_spacer(space::L)
+        .with_child(nearby())
         .with_child(sessions());
     Scroll::new(Measure::new(page)).vertical().expand()
 }
@@ -69,14 +77,30 @@ fn name() -> impl Widget<App> {
         .with_child(label("Your name"))
         .with_spacer(space::XS)
         .with_child(
-            Field::new(
-                cmd::NAME,
-                "What the others call you",
-                App::draft.then(Draft::name),
-                None,
-            )
-            .fix_width(320.0),
+            Flex::row()
+                .with_child(
+                    Field::new(
+                        cmd::NAME,
+                        "What the others call you",
+                        App::draft.then(Draft::name),
+                        None,
+                    )
+                    .fix_width(320.0),
+                )
+                .with_spacer(space::L)
+                .with_child(player()),
         )
+}
+
+/// The choice of player, where there is one.
+fn player() -> impl Widget<App> {
+    Either::new(
+        |app: &App, _| app.draft.has_mpv,
+        Check::new("Watch in mpv, not in Chrome")
+            .lens(App::draft.then(Draft::mpv))
+            .disabled_if(|app: &App, _| app.busy()),
+        SizedBox::empty(),
+    )
 }
 
 fn host() -> impl Widget<App> {
@@ -107,6 +131,20 @@ fn host() -> impl Widget<App> {
                 .lens(App::draft.then(Draft::lan))
                 .disabled_if(|app: &App, _| app.busy()),
         )
+        .with_spacer(space::S)
+        .with_child(
+            Check::new("Friends elsewhere can join, through ngrok")
+                .lens(App::draft.then(Draft::ngrok))
+                .disabled_if(|app: &App, _| app.busy()),
+        )
+        .with_child(shown(|app: &App| app.draft.ngrok, 0.0, token))
+        .with_spacer(space::S)
+        .with_child(
+            Check::new("Friends elsewhere can join, by an address of mine")
+                .lens(App::draft.then(Draft::own))
+                .disabled_if(|app: &App, _| app.busy()),
+        )
+        .with_child(shown(|app: &App| app.draft.own, 0.0, place))
         .with_spacer(space::L)
         .with_child(
             Button::new(
@@ -120,6 +158,71 @@ fn host() -> impl Widget<App> {
     card(column)
 }
 
+/// ngrok's token: whether it is kept, and how to keep it. It goes from the clipboard to its file
+/// without being shown.
+fn token() -> impl Widget<App> {
+    let says = |app: &App| {
+        if app.has_token() {
+            "Your ngrok token is kept on this computer."
+        } else {
+            "Copy your token at dashboard.ngrok.com/get-started/your-authtoken, then:"
+        }
+        .to_owned()
+    };
+    let paste = Button::new(
+        Kind::Plain,
+        |_| "Paste token".to_owned(),
+        |ctx: &mut EventCtx, _: &App| ctx.submit_command(cmd::PASTE_TOKEN),
+    )
+    .enabled(|app: &App| !app.busy());
+    let forget = || {
+        Button::new(
+            Kind::Quiet,
+            |_| "Forget it".to_owned(),
+            |ctx: &mut EventCtx, _: &App| {
+                ctx.submit_command(cmd::REQUEST.with(Request::ForgetToken));
+            },
+        )
+        .enabled(|app: &App| !app.busy())
+    };
+    Flex::column()
+        .cross_axis_alignment(CrossAxisAlignment::Start)
+        .with_child(
+            Words::new(says)
+                .size(size::SMALL)
+                .tone(Tone::Muted)
+                .lines(2),
+        )
+        .with_spacer(space::XS)
+        .with_child(
+            Flex::row()
+                .with_child(paste)
+                .with_spacer(space::S)
+                .with_child(shown(App::has_token, 0.0, forget)),
+        )
+        .padding((INDENT, space::XS, 0.0, 0.0))
+}
+
+/// An address of the host's own.
+fn place() -> impl Widget<App> {
+    Flex::column()
+        .cross_axis_alignment(CrossAxisAlignment::Fill)
+        .with_child(Field::new(
+            cmd::PLACE,
+            "https://party.example.org",
+            App::draft.then(Draft::place),
+            Some(cmd::HOST),
+        ))
+        .with_spacer(space::XS)
+        .with_child(
+            Words::fixed("Your own reverse proxy passes it on to this computer.")
+                .size(size::SMALL)
+                .tone(Tone::Muted)
+                .lines(2),
+        )
+        .padding((INDENT, space::XS, 0.0, 0.0))
+}
+
 fn join() -> impl Widget<App> {
     let column = Flex::column()
         .cross_axis_alignment(CrossAxisAlignment::Fill)
@@ -131,6 +234,15 @@ fn join() -> impl Widget<App> {
             cmd::LINK,
             "Paste a link",
             App::draft.then(Draft::link),
+            Some(cmd::JOIN),
+        ))
+        .with_spacer(space::M)
+        .with_child(label("Passcode, if the party asks for one"))
+        .with_spacer(space::XS)
+        .with_child(Field::new(
+            druid::WidgetId::next(),
+            "",
+            App::draft.then(Draft::passcode),
             Some(cmd::JOIN),
         ))
         .with_spacer(space::M)

@@ -14,10 +14,10 @@ use crate::projection::gui::delegate::LEAP_SECS;
 use crate::projection::gui::theme::{CONTROL, Tone, size, space};
 use crate::projection::gui::widget::button::{Button, Kind};
 use crate::projection::gui::widget::card::{banner_with, surface};
+use crate::projection::gui::widget::chips;
 use crate::projection::gui::widget::clock::Clock;
 use crate::projection::gui::widget::field::Field;
 use crate::projection::gui::widget::icon::Icon;
-use crate::projection::gui::widget::rates::Rates;
 use crate::projection::gui::widget::seekbar::SeekBar;
 use crate::projection::gui::widget::shown::shown;
 use crate::projection::gui::widget::words::Words;
@@ -194,7 +194,7 @@ pub(super) fn transport() -> impl Widget<App> {
         .with_spacer(space::M)
         .with_child(Clock::default())
         .with_spacer(space::M)
-        .with_flex_child(Rates::default().align_right(), 1.0);
+        .with_flex_child(chips::rates().align_right(), 1.0);
     Flex::column()
         .cross_axis_alignment(CrossAxisAlignment::Fill)
         .with_child(SeekBar::default().with_id(cmd::SEEK_BAR))

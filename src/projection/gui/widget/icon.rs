@@ -43,6 +43,12 @@ pub(in super::super) enum Icon {
     Send,
     /// On to what comes next.
     Next,
+    /// Back to what came before.
+    Previous,
+    /// A box with its check.
+    Checked,
+    /// A box without.
+    Unchecked,
     /// There is more to do here.
     More,
 }
@@ -166,6 +172,15 @@ impl Icon {
                 fill(closed(&[(4.0, 4.5), (12.5, 10.0), (4.0, 15.5)])),
                 stroke(Line::new((15.0, 4.5), (15.0, 15.5))),
             ],
+            Self::Previous => vec![
+                fill(closed(&[(16.0, 4.5), (7.5, 10.0), (16.0, 15.5)])),
+                stroke(Line::new((5.0, 4.5), (5.0, 15.5))),
+            ],
+            Self::Checked => vec![
+                stroke(RoundedRect::new(3.0, 3.0, 17.0, 17.0, 3.0)),
+                stroke(open(&[(6.5, 10.5), (9.0, 13.0), (13.5, 7.0)])),
+            ],
+            Self::Unchecked => vec![stroke(RoundedRect::new(3.0, 3.0, 17.0, 17.0, 3.0))],
             Self::More => [4.5, 10.0, 15.5]
                 .map(|x| fill(Circle::new((x, 10.0), 1.4)))
                 .into(),

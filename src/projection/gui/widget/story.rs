@@ -5,12 +5,14 @@ use std::sync::Arc;
 use druid::piet::{PietTextLayout, Text, TextAttribute, TextLayout, TextLayoutBuilder};
 use druid::text::FontFamily;
 use druid::{
-    BoxConstraints, Env, Event, EventCtx, LayoutCtx, LifeCycle, LifeCycleCtx, PaintCtx, Point,
-    RenderContext, Size, UpdateCtx, Widget,
+    BoxConstraints, Cursor, Env, Event, EventCtx, LayoutCtx, LifeCycle, LifeCycleCtx, PaintCtx,
+    Point, Rect, RenderContext, Size, UpdateCtx, Widget,
 };
 
+use super::super::cmd;
 use super::super::data::{App, clock_face};
-use super::super::theme::{Palette, hue, palette, size, space};
+use super::super::replay::WHY;
+use super::super::theme::{Palette, RADIUS_FIELD, hue, palette, size, space};
 use super::words::{Face, set, weight};
 use crate::engine::id::Seq;
 use crate::projection::view::{Entry, Kind};
@@ -36,6 +38,8 @@ pub(in super::super) struct Story {
     gutter: f64,
     hours: bool,
     stale: bool,
+    /// The line under the pointer, where lines can be pressed.
+    hot: Option<Seq>,
 }
 
 fn entries(app: &App) -> &[Entry] {
@@ -75,6 +79,12 @@ fn words_of(
 }
 
 impl Story {
+    fn line_at(&self, y: f64) -> Option<Seq> {
+        let after = self.lines.partition_point(|line| line.top <= y);
+        let line = &self.lines[after.checked_sub(1)?];
+        (y < line.top + line.words.size().height + GAP).then_some(line.seq)
+    }
+
     fn lay_out(&mut self, ctx: &mut LayoutCtx, app: &App, env: &Env, width: f64) -> f64 {
         let colors = palette(env);
         let entries = entries(app);
@@ -137,9 +147,47 @@ impl Story {
 }
 
 impl Widget<App> for Story {
-    fn event(&mut self, _: &mut EventCtx, _: &Event, _: &mut App, _: &Env) {}
+    fn event(&mut self, ctx: &mut EventCtx, event: &Event, app: &mut App, _: &Env) {
+        // Of an evening that is over one asks why; in a room there is nothing to press.
+        if app.replay().is_none() {
+            return;
+        }
+        match event {
+            Event::MouseMove(mouse) => {
+                let hot = self.line_at(mouse.pos.y);
+                if hot.is_some() {
+                    ctx.set_cursor(&Cursor::Pointer);
+                } else {
+                    ctx.clear_cursor();
+                }
+                if hot != self.hot {
+                    self.hot = hot;
+                    ctx.request_paint();
+                }
+            }
+            Event::MouseDown(mouse) if mouse.button.is_left() => {
+                ctx.set_active(true);
+                ctx.set_focus(cmd::DESK);
+                ctx.set_handled();
+            }
+            Event::MouseUp(mouse) if ctx.is_active() => {
+                ctx.set_active(false);
+                if let Some(seq) = self.line_at(mouse.pos.y).filter(|_| ctx.is_hot()) {
+                    ctx.submit_command(WHY.with(seq));
+                }
+                ctx.set_handled();
+            }
+            _ => {}
+        }
+    }
 
-    fn lifecycle(&mut self, _: &mut LifeCycleCtx, _: &LifeCycle, _: &App, _: &Env) {}
+    fn lifecycle(&mut self, ctx: &mut LifeCycleCtx, event: &LifeCycle, _: &App, _: &Env) {
+        if let LifeCycle::HotChanged(false) = event
+            && self.hot.take().is_some()
+        {
+            ctx.request_paint();
+        }
+    }
 
     fn update(&mut self, ctx: &mut UpdateCtx, was: &App, app: &App, _: &Env) {
         let story = |app: &App| app.view().map(|view| Arc::clone(&view.story));
@@ -154,6 +202,10 @@ impl Widget<App> for Story {
         if !same || self.stale {
             ctx.request_layout();
         }
+        let asked = |app: &App| app.asked().map(|reason| reason.event.header.seq);
+        if asked(was) != asked(app) {
+            ctx.request_paint();
+        }
     }
 
     fn layout(&mut self, ctx: &mut LayoutCtx, bc: &BoxConstraints, app: &App, env: &Env) -> Size {
@@ -162,7 +214,8 @@ impl Widget<App> for Story {
         bc.constrain((width, height))
     }
 
-    fn paint(&mut self, ctx: &mut PaintCtx, _: &App, _: &Env) {
+    fn paint(&mut self, ctx: &mut PaintCtx, app: &App, env: &Env) {
+        let asked = app.asked().map(|reason| reason.event.header.seq);
         let visible = ctx.region().bounding_box();
         let from = self
             .lines
@@ -170,6 +223,15 @@ impl Widget<App> for Story {
         for line in &self.lines[from..] {
             if line.top > visible.y1 {
                 break;
+            }
+            if asked == Some(line.seq) || self.hot == Some(line.seq) {
+                let high = line.words.size().height + GAP;
+                let row = Rect::from_origin_size(
+                    (space::XS, line.top - GAP / 2.0),
+                    (ctx.size().width - 2.0 * space::XS, high),
+                );
+                let ground = &palette(env).raised.color();
+                ctx.fill(row.to_rounded_rect(RADIUS_FIELD), ground);
             }
             // Two sizes on one baseline.
             let baseline =

@@ -21,6 +21,7 @@ import { vimeo } from "./player/vimeo.js";
 import { YoutubePlayer } from "./player/youtube.js";
 import { clockFace, driftFace, lineOf, longFace, mayUndo, undoOf, undoable, waitingLine } from "./story.js";
 import { toast } from "./toast.js";
+import { Ways } from "./ways.js";
 import { Witness } from "./witness.js";
 
 /** A frame somebody saw further from the room's line than this says nothing (the room's own limit). */
@@ -30,6 +31,8 @@ const GATHER_MILLIS = 250;
 /** A drift is told again after this long, if it changed by more than noise. */
 const REPORT_EVERY_MICROS = 5_000_000;
 const REPORT_PAST_MICROS = 2_000;
+/** The host's trace gets a sample this often while something goes on. */
+const VITALS_EVERY_MICROS = 1_000_000;
 /** The undo stays this long. */
 const UNDO_MILLIS = 6_000;
 /** Everybody's player learns the length at once; the first to tell is believed, so they take turns. */
@@ -45,6 +48,8 @@ let driver = null;
 let witness = null;
 let replay = new Replay();
 let presence = new Map();
+let knocks = [];
+let ways = null;
 let mountedKey = "";
 let shownAnchor = "";
 let film = { title: null, note: null, length: null };
@@ -53,6 +58,7 @@ let gathered = null;
 let undo = { timer: 0, seq: null };
 let drawn = false;
 let reported = { activity: undefined, drift: null, at: -Infinity };
+let tracedAt = -Infinity;
 let volume = Math.min(100, Math.max(0, Number(taste.get("volume") ?? 100) || 0));
 let muted = taste.get("muted") === "yes";
 
@@ -70,6 +76,7 @@ function showDoor(part, problem = "") {
   say($("join-problem"), problem);
   $("join-button").disabled = false;
   say($("join-button"), "Join with sound");
+  $("join-waiting").hidden = true;
   if (part === "link-form") $("link-input").focus();
   if (part === "join-form") {
     $("name-input").value ||= taste.get("name") ?? "";
@@ -101,7 +108,7 @@ $("join-form").addEventListener("submit", (event) => {
   $("join-button").disabled = true;
   say($("join-button"), "Joining");
   $("join-problem").hidden = true;
-  begin(name);
+  begin(name, $("passcode-input").value.trim());
 });
 
 $("over-again").addEventListener("click", () => location.reload());
@@ -113,13 +120,14 @@ function bless() {
   video.play().catch(() => {}); // nothing to play yet; the touch is what counts
 }
 
-function begin(name) {
+function begin(name, passcode) {
   connection ??= new Connection(link, {
     cursor: () => replay.cursor,
     stamp: () => state().stamp,
     event: heard,
     presence: (list) => {
-      presence = new Map(list.map(({ member, report }) => [member, report]));
+      // What changed; the rest is as it was told before.
+      for (const { member, report } of list) presence.set(member, report);
       draw();
     },
     moved: (to) => {
@@ -131,6 +139,17 @@ function begin(name) {
       if (ask && "say" in ask.intent && $("say-input").value === "") $("say-input").value = ask.intent.say.text;
     },
     accepted: () => {},
+    knocks: (list) => {
+      for (const { knock, name } of list) {
+        if (!knocks.some((known) => known.knock === knock)) toast(`${name} wants to come in. See People.`, "info");
+      }
+      knocks = list;
+      draw();
+    },
+    secret: (invite, secret) => {
+      ways.told(invite, secret);
+      draw();
+    },
     status: statusChanged,
     clock: () => {
       if (driver.drift === null && driver.player?.ready) driver.measure();
@@ -144,13 +163,21 @@ function begin(name) {
     report();
     draw();
   });
-  connection.open(name);
+  ways ??= new Ways(`${location.origin}/#${link.session}.`, (intent) => connection.ask(intent, "page"), copyLink);
+  connection.open(name, passcode);
 }
 
 function statusChanged() {
   const { status, reason } = connection;
   if (status === "idle") {
     showDoor("join-form", reason);
+    if (connection.refusal.startsWith("passcode")) {
+      $("passcode-field").hidden = false;
+      $("passcode-input").select();
+    }
+  } else if (status === "waiting") {
+    say($("join-button"), "At the door");
+    $("join-waiting").hidden = false;
   } else if (status === "over") {
     unmount();
     say($("over-why"), reason);
@@ -166,6 +193,7 @@ function statusChanged() {
     }
     if (status === "lost") {
       presence = new Map(); // nobody tells how they do any more
+      knocks = [];
       // Another connection is a stranger to the room until it has reported.
       reported = { activity: undefined, drift: null, at: -Infinity };
       witness.forget();
@@ -187,6 +215,7 @@ function heard(event) {
     const entry = next ? lineOf(state(), event) : null;
     if (!replay.take(event)) return;
     if (event.by === me() && event.intent !== null) connection.seenCounter(event.intent);
+    forgetPlayers(event.body);
     if (undo.seq !== null && undoOf(state(), undo.seq) === null) hideUndo();
     if (entry) tell(entry, event);
   } catch (error) {
@@ -197,6 +226,13 @@ function heard(event) {
   connection.caughtUp(replay.cursor);
   if (connection.live) followRoom();
   draw();
+}
+
+/** A player goes with its member, and who comes back has another one. */
+function forgetPlayers(body) {
+  const { member } = body.joined ?? body.left ?? body.kicked ?? (body.banned?.banned ? body.banned : {});
+  if (member !== undefined) presence.delete(member);
+  if (body.epoch_started) presence.clear();
 }
 
 function tell(entry, event) {
@@ -346,6 +382,14 @@ function report() {
   const now = localNow();
   const { activity, drift } = driver;
   witness.look(activity, driver.stands, anchor());
+  if (activity !== reported.activity || now - tracedAt > VITALS_EVERY_MICROS) {
+    tracedAt = now;
+    connection.vitals({
+      report: { activity, drift, round_trip: connection.roundTrip },
+      clock_error: connection.clock.estimate()?.bound(now) ?? null,
+      ...driver.vitals(now),
+    });
+  }
   const moved = drift !== null && (reported.drift === null || Math.abs(drift - reported.drift) > REPORT_PAST_MICROS);
   const due = now - reported.at > REPORT_EVERY_MICROS;
   if (activity === reported.activity && !(moved && (due || reported.drift === null))) return;
@@ -536,10 +580,12 @@ $("rename-form").addEventListener("submit", (event) => {
   }
 });
 
-$("copy").addEventListener("click", async () => {
-  const done = await copy(location.href);
-  toast(done ? "Link copied." : "The browser did not allow copying. Copy the address above instead.", done ? "info" : "trouble");
-});
+$("copy").addEventListener("click", () => copyLink(location.href));
+
+async function copyLink(text) {
+  const done = await copy(text);
+  toast(done ? "Link copied." : "The browser did not allow copying. Press copy in People once more.", done ? "info" : "trouble");
+}
 
 /** Insecure pages (a LAN address) have no clipboard but the old one. */
 async function copy(text) {
@@ -654,6 +700,7 @@ function drawRoom() {
   const shown = new Map(presence);
   if (driver) shown.set(me(), { activity: driver.activity, drift: driver.drift });
   showPeople(state(), shown, me(), openRename, (intent) => connection.ask(intent, "page"));
+  ways.show(state(), knocks, me(), can, connection.clock.session(localNow()) ?? state().at);
   showQueue(state(), me(), can, (intent) => connection.ask(intent, "page"));
   drawHold(shown);
   drawStage();

@@ -66,8 +66,8 @@ export class OffsetClock {
   ping(now) {
     if (now < this.nextPingAt) return null;
     this.#burstLeft = Math.max(0, this.#burstLeft - 1);
-    const best = this.estimate();
-    const every = best && best.bound(now) > WIDE ? EVERY_WIDE : EVERY;
+    // No answer at all is the widest doubt there is.
+    const every = this.#isWide(now) ? EVERY_WIDE : EVERY;
     this.nextPingAt = now + (this.#burstLeft > 0 ? BURST_EVERY : every);
     if (this.#underWay.length === UNDER_WAY_MAX) this.#underWay.shift();
     this.#underWay.push(now);
@@ -88,7 +88,16 @@ export class OffsetClock {
     if (this.#kept.length === KEEP) this.#kept.shift();
     this.#kept.push(heard);
     this.#best = this.#combine();
+    // A burst that met a line in trouble settled on the slow pace too early.
+    if (this.#burstLeft === 0 && this.#isWide(t3)) {
+      this.nextPingAt = Math.min(this.nextPingAt, t3 + EVERY_WIDE);
+    }
     return true;
+  }
+
+  #isWide(now) {
+    const best = this.estimate();
+    return !best || best.bound(now) > WIDE;
   }
 
   /** Starts a burst without forgetting: a tab came back, a link changed. */

@@ -17,6 +17,8 @@ const ANSWER_MICROS = 2_500_000;
 const SEEK_WAIT_MILLIS = 8_000;
 /** How early a timer is set before a start; the rest is spun, because timers are late by up to so much. */
 const SPIN_MILLIS = 4;
+/** An order later than this was not given on time. */
+const LATE_MICROS = 2_000;
 
 const sleep = (millis) => new Promise((done) => { setTimeout(done, Math.max(0, millis)); });
 
@@ -40,6 +42,9 @@ export class Driver {
   /** The `{ item, generation }` the player was brought to; null while it is on the way there. */
   stands = null;
   #changed;
+  /** How often this player was brought back by its rate, and by a jump. */
+  #slews = 0;
+  #steps = 0;
 
   /** `clock`: an OffsetClock; `changed()`: called when activity, drift or trouble changed. */
   constructor(clock, changed) {
@@ -56,6 +61,12 @@ export class Driver {
     return this.#player;
   }
 
+  /** What the host's trace wants of the player. */
+  vitals(now) {
+    const rate = this.#player?.ready ? this.#player.sample(now).rate : null;
+    return { rate_ppm: rate === null ? null : Math.round(rate * 1e6), slews: this.#slews, steps: this.#steps };
+  }
+
   /** Puts another player in; null for none. The caller has loaded it. */
   mount(player) {
     this.#turn += 1;
@@ -65,6 +76,8 @@ export class Driver {
     this.drift = null;
     this.trouble = null;
     this.stands = null;
+    this.#slews = 0;
+    this.#steps = 0;
     clearTimeout(this.#timer);
     if (player) this.follow();
   }
@@ -166,10 +179,13 @@ export class Driver {
     await sleep((order - localNow()) / 1000 - SPIN_MILLIS);
     if (stale()) return;
     while (localNow() < order); // at most SPIN_MILLIS
+    // A busy page wakes late. What that start then shows is not how long this player takes,
+    // and learning it would order the next one as much too early.
+    const punctual = localNow() - order <= LATE_MICROS;
     await player.play();
     this.#fresh = false;
     if (stale()) return;
-    this.#controller.disturbed(localNow(), lesson, this.#anchor.rate);
+    this.#controller.disturbed(localNow(), punctual ? lesson : "other", this.#anchor.rate);
     player.setRate(this.#anchor.rate / 1000); // some players forget it until they run
   }
 
@@ -204,6 +220,8 @@ export class Driver {
     const { sight, drift } = this.#look(player, now);
     const changed = drift !== this.drift;
     this.drift = drift;
+    const clock = this.#clock.estimate();
+    if (clock !== null) this.#controller.doubts(clock.bound(now));
     if (sight !== null) this.#obey(player, this.#controller.observe(now, sight));
     this.#setRight(player, now);
     if (changed) this.#changed();
@@ -228,12 +246,14 @@ export class Driver {
     const room = this.#anchor.rate / 1000;
     switch (order.order) {
       case "slew":
+        this.#slews += 1;
         player.setRate(room * order.factor);
         break;
       case "rest":
         player.setRate(room);
         break;
       case "step":
+        this.#steps += 1;
         player.seek(this.target(localNow() + order.lead));
         this.#say(null);
         break;

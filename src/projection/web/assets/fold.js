@@ -20,6 +20,10 @@ const DEEDS_KEPT = 20;
 const ITEMS_KEPT = 1000;
 /** What can be granted, in the program's order: its sets and maps are written in it. */
 export const ACTIONS = ["play", "seek", "rate", "queue", "vote", "chat", "invite", "moderate"];
+/** How many links there are besides the party's own; `INVITES_MAX` of the program. */
+const INVITES_MAX = 64;
+/** The number of the party's own link; `OWN_LINK` of the program. */
+export const OWN_LINK = 0;
 /** Roles, most trusted first. */
 export const ROLES = ["host", "co_host", "guest", "viewer"];
 
@@ -65,6 +69,9 @@ export function emptyState() {
     poll: null,
     history: [],
     transcript: [],
+    entrance: {
+      invites: Object.create(null), own_revoked: false, approval: false, passcode: false, came_by: Object.create(null),
+    },
   };
 }
 
@@ -111,6 +118,10 @@ export function may(state, id, action) {
     ?? state.rules.permits[member.role]?.[action]
     ?? roleMay(member.role, action);
 }
+
+/** Whether a link opens at session time `now`; `Invite::opens` of the program. */
+export const opens = ({ until, uses, used }, now) =>
+  (until === null || now < until) && (uses === null || used < uses);
 
 /** What comes next by the queue's mode, or null; `Queue::upcoming` of the program. */
 export function upcoming({ entries, mode, turn }) {
@@ -356,6 +367,26 @@ const FOLDS = {
   },
   skip_withdrawn({ queue }, _body, { by }) {
     queue.skips = without(queue.skips, by);
+  },
+  invite_made({ entrance: { invites }, at }, { role, until, uses }, { seq, by }) {
+    if (Object.keys(invites).length >= INVITES_MAX) {
+      for (const [old, invite] of Object.entries(invites)) if (!opens(invite, at)) delete invites[old];
+    }
+    invites[seq] = { by, role, until, uses, used: 0 };
+  },
+  invite_revoked({ entrance }, { invite }) {
+    if (invite === OWN_LINK) entrance.own_revoked = true;
+    else delete entrance.invites[invite];
+  },
+  invite_used({ entrance: { invites, came_by: cameBy } }, { invite, member }) {
+    if (invites[invite]) invites[invite].used += 1;
+    cameBy[member] = invite;
+  },
+  approval_set({ entrance }, { on }) {
+    entrance.approval = on;
+  },
+  passcode_set({ entrance }, { on }) {
+    entrance.passcode = on;
   },
   mode_set({ queue }, { mode }) {
     queue.mode = mode;

@@ -16,6 +16,8 @@ const DIAL_MILLIS = 8_000;
 const SILENCE_MICROS = 12_000_000;
 /** After a return from hiding or sleep an answer must come sooner. */
 const RETURN_MICROS = 4_000_000;
+/** How often somebody at the door is heard. */
+const WAITING_MILLIS = 3_000;
 const BACK_OFF_MIN_MILLIS = 1_000;
 const BACK_OFF_MAX_MILLIS = 30_000;
 const TICK_MILLIS = 1_000;
@@ -23,6 +25,11 @@ const TICK_MILLIS = 1_000;
 const JUMP_MILLIS = 250;
 /** Closings after which dialling again cannot help. */
 const FINAL = new Set(["replaced", "unruly", "not_admitted", "kicked"]);
+
+/** Refusals that would be no other for somebody new. */
+const SAME_FOR_STRANGERS = new Set([
+  "name_taken", "wrong_version", "banned", "turned_away", "passcode_needed", "passcode_wrong", "passcode_wait",
+]);
 
 /** What each closing means to a person. */
 export const CLOSINGS = {
@@ -38,7 +45,7 @@ export const CLOSINGS = {
 export class Connection {
   /** The room's clock, kept across connections. */
   clock = new OffsetClock(localNow());
-  /** `idle`, `connecting`, `catching_up`, `live`, `lost` or `over`. */
+  /** `idle`, `connecting`, `waiting`, `catching_up`, `live`, `lost` or `over`. */
   status = "idle";
   /** Why it is lost or over. */
   reason = "";
@@ -46,10 +53,13 @@ export class Connection {
   redialAt = 0;
   member = null;
   roundTrip = null;
+  /** The name of the refusal that brought it back to `idle`, if one did. */
+  refusal = "";
 
   #link;
   #hooks;
   #name = "";
+  #passcode = "";
   #socket = null;
   #tail = Infinity;
   #heardAt = 0;
@@ -68,7 +78,7 @@ export class Connection {
 
   /**
    * `hooks`: `cursor()`, `stamp()`, `event(event)`, `presence(list)`, `moved(to)`, `refused(refused, ask)`,
-   * `accepted(ask)`, `status()`, `clock()`, `start_over()`.
+   * `accepted(ask)`, `knocks(list)`, `secret(invite, secret)`, `status()`, `clock()`, `start_over()`.
    */
   constructor(link, hooks) {
     this.#link = link;
@@ -87,8 +97,11 @@ export class Connection {
     return this.status === "live";
   }
 
-  open(name) {
+  /** `passcode` is what the party asks newcomers for; empty for nothing. */
+  open(name, passcode = "") {
     this.#name = name;
+    this.#passcode = passcode;
+    this.refusal = "";
     this.#attempts = 0;
     this.#dial();
     clearInterval(this.#tickTimer);
@@ -121,6 +134,11 @@ export class Connection {
   /** Tells the others what our player does. */
   report(report) {
     if (this.live) this.#send({ report });
+  }
+
+  /** Tells the host's trace how our player and our clock do. */
+  vitals(vitals) {
+    if (this.live) this.#send({ vitals });
   }
 
   /** Dials now instead of waiting. */
@@ -200,6 +218,8 @@ export class Connection {
     socket.addEventListener("open", () => {
       if (socket !== this.#socket) return;
       const { session, secret } = this.#link;
+      // Whoever was let in before is not asked again.
+      if (this.#passcode && this.member === null) this.#send({ passcode: { passcode: this.#passcode } });
       this.#send({
         hello: {
           version: PROTOCOL, session, secret, name: this.#name, client: "page",
@@ -264,6 +284,9 @@ export class Connection {
       case "accepted": return this.#answered(body.counter, (ask) => this.#hooks.accepted(ask));
       case "refused": return this.#refused(body);
       case "pong": return this.#pong(body, now);
+      case "waiting": return this.#wait();
+      case "knocks": return this.#hooks.knocks(body);
+      case "secret": return this.#hooks.secret(body.invite, body.secret);
       case "presence": return this.#hooks.presence(body);
       case "moved": return this.#hooks.moved(body.to);
       case "closing": return this.#closing(body);
@@ -280,6 +303,13 @@ export class Connection {
     this.#ping();
     this.#set("catching_up");
     this.caughtUp(this.#hooks.cursor());
+  }
+
+  /** At the door: somebody has to let us in. Pings keep our place. */
+  #wait() {
+    this.#answerBy = 0;
+    this.#set("waiting");
+    this.#ping();
   }
 
   #answered(counter, then) {
@@ -305,14 +335,15 @@ export class Connection {
       return;
     }
     // What we hold or claim may be of a party that was here before; once, come as a stranger.
-    if ((kind === "ahead" || this.#resume) && !this.#freshTry && kind !== "name_taken" && kind !== "wrong_version") {
+    if ((kind === "ahead" || this.#resume) && !this.#freshTry && !SAME_FOR_STRANGERS.has(kind)) {
       this.#freshTry = true;
       sessionStorage.removeItem(this.#storageKey);
       this.#hooks.start_over();
       this.#dial();
       return;
     }
-    this.#end(refused.sentence, "idle"); // another name or link may be tried
+    this.refusal = kind;
+    this.#end(refused.sentence, "idle"); // another name, link or passcode may be tried
   }
 
   #closing(why) {
@@ -326,6 +357,7 @@ export class Connection {
 
   #pong(pong, now) {
     this.#answerBy = 0;
+    if (this.status === "waiting") return; // the party's clock is told inside
     if (!this.clock.pong(pong, now)) return;
     this.roundTrip = now - pong.t0 - (pong.t2 - pong.t1);
     this.#hooks.clock();
@@ -333,9 +365,10 @@ export class Connection {
 
   #ping() {
     clearTimeout(this.#pingTimer);
-    const t0 = this.clock.ping(localNow());
+    const waiting = this.status === "waiting";
+    const t0 = waiting ? localNow() : this.clock.ping(localNow());
     if (t0 !== null) this.#send({ ping: { t0 } });
-    const wait = Math.max(10, (this.clock.nextPingAt - localNow()) / 1000);
+    const wait = waiting ? WAITING_MILLIS : Math.max(10, (this.clock.nextPingAt - localNow()) / 1000);
     this.#pingTimer = setTimeout(() => this.#ping(), wait);
   }
 
@@ -363,7 +396,7 @@ export class Connection {
       this.#returned();
       return;
     }
-    const open = this.status === "live" || this.status === "catching_up";
+    const open = ["live", "catching_up", "waiting"].includes(this.status);
     const silent = open && now - this.#heardAt > SILENCE_MICROS;
     if (silent || (this.#answerBy > 0 && now > this.#answerBy)) this.#lose("The host does not answer.");
     else if (this.redialAt > 0) this.#hooks.status(); // the count-down

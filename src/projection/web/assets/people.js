@@ -2,7 +2,7 @@
 
 import { $, face, hueOf, make, say } from "./dom.js";
 import { may } from "./fold.js";
-import { driftFace } from "./story.js";
+import { ACTION_WORDS, driftFace } from "./story.js";
 
 /** Further off than this is worth a colour. */
 const OFF_MICROS = 100_000;
@@ -49,7 +49,31 @@ export function deedsFor(state, me, id) {
     ? { words: "Mute", about: "They can no longer talk", intent: { revoke: ruling } }
     : { words: "Unmute", about: "They can talk again", intent: { grant: ruling } };
   const kick = { words: "Send out", about: "They leave the party, and may come back", intent: { kick: { member: id } } };
-  return [...wanted.map((name) => roles[name]), mute, kick];
+  const ban = {
+    words: "Shut out", about: "They leave and stay out; newcomers by their link knock from now on", intent: { ban: { member: id } },
+  };
+  return [...wanted.map((name) => roles[name]), ...grants(state, id, me), mute, kick, ban];
+}
+
+/** What can be allowed and forbidden one by one, and in which words. */
+const GRANTS = [
+  ["seek", "Let them move the film", "No moving the film"],
+  ["queue", "Let them choose films", "No choosing films"],
+];
+
+/** A moderator grants what they have, and forbids what others have; asked for, everything. */
+function grants(state, id, me) {
+  const member = state.roster[id];
+  const asked = (member.requests ?? []).filter((action) => !GRANTS.some(([one]) => one === action));
+  const all = [...GRANTS, ...asked.map((action) => [action, `Let them ${ACTION_WORDS[action]}`, ""])];
+  return all.flatMap(([action, allow, forbid]) => {
+    const ruling = { member: id, action, lasts: null };
+    if (may(state, id, action)) {
+      return forbid ? [{ words: forbid, about: `Forbid ${ACTION_WORDS[action]}`, intent: { revoke: ruling } }] : [];
+    }
+    const granting = state.roster[me].role === "host" || (action !== "moderate" && may(state, me, action));
+    return granting ? [{ words: allow, about: `Allow ${ACTION_WORDS[action]}`, intent: { grant: ruling } }] : [];
+  });
 }
 
 /**

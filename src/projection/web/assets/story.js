@@ -1,7 +1,7 @@
 // What people read: times, drifts and the lines of the story, in the words of the program's
 // `projection/view.rs`.
 
-import { may, nameOf, statePosition } from "./fold.js";
+import { OWN_LINK, may, nameOf, statePosition } from "./fold.js";
 import { labelOf } from "./media.js";
 
 const two = (number) => String(number).padStart(2, "0");
@@ -193,6 +193,16 @@ const REMEDY_NEEDS = { pause: ["play"], play: ["play"], seek: ["seek"], rate: ["
 export const mayUndo = (state, member, deed) =>
   (REMEDY_NEEDS[Object.keys(deed.remedy)[0]] ?? ["queue"]).every((action) => may(state, member, action));
 
+/** Whom a link lets in. */
+export const ROLE_PEOPLE = { host: "the host", co_host: "co-hosts", guest: "guests", viewer: "viewers" };
+
+/** What a link's terms add to a sentence: "", ", for 2 h 0 min", ", for 3 people". */
+export function inviteTerms(lasts, uses) {
+  const time = lasts === null ? "" : `, for ${span(lasts)}`;
+  if (uses === null) return time;
+  return `${time}, for ${uses === 1 ? "one person" : `${uses} people`}`;
+}
+
 /** What people call a role. */
 export const roleWord = (role) => (role === "co_host" ? "co-host" : role);
 
@@ -303,5 +313,15 @@ const TOLD = {
   reacted: (before, { tallies }) => tallies
     .map(({ reaction, count, by }) => `${reaction} ${count === 1 ? people(before, by) : `×${count}`}`)
     .join("  "),
+  invite_made: (_before, { role, until, uses }, name, { at }) =>
+    `${name} made a link for ${ROLE_PEOPLE[role]}${inviteTerms(until === null ? null : until - at, uses)}`,
+  invite_revoked: (_before, { invite }, name) =>
+    (invite === OWN_LINK ? `${name} revoked the party's own link` : `${name} revoked link ${invite}`),
+  approval_set: (_before, { on }) =>
+    (on ? "Newcomers knock and wait to be let in" : "Newcomers come in without knocking"),
+  passcode_set: (_before, { on }, name) =>
+    (on ? `${name} set a passcode for newcomers` : "Newcomers need no passcode"),
+  knock_answered: (_before, { name: who, let_in: letIn }, name) =>
+    (letIn ? `${name} let ${who} in` : `${name} turned ${who} away`),
   redacted: (_before, { seq }, name) => `${name} took line ${seq} back`,
 };

@@ -2,12 +2,16 @@
 // `engine/sync/controller.rs`; the reasons for the numbers stand there.
 //
 // Rules it keeps: it decides on the median of five samples and never on less than their
-// spread or the player's noise; a slew is one dead-beat pulse, then rest; what it sees after each act teaches it
+// spread or the player's noise; on fifteen where it might be noise all the same; it does not
+// follow the line closer than the line is known; a slew is one dead-beat pulse, then rest; what it sees after each act teaches it
 // this player's start and seek latency and whether it honours fine rates; steps are spaced
 // by a cool-down of 5 s that doubles to 40 s, and three useless ones end stepping.
 // Times in microseconds, rates of the room in thousandths.
 
 const WINDOW = 5;
+const LONG_WINDOW = 15;
+const MIGHT_BE_NOISE = 3;
+const DOUBT_SHARE = 8;
 const DEAD_ZONE = 1_000;
 const STEP_PAST = 1_000_000;
 const STEP_PAST_SLEWLESS = 450_000;
@@ -62,7 +66,11 @@ export class Controller {
   #state = { name: "watching" };
   #window = [];
   #uneasy = false;
-  /** How much neighbouring samples of this player differ. */
+  /** Whether a long window is being filled, because a short one might have been noise. */
+  #doubting = false;
+  /** How far the line itself may be off. */
+  #doubt = 0;
+  /** About how much neighbouring samples of this player differ. */
   #noise = 0;
   #lesson = null;
   #room = 1000;
@@ -116,6 +124,11 @@ export class Controller {
     this.#noise = 0;
   }
 
+  /** How far the line may be off from now on, for what the clock knows. */
+  doubts(doubt) {
+    this.#doubt = doubt;
+  }
+
   /** How long before its time a start (`start` or `seek_start`) must be ordered. */
   startLatency(kind) { return this.#starts[kind].micros; }
   get seekLatency() { return this.#seek.micros; }
@@ -139,7 +152,7 @@ export class Controller {
     switch (this.#state.name) {
       case "settling": return this.#lookEvery;
       case "pulsing": return 250_000;
-      default: return this.#uneasy || this.#window.length < WINDOW ? this.#lookEvery : 500_000;
+      default: return this.#uneasy || this.#doubting || this.#window.length < WINDOW ? this.#lookEvery : 500_000;
     }
   }
 
@@ -175,6 +188,7 @@ export class Controller {
   #settle(now) {
     this.#window = [];
     this.#uneasy = false;
+    this.#doubting = false;
     this.#state = { name: "settling", until: now + (this.#coarse ? SETTLE_COARSE : SETTLE) };
   }
 
@@ -197,25 +211,34 @@ export class Controller {
   }
 
   #watch(now, drift) {
-    if (this.#window.length === WINDOW) this.#window.shift();
+    const enough = this.#doubting ? LONG_WINDOW : WINDOW;
+    if (this.#window.length === enough) this.#window.shift();
     this.#window.push(drift);
-    if (this.#window.length < WINDOW) return HOLD;
+    if (this.#window.length >= WINDOW) this.#hearNoise();
+    if (this.#window.length < enough) return HOLD;
     const sorted = [...this.#window].sort((a, b) => a - b);
-    const median = sorted[(WINDOW - 1) / 2];
-    const spread = sorted[WINDOW - 1] - sorted[0];
-    this.#hearNoise();
-    const zone = Math.max(DEAD_ZONE, spread, 2 * this.#noise);
+    const median = sorted[(enough - 1) / 2];
+    const least = Math.max(DEAD_ZONE, Math.trunc(this.#doubt / DOUBT_SHARE));
+    const spread = sorted[enough - 1] - sorted[0];
+    const zone = this.#doubting ? Math.max(least, this.#noise) : Math.max(least, spread, 2 * this.#noise);
     if (this.#lesson) {
       const lesson = this.#lesson;
       this.#lesson = null;
       this.#learn(lesson, median, zone);
     }
     // Also where noise hides it: only further looks tell whether the noise is over.
-    this.#uneasy = Math.abs(drift) > DEAD_ZONE;
+    this.#uneasy = Math.abs(drift) > least;
     if (Math.abs(median) <= zone) {
+      this.#stopDoubting();
       this.#calm(now);
       return HOLD;
     }
+    if (!this.#doubting && Math.abs(median) <= zone + MIGHT_BE_NOISE * this.#noise) {
+      this.#doubting = true;
+      this.#window = [];
+      return HOLD;
+    }
+    this.#stopDoubting();
     if (Math.abs(median) > this.#stepPast) return this.#step(now);
     if (this.#slewless) {
       this.#calm(now);
@@ -224,12 +247,19 @@ export class Controller {
     return this.#pulse(now, median);
   }
 
-  /** Half of the differences between neighbours are at most this; it fades by a sixteenth a sample. */
+  /** Back to the short window, with the newest of the long one. */
+  #stopDoubting() {
+    this.#doubting = false;
+    this.#window = this.#window.slice(-WINDOW);
+  }
+
+  /** By the median of the last four differences; it rises by a quarter of what is new, and falls by a sixteenth. */
   #hearNoise() {
-    const steps = this.#window.slice(1).map((drift, place) => Math.abs(drift - this.#window[place]));
+    const recent = this.#window.slice(-WINDOW);
+    const steps = recent.slice(1).map((drift, place) => Math.abs(drift - recent[place]));
     steps.sort((a, b) => a - b);
-    const faded = this.#noise - Math.trunc(this.#noise / 16);
-    this.#noise = Math.max(steps[steps.length / 2], faded);
+    const more = steps[steps.length / 2] - this.#noise;
+    this.#noise += Math.trunc(more / (more > 0 ? 4 : 16));
   }
 
   get #stepPast() {
