@@ -602,7 +602,12 @@ fn every_dependency_says_what_it_is_for() {
 fn every_link_between_documents_leads_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut seen = 0;
-    for name in ["README.md", "docs/protocol.md", "docs/hosting.md"] {
+    for name in [
+        "README.md",
+        "docs/protocol.md",
+        "docs/hosting.md",
+        "docs/sites.md",
+    ] {
         let text = fs::read_to_string(root.join(name)).unwrap();
         let targets = text
             .split("](")

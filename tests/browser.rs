@@ -905,6 +905,19 @@ async fn a_video_youtube_does_not_show_says_why() {
             "YouTube wants you to sign in. Sign in in the Séance browser window; the film opens after that.",
         ),
         (
+            youtube::AGE,
+            "YouTube wants to know your age. Sign in in the Séance browser window; the film opens after that.",
+        ),
+        (
+            youtube::REGION,
+            "YouTube does not show this video in your country.",
+        ),
+        (youtube::NOT_YET, "This video has not begun yet on YouTube."),
+        (
+            youtube::CONSENT_ABOVE,
+            "YouTube asks about cookies. Answer it in the Séance browser window; the film opens after that.",
+        ),
+        (
             youtube::CONSENT,
             "YouTube asks about cookies. Answer it in the Séance browser window; the film opens after that.",
         ),
@@ -916,6 +929,30 @@ async fn a_video_youtube_does_not_show_says_why() {
     until_page(&player, "document.querySelector('button') !== null").await;
     click(&player, 300.0, 200.0).await;
     until_healed(&mut player).await;
+    player.close().await;
+}
+
+#[tokio::test]
+async fn a_live_stream_on_youtube_is_played_and_paused_at_its_edge() {
+    let Some((_stage, _double, mut player)) = youtube().await else {
+        return;
+    };
+    let live = YoutubeDouble::media(youtube::LIVE);
+    within(player.load(&live, MediaTime::ZERO)).await.unwrap();
+    let at = local_now();
+    player.play(at).await.unwrap();
+    let runs = until(&mut player, |sample| {
+        sample.activity == Activity::Playing && sample.position > MediaTime::from_secs(1)
+    })
+    .await;
+    assert_eq!(runs.duration, None);
+    // The room's line is a clock; the film itself went to its edge.
+    assert!(
+        near(runs.position, MediaTime::ZERO + (runs.at - at), 700),
+        "{runs:?}"
+    );
+    let element = "document.querySelector('.html5-main-video').currentTime";
+    assert!(script(&player, element).await.as_f64().unwrap() > 100.0);
     player.close().await;
 }
 

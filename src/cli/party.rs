@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::engine::event::Via;
-use crate::engine::id::Seq;
+use crate::engine::id::{ItemId, Seq};
 use crate::engine::intent::{Aim, Intent};
 use crate::engine::presence::{Report, Vitals};
 use crate::net::client::{Member, News, Order};
@@ -98,6 +98,8 @@ pub struct Party {
     driver: Option<JoinHandle<()>>,
     driver_in: mpsc::Sender<DriverNews>,
     driver_news: mpsc::Receiver<DriverNews>,
+    /// What the room was last told this member's player cannot show, and why.
+    unable: Option<(ItemId, String)>,
 }
 
 impl Party {
@@ -117,6 +119,7 @@ impl Party {
             driver: None,
             driver_in,
             driver_news,
+            unable: None,
         }
     }
 
@@ -231,6 +234,22 @@ impl Party {
     async fn tell(&self, intent: Intent) {
         let (via, aim) = (Via::Player, None);
         self.order(Order::Ask { via, aim, intent }).await;
+    }
+
+    /// Tells the room that this member's player does not show the item, and why, once for each
+    /// reason: the others wonder where somebody is. There is no word of the log for it yet, so
+    /// it is a line of the chat that names the player as its way in.
+    async fn tell_unable(&mut self, item: ItemId, why: &str) {
+        let told = self
+            .unable
+            .as_ref()
+            .is_some_and(|(of, told)| *of == item && told == why);
+        if told {
+            return;
+        }
+        self.unable = Some((item, why.to_owned()));
+        let text = unable_line(why);
+        self.tell(Intent::Say { text }).await;
     }
 
     async fn order(&self, order: Order) {
@@ -367,7 +386,11 @@ impl Party {
                 self.tell(Intent::Ended { item }).await;
                 None
             }
-            DriverNews::Failed { why, .. } | DriverNews::Trouble(why) => Some(why),
+            DriverNews::Failed { item, why } => {
+                self.tell_unable(item, &why).await;
+                Some(why)
+            }
+            DriverNews::Trouble(why) => Some(why),
             DriverNews::Lost(why) => {
                 self.player = PlayerState::Dismissed;
                 self.goals = None;
@@ -424,6 +447,13 @@ pub(super) fn launch_player(
     }
 }
 
+/// The line by which a room hears why a member does not see the film: the reason alone. What to
+/// do about it, which follows in the sentence, is the member's business.
+fn unable_line(why: &str) -> String {
+    let reason = why.split_once(". ").map_or(why, |(reason, _)| reason);
+    format!("(I cannot see the film: {})", reason.trim_end_matches('.'))
+}
+
 /// How the program starts mpv.
 #[cfg(unix)]
 fn mpv_options(headless: bool, films: Vec<PathBuf>) -> crate::player::mpv::MpvOptions {
@@ -451,5 +481,23 @@ pub(super) fn browser_options(
         // a headless root. With a window, a person browses: never without the sandbox.
         no_sandbox: headless && rustix::process::geteuid().is_root(),
         extra_args: extra.split_whitespace().map(str::to_owned).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_room_hears_the_reason_and_not_what_to_do_about_it() {
+        let why = "Netflix wants you to sign in. Sign in in the Séance browser window; the film opens after that.";
+        assert_eq!(
+            unable_line(why),
+            "(I cannot see the film: Netflix wants you to sign in)"
+        );
+        assert_eq!(
+            unable_line("This video is not available on YouTube."),
+            "(I cannot see the film: This video is not available on YouTube)"
+        );
     }
 }

@@ -16,7 +16,17 @@ pub const PREROLL: &str = "prerolladv1";
 pub const UNAVAILABLE: &str = "unavailabl1";
 /// A video only its owner sees.
 pub const PRIVATE: &str = "privatefil1";
-/// A video that shows only after the question about cookies.
+/// A video for grown-ups.
+pub const AGE: &str = "agecheckfi1";
+/// A video that is shown in other countries.
+pub const REGION: &str = "regionlock1";
+/// A live stream that has not begun.
+pub const NOT_YET: &str = "notyetlive1";
+/// A live stream.
+pub const LIVE: &str = "livestream1";
+/// A video behind a question about cookies that lies over its own page.
+pub const CONSENT_ABOVE: &str = "consentbum1";
+/// A video that shows only after the question about cookies, on a page of its own.
 pub const CONSENT: &str = "askconsent1";
 
 /// The double, listening.

@@ -35,6 +35,7 @@
   const END_S = 0.25; // players stop this far from the end, and call it paused
   const SPIN_MS = 6; // timers are late by some ms: wait the last ones in a loop
   const NO_VIDEO_MS = 8000; // a page without a video for so long has none; should one come, it is taken all the same
+  const NO_FILM_MS = 15000; // a site's player that is only slow has shown its film by then
   const TRIES_MAX = 3; // a player that lands elsewhere each time has its reasons (a film shorter than the start)
   const FINE_MAX = 0.01; // as in engine/sync/controller.rs: a change of rate whose pitch nobody hears
   const ROUNDING = 1e-3; // of rates: nothing that is meant lies between FINE_MAX and this
@@ -711,7 +712,11 @@
     take(find());
     look();
     prime();
-    if (!el && !shown && now() - since > NO_VIDEO_MS) fail(reason(site().hint) ?? "no_video");
+    const waited = now() - since;
+    if (el || shown || waited < NO_VIDEO_MS) return;
+    const hint = reason(site().hint);
+    // A page that waits for a press waits for ever.
+    if (!hasPlayer() || hint === "press" || waited > NO_FILM_MS) fail(hint ?? "no_video");
   };
   let turning = 0;
   const turnSoon = () => {

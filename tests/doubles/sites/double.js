@@ -30,6 +30,21 @@ function crash(why) {
   for (const video of document.querySelectorAll("video")) video.removeAttribute("src");
 }
 
+/**
+ * Tells an element's own player from whoever else touches it: `ours(event)` before each touch of
+ * the player's, one event of that name for each; an event that nobody announced is a stranger's.
+ */
+function guard(video, events, stranger) {
+  const announced = Object.fromEntries(events.map((event) => [event, 0]));
+  for (const event of events) {
+    video.addEventListener(event, () => {
+      if (announced[event] > 0) announced[event] -= 1;
+      else stranger(event);
+    });
+  }
+  return (event) => { announced[event] += 1; };
+}
+
 /** Puts what React keeps above an element there: the element's fiber, its parents' props in turn. */
 function fiberAbove(element, ...props) {
   let fiber = null;

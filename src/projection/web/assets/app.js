@@ -299,6 +299,7 @@ function mount(item) {
     failed: (sentence) => {
       const url = pageUrl(item.media, driver.target() ?? 0);
       film.note = { title: "The film does not play here", text: sentence, url, site: siteOf(item.media) };
+      tellUnable(number, sentence);
       draw();
     },
   };
@@ -323,6 +324,18 @@ function mount(item) {
       film.note = { title: item.title ?? labelOf(item.media), text: cannotShow(item.media), url: pageUrl(item.media), site: siteOf(item.media) };
   }
   report();
+}
+
+/** What the room was last told this page cannot show, and why. */
+let unable = "";
+
+/** Tells the room, once for each reason, why somebody does not see the film; not what to do about it. */
+function tellUnable(item, sentence) {
+  const reason = sentence.split(". ", 1)[0].replace(/\.$/, "");
+  const told = `${item} ${reason}`;
+  if (told === unable || !connection?.live) return;
+  unable = told;
+  connection.ask({ say: { text: `(I cannot see the film: ${reason})` } }, "player");
 }
 
 /** Why this page shows no player of that site, and what helps. */
