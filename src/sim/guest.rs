@@ -764,10 +764,8 @@ impl World {
 
     /// All are back, and what waited to be asked is asked: a new film, from the start, and a word.
     fn probe(&mut self) -> Result<(), Broken> {
-        let state = self.ledger.state();
-        let host = state.roster.host().map(|(id, _)| id);
-        let Some(number) = self.guests.iter().position(|guest| guest.member == host) else {
-            return Err(format!("nobody here is the host {host:?}"));
+        let Some(number) = self.prober() else {
+            return Ok(());
         };
         let url = format!("https://films.example/the-end-{}.mp4", self.now);
         let hello = Intent::Say {
@@ -780,18 +778,31 @@ impl World {
         Ok(())
     }
 
+    /// Who may do what the probe asks: the host, or after one who forgot who they were somebody else.
+    fn prober(&self) -> Option<usize> {
+        let state = self.ledger.state();
+        let host = state.roster.host().map(|(id, _)| id);
+        let is_host = |guest: &Guest| host.is_some() && guest.member == host;
+        let needed = [Action::Play, Action::Queue, Action::Rate, Action::Chat];
+        let may = |guest: &Guest| {
+            let member = guest.member;
+            member.is_some_and(|member| needed.iter().all(|it| state.may(member, *it)))
+        };
+        let guests = &self.guests;
+        guests
+            .iter()
+            .position(is_host)
+            .or_else(|| guests.iter().position(may))
+    }
+
     /// In two halves, because what is aimed at a film must know it.
     pub(super) fn probe_half(&mut self, half: u32) -> Result<(), Broken> {
         if half == 0 {
             self.at(self.now + 600 * MS, Due::Again(usize::MAX, 1));
             return self.probe();
         }
-        let state = self.ledger.state();
-        let host = state.roster.host().map(|(id, _)| id);
-        match self.guests.iter().position(|guest| guest.member == host) {
-            Some(number) => self.probe_runs(number),
-            None => Err(format!("nobody here is the host {host:?}")),
-        }
+        self.prober()
+            .map_or(Ok(()), |number| self.probe_runs(number))
     }
 
     /// The second half of the probe, once the new film is known: let it run.
@@ -827,6 +838,9 @@ impl World {
                     "intent {counter} of member {member} was never done"
                 );
             }
+        }
+        if self.guests.iter().all(|guest| guest.probes.is_empty()) {
+            return Ok(()); // nobody is left who may let a film run
         }
         let anchor = want.timeline.anchor;
         hold!(

@@ -325,6 +325,20 @@ impl World {
     pub(super) fn thaw_host(&mut self) {
         if std::mem::take(&mut self.machine.frozen) {
             for due in std::mem::take(&mut self.machine.deferred) {
+                // A wake-up counts by its time, and this is a new one.
+                match due {
+                    Due::End(id) => {
+                        if let Some(conn) = self.conns.get_mut(&id) {
+                            conn.wake = self.now;
+                        }
+                    }
+                    Due::Room(life) => {
+                        if let Some(host) = self.hosts.get_mut(&life) {
+                            host.wake = self.now;
+                        }
+                    }
+                    _ => {}
+                }
                 self.at(self.now, due);
             }
         }
