@@ -875,10 +875,14 @@ impl World {
                 seen.activity
             );
             worst = worst.max(off.get().unsigned_abs());
+            // Nobody can be nearer to the line than their clock knows the session's.
+            let local = guest.clock.read(now);
+            let known = end.clock().session_time(local);
+            let doubt = known.map_or(Micros::ZERO, |(_, bound)| bound);
             let most = if player.is_coarse() || guest.beyond {
-                Micros::from_millis(460)
+                Micros::from_millis(460) + doubt
             } else {
-                IN_STEP
+                IN_STEP + doubt
             };
             hold!(
                 off <= most,
