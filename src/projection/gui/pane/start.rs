@@ -1,6 +1,6 @@
 //! Before the party: one's name, host, join, and the evenings that were.
 
-use druid::widget::{CrossAxisAlignment, Either, Flex, Scroll, SizedBox};
+use druid::widget::{CrossAxisAlignment, Flex, Scroll};
 use druid::{EventCtx, LensExt, Widget, WidgetExt};
 
 use super::nearby::nearby;
@@ -94,12 +94,14 @@ fn name() -> impl Widget<App> {
 
 /// The choice of player, where there is one.
 fn player() -> impl Widget<App> {
-    Either::new(
-        |app: &App, _| app.draft.has_mpv,
-        Check::new("Watch in mpv, not in Chrome")
-            .lens(App::draft.then(Draft::mpv))
-            .disabled_if(|app: &App, _| app.busy()),
-        SizedBox::empty(),
+    shown(
+        |app: &App| app.draft.has_mpv,
+        0.0,
+        || {
+            Check::new("Watch in mpv, not in Chrome")
+                .lens(App::draft.then(Draft::mpv))
+                .disabled_if(|app: &App, _| app.busy())
+        },
     )
 }
 
