@@ -454,7 +454,7 @@ struct Room {
     knocking: BTreeMap<u64, Knocking>,
     knocks_changed: bool,
     /// Who is told so once it is written.
-    turned_away: Vec<Box<Newcomer>>,
+    turned_away: Vec<Newcomer>,
     session: SessionId,
     /// Decides; everything else here only does what it says.
     mind: room::Room,
@@ -670,7 +670,7 @@ impl Room {
     fn enter(&mut self, newcomer: Box<Newcomer>, at_the_door: &mut AtTheDoor) {
         match self.next_step(&newcomer) {
             Ok(Step::In { member, role, link }) => {
-                self.let_in(newcomer, member, role, link, None, at_the_door);
+                self.let_in(*newcomer, member, role, link, None, at_the_door);
             }
             Ok(Step::Try { passcode, link }) => {
                 if self.untried.len() >= UNTRIED_MAX {
@@ -809,7 +809,7 @@ impl Room {
                 continue;
             };
             if !let_in {
-                self.turned_away.push(newcomer);
+                self.turned_away.push(*newcomer);
                 continue;
             }
             // The link may have been revoked or used up while they waited.
@@ -819,7 +819,7 @@ impl Room {
                 self.clock.at(os::local_now()),
             ) {
                 Ok(gate) => {
-                    self.let_in(newcomer, None, gate.role, link, Some(seq), at_the_door);
+                    self.let_in(*newcomer, None, gate.role, link, Some(seq), at_the_door);
                 }
                 Err(refusal) => newcomer.tell(Entry::Refused(refusal)),
             }
@@ -868,7 +868,7 @@ impl Room {
     /// Lets somebody in; [`Deed::Admit`] says when that is durable.
     fn let_in(
         &mut self,
-        newcomer: Box<Newcomer>,
+        newcomer: Newcomer,
         member: Option<MemberId>,
         role: Role,
         link: Seq,
@@ -902,7 +902,7 @@ impl Room {
         };
         let Newcomer {
             replies, answer, ..
-        } = *newcomer;
+        } = newcomer;
         self.mailboxes.insert(connection, replies);
         at_the_door.insert(connection, (answer, admission));
     }
