@@ -564,6 +564,7 @@ impl App {
         let first = view.knocks.first()?;
         let more = match view.knocks.len() - 1 {
             0 => String::new(),
+            1 => " One more waits behind them.".to_owned(),
             more => format!(" {more} more wait behind them."),
         };
         Some((
