@@ -45,7 +45,7 @@ pub struct WayArgs {
     /// Where ngrok is entered [default: nearest].
     #[arg(long, value_enum, value_name = "REGION", requires = "tunnel")]
     ngrok_region: Option<Region>,
-    /// An address of your own that leads here, such as https://party.example.org.
+    /// An address of your own that leads here, such as `https://party.example.org`.
     #[arg(long, value_name = "URL")]
     public: Option<Place>,
     /// The certificate of that address, in PEM; without one, your own reverse proxy has it.

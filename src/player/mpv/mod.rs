@@ -6,7 +6,7 @@
 //! and goes too. One task, the [`wire`], owns the socket and the process;
 //! [`MpvPlayer`] is the handle, each call some requests with a deadline.
 //!
-//! Whose doing a change was follows from [`Echo`]: mpv executes requests in
+//! Whose doing a change was follows from [`Echo`](crate::engine::sync::echo::Echo): mpv executes requests in
 //! order and answers each when it is done, so an answer is as good as seeing
 //! the state. mpv runs with nobody's scripts and nobody's configuration, so
 //! that nothing in it moves by itself: stalls and ends are states of their own
