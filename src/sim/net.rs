@@ -143,6 +143,11 @@ impl Pipe {
         self.last += by;
     }
 
+    /// Whether something under way comes later than this line would bring it now.
+    pub fn is_behind(&self, now: True, line: &Line) -> bool {
+        self.last > now + line.delay + line.jitter
+    }
+
     /// When its head is there.
     pub fn next(&self) -> Option<True> {
         self.flight.front().map(|(at, _)| *at)
