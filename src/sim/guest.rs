@@ -21,6 +21,11 @@ use crate::sim::world::{Due, SESSION, Stage, World};
 
 /// A player this near to the line counts as in step: what a report to the others says.
 pub const IN_STEP: Micros = Micros::from_millis(80);
+/// The same for a player that takes no fine rates: it is stepped from 450 ms on.
+const COARSE_STEP: Micros = Micros::from_millis(460);
+/// And for one that was slow to start and is not any more. A start teaches half a second at the
+/// most; of what is then too early, 5 % a second are gone for the three seconds that it ran.
+const LATE_STEP: Micros = Micros::from_millis(350);
 
 /// One member's machine, over all runs of the program on it.
 #[derive(Debug)]
@@ -891,10 +896,12 @@ impl World {
             let known = end.clock().session_time(local);
             let doubt = known.map_or(Micros::ZERO, |(_, bound)| bound);
             let most = if player.is_coarse() || guest.beyond {
-                Micros::from_millis(460) + doubt
+                COARSE_STEP
+            } else if player.was_late() {
+                LATE_STEP
             } else {
-                IN_STEP + doubt
-            };
+                IN_STEP
+            } + doubt;
             hold!(
                 off <= most,
                 "the player of member {number} is {off:?} off, after {} s",
