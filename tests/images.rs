@@ -352,8 +352,9 @@ fn develop(db: &[u8], trace: &Trace, between: &Between, dir: &Path, dice: &mut D
         fs::write(dir.join(name), bytes).unwrap();
     }
 
-    // Never synced: whatever it ever was, or a part of that, or nothing.
-    let latest = between.beside_before.mark.as_ref();
+    // Never synced: whatever it ever was up to this cut, or a part of that, or nothing.
+    // What was written before the sync that did not end may have arrived by itself.
+    let latest = between.beside_after.mark.as_ref();
     let known = latest.map_or(0, |latest| {
         1 + trace.marks.iter().position(|mark| mark == latest).unwrap()
     });

@@ -9,7 +9,7 @@ use crate::engine::id::{MemberId, Seq};
 use crate::engine::intent::{Aim, Intent};
 use crate::engine::presence::{Activity, Report};
 use crate::engine::session::member_end::{Effect, Identity, MemberEnd};
-use crate::engine::unit::{LocalTime, MediaTime, Micros, Rate};
+use crate::engine::unit::{LocalTime, MediaTime, Micros, Rate, SessionTime};
 use crate::sim::check::{Broken, hold};
 use crate::sim::clock::{Clock, MS, SEC, True};
 use crate::sim::dice::Dice;
@@ -21,6 +21,11 @@ use crate::sim::world::{Due, SESSION, Stage, World};
 
 /// A player this near to the line counts as in step: what a report to the others says.
 pub const IN_STEP: Micros = Micros::from_millis(80);
+/// The same for a player that takes no fine rates: it is stepped from 450 ms on.
+const COARSE_STEP: Micros = Micros::from_millis(460);
+/// And for one that was slow to start and is not any more. A start teaches half a second at the
+/// most; of what is then too early, 5 % a second are gone for the three seconds that it ran.
+const LATE_STEP: Micros = Micros::from_millis(350);
 
 /// One member's machine, over all runs of the program on it.
 #[derive(Debug)]
@@ -433,18 +438,15 @@ impl World {
         let Some(end) = &mut guest.end else {
             return Ok(());
         };
-        let offset = |end: &MemberEnd| end.clock().estimate().map(|it| it.offset());
-        let before = offset(end);
         let effects = end.frame(local, frame, dice);
-        // A heartbeat's answer teaches nothing; one that was asked for after the jump does.
-        let learned = before.is_none_or(|before| {
-            offset(end).is_some_and(|now| (now - before).abs() > Micros::from_secs(1))
-        });
+        // A heartbeat's answer teaches nothing; one that was asked for after the jump does, and
+        // two jumps may take each other back. Who goes on believing what is false stays in doubt,
+        // and is not back in time.
         if let Some((_, sent)) = told
-            && learned
-            && guest.doubt.is_some_and(|since| sent >= since)
+            && self.guests[number].doubt.is_some_and(|since| sent >= since)
+            && self.knows_the_time(number)
         {
-            guest.doubt = None;
+            self.guests[number].doubt = None;
         }
         self.effects(number, effects)?;
         self.watch_clock(number)?;
@@ -652,7 +654,7 @@ impl World {
     // -- what is watched ------------------------------------------------------
 
     /// The session's clock in truth, if this member speaks to the program that keeps it.
-    fn session_truth(&self, number: usize) -> Option<crate::engine::unit::SessionTime> {
+    fn session_truth(&self, number: usize) -> Option<SessionTime> {
         let guest = &self.guests[number];
         let conn = self.conns.get(&guest.conn?)?;
         if conn.life != self.machine.life || !guest.is_live() {
@@ -662,27 +664,31 @@ impl World {
         Some(clock.at(self.machine.clock.read(self.now)))
     }
 
+    /// What a member takes the session's clock for, how far that may be off, and what it is.
+    fn readings(&self, number: usize) -> Option<(SessionTime, Micros, SessionTime)> {
+        let truth = self.session_truth(number)?;
+        let clock = self.guests[number].end.as_ref()?.clock();
+        let (read, bound) = clock.session_time(self.local(number))?;
+        Some((read, bound, truth))
+    }
+
+    fn knows_the_time(&self, number: usize) -> bool {
+        self.readings(number)
+            .is_some_and(|(read, bound, truth)| (read - truth).abs() <= bound)
+    }
+
     /// The truth lies within the bound that the clock filter gives.
     fn watch_clock(&mut self, number: usize) -> Result<(), Broken> {
-        let Some(truth) = self.session_truth(number) else {
-            return Ok(());
-        };
-        let local = self.local(number);
         let guest = &self.guests[number];
-        let Some((read, bound)) = guest
-            .end
-            .as_ref()
-            .and_then(|it| it.clock().session_time(local))
-        else {
-            return Ok(());
-        };
         if guest.doubt.is_some() || guest.beyond {
             return Ok(());
         }
-        hold!(
-            (read - truth).abs() <= bound,
-            "member {number} takes the session's clock for {read:?} ± {bound:?}; it is {truth:?}"
-        );
+        if let Some((read, bound, truth)) = self.readings(number) {
+            hold!(
+                (read - truth).abs() <= bound,
+                "member {number} takes the session's clock for {read:?} ± {bound:?}; it is {truth:?}"
+            );
+        }
         Ok(())
     }
 
@@ -735,8 +741,18 @@ impl World {
                 conn.life == self.machine.life && conn.room_open && conn.inside.is_some()
             })
         };
+        // What a slow line took in is under way until it is there, whatever the line is by then.
+        let is_clear = |guest: &Guest| {
+            let conn = guest.conn.and_then(|conn| self.conns.get(&conn));
+            let line = &self.lines[guest.number];
+            conn.is_some_and(|conn| {
+                !conn.up.is_behind(self.now, line) && !conn.down.is_behind(self.now, line)
+            })
+        };
         // A clock that jumped is wrong until the next exchange tells.
-        let in_it = |guest: &Guest| guest.is_live() && guest.doubt.is_none() && speaks(guest);
+        let in_it = |guest: &Guest| {
+            guest.is_live() && guest.doubt.is_none() && speaks(guest) && is_clear(guest)
+        };
         let works = host.mind.read_only().is_none() && !host.is_saving();
         // Whoever went without a word is there until the room has heard nothing for long enough.
         let ghosts = self
@@ -880,10 +896,12 @@ impl World {
             let known = end.clock().session_time(local);
             let doubt = known.map_or(Micros::ZERO, |(_, bound)| bound);
             let most = if player.is_coarse() || guest.beyond {
-                Micros::from_millis(460) + doubt
+                COARSE_STEP
+            } else if player.was_late() {
+                LATE_STEP
             } else {
-                IN_STEP + doubt
-            };
+                IN_STEP
+            } + doubt;
             hold!(
                 off <= most,
                 "the player of member {number} is {off:?} off, after {} s",

@@ -29,7 +29,7 @@ use crate::sim::clock::{Clock, MS, SEC, True};
 use crate::sim::dice::Dice;
 use crate::sim::disk::{Cut, Disk};
 use crate::sim::fault::Kind;
-use crate::sim::net::{BUFFER_BYTES, Far, Parcel, WRITE_WAIT_MAX, Way};
+use crate::sim::net::{BUFFER_BYTES, Far, Line, Parcel, WRITE_WAIT_MAX, Way};
 use crate::sim::world::{Due, SESSION, World};
 
 /// Events kept in memory for those who keep up: few, so that many readers must scan.
@@ -785,6 +785,21 @@ impl World {
             self.at(next, look(way, id));
         }
         Some(parcel)
+    }
+
+    /// A line is as good as this again, for what waits in it too.
+    pub(super) fn quicken(&mut self, id: u64, line: &Line) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        let mut looks = Vec::new();
+        for (pipe, way) in [(&mut conn.up, Way::Up), (&mut conn.down, Way::Down)] {
+            pipe.quicken(self.now, line);
+            looks.extend(pipe.next().map(|next| (next, look(way, id))));
+        }
+        for (next, due) in looks {
+            self.at(next, due);
+        }
     }
 
     /// A line passes again: what stood still moves on.

@@ -143,6 +143,20 @@ impl Pipe {
         self.last += by;
     }
 
+    /// The line is as quick as this from `now` on, for what waits in it too.
+    pub fn quicken(&mut self, now: True, line: &Line) {
+        let there = now + line.delay + line.jitter;
+        self.flight
+            .iter_mut()
+            .for_each(|(at, _)| *at = there.min(*at));
+        self.last = there.min(self.last);
+    }
+
+    /// Whether something under way comes later than this line would bring it now.
+    pub fn is_behind(&self, now: True, line: &Line) -> bool {
+        self.last > now + line.delay + line.jitter
+    }
+
     /// When its head is there.
     pub fn next(&self) -> Option<True> {
         self.flight.front().map(|(at, _)| *at)

@@ -182,6 +182,8 @@ pub struct Player {
     reported: Option<(True, Activity)>,
     /// How many clicks people made inside it.
     pub clicks: u32,
+    /// It was late once, and its controller may have learned to start it early.
+    was_late: bool,
 }
 
 impl Player {
@@ -212,6 +214,7 @@ impl Player {
             ended_said: None,
             reported: None,
             clicks: 0,
+            was_late: false,
         }
     }
 
@@ -219,6 +222,7 @@ impl Player {
     pub fn behave(&mut self, now: True, change: impl FnOnce(&mut Manner)) {
         self.film.advance(now);
         change(&mut self.film.manner);
+        self.was_late |= self.film.manner.late > 0;
         self.sample_at = self.sample_at.min(now + 20 * MS);
     }
 
@@ -277,6 +281,12 @@ impl Player {
     /// Whether it gave up stepping, or does without fine rates: then it is only held to a coarser line.
     pub fn is_coarse(&self) -> bool {
         self.controller.is_slewless() || self.film.manner.rounds_rates
+    }
+
+    /// Whether it was late before: its controller starts it early for that, and unlearns it by
+    /// halves, one start after the other.
+    pub const fn was_late(&self) -> bool {
+        self.was_late
     }
 
     /// When it wants to be driven again; a local deadline is the caller's to convert.

@@ -32,8 +32,8 @@ pub struct Tally {
     pub claims: u64,
     /// Comparisons of digests.
     pub folds: u64,
-    /// The longest that a party needed to come together after the last line stood, in microseconds.
-    pub converged_max: True,
+    /// The longest that a party needed, once all faults were over, until everybody was back, in microseconds.
+    pub back_max: True,
     /// The farthest a player was from the line five seconds after that.
     pub off_max: u64,
     /// How often each kind of fault took effect.
@@ -55,7 +55,7 @@ impl Default for Tally {
             recoveries: 0,
             claims: 0,
             folds: 0,
-            converged_max: 0,
+            back_max: 0,
             off_max: 0,
             faults: vec![0; Kind::ALL.len()],
         }
@@ -82,7 +82,7 @@ impl Tally {
         self.recoveries += other.recoveries;
         self.claims += other.claims;
         self.folds += other.folds;
-        self.converged_max = self.converged_max.max(other.converged_max);
+        self.back_max = self.back_max.max(other.back_max);
         self.off_max = self.off_max.max(other.off_max);
         for (mine, theirs) in self.faults.iter_mut().zip(&other.faults) {
             *mine += theirs;
@@ -141,8 +141,8 @@ impl fmt::Display for Tally {
         writeln!(f, "whole-log folds  {:>12}", self.folds)?;
         writeln!(
             f,
-            "together after   {:>10} ms, at the longest",
-            self.converged_max / 1_000
+            "all back after   {:>10} ms, at the longest",
+            self.back_max / 1_000
         )?;
         writeln!(
             f,

@@ -331,13 +331,17 @@ impl World {
 
     fn line_heals(&mut self, who: usize) {
         let delay = self.lines[who].delay.min(60 * MS);
-        self.lines[who] = Line::good(delay);
+        let line = Line::good(delay);
         let of_guest: Vec<_> = self
             .conns
             .iter()
             .filter(|(_, conn)| conn.far == crate::sim::net::Far::Guest(who))
             .map(|(id, _)| *id)
             .collect();
+        for id in &of_guest {
+            self.quicken(*id, &line);
+        }
+        self.lines[who] = line;
         for id in of_guest {
             self.unpark(id);
         }

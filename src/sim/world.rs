@@ -284,6 +284,7 @@ impl World {
             Stage::Done => return Ok(false),
             Stage::Returning(since) => {
                 if self.all_back() {
+                    self.tally.back_max = self.now - since;
                     self.stage = Stage::Gathering(self.now);
                     self.note(|| "all are back".to_owned());
                     self.at(self.now + 700 * MS, Due::Again(usize::MAX, 0));

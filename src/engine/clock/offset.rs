@@ -37,6 +37,11 @@ const EVERY: Micros = Micros::from_secs(10);
 const EVERY_WIDE: Micros = Micros::from_secs(2);
 /// Doubt above which a line is far or restless.
 const WIDE: Micros = Micros::from_millis(5);
+/// … and while it leaves more than [`LOST`]: a film that starts by such a clock takes
+/// longer to slew than people wait, and a line that was slow may be quick again.
+const EVERY_LOST: Micros = Micros::from_millis(500);
+/// Doubt that a player which may turn by 5 % slews away in two seconds.
+const LOST: Micros = Micros::from_millis(100);
 /// A slower exchange says nothing worth knowing, and two of them at once are a broken link.
 const DELAY_MAX: Micros = Micros::from_secs(10);
 /// Pings that may be under way at once; of more, the oldest are given up.
@@ -224,13 +229,10 @@ impl OffsetClock {
             return None;
         }
         self.burst_left = self.burst_left.saturating_sub(1);
-        // No answer at all is the widest doubt there is.
-        let wide = self.is_wide(now);
         self.next_ping_at = now
-            + match (self.burst_left, wide) {
-                (1.., _) => BURST_EVERY,
-                (0, true) => EVERY_WIDE,
-                (0, false) => EVERY,
+            + match self.burst_left {
+                1.. => BURST_EVERY,
+                0 => self.pace(now),
             };
         if self.under_way.len() == UNDER_WAY_MAX {
             self.under_way.pop_front();
@@ -263,15 +265,22 @@ impl OffsetClock {
         }
         self.kept.push_back(heard);
         self.best = self.combine();
-        if self.burst_left == 0 && self.is_wide(exchange.t3) {
+        let pace = self.pace(exchange.t3);
+        if self.burst_left == 0 && pace < EVERY {
             // A burst that met a line in trouble settled on the slow pace too early.
-            self.next_ping_at = self.next_ping_at.min(exchange.t3 + EVERY_WIDE);
+            self.next_ping_at = self.next_ping_at.min(exchange.t3 + pace);
         }
         Ok(learned)
     }
 
-    fn is_wide(&self, now: LocalTime) -> bool {
-        self.estimate().is_none_or(|best| best.bound(now) > WIDE)
+    /// How long after a burst the next ping waits, by the doubt that is left.
+    fn pace(&self, now: LocalTime) -> Micros {
+        match self.estimate().map(|best| best.bound(now)) {
+            Some(doubt) if doubt > LOST => EVERY_LOST,
+            Some(doubt) if doubt <= WIDE => EVERY,
+            // No answer at all tells nothing about the line: it may be gone.
+            _ => EVERY_WIDE,
+        }
     }
 
     /// Starts a burst at `now` without forgetting: a tab came back, a link changed.

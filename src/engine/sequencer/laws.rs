@@ -432,7 +432,10 @@ proptest! {
             let (wanted, before) = (reader.cursor(), reader.state().digest());
             match reader.take(event) {
                 Ok(Taken::Applied) => prop_assert_eq!(event.header.seq, wanted),
-                Ok(Taken::Duplicate) => prop_assert!(event.header.seq < wanted),
+                Ok(Taken::Duplicate) => {
+                    prop_assert!(event.header.seq < wanted);
+                    prop_assert_eq!(reader.state().digest(), before);
+                }
                 Err(ReplayError::Gap { .. }) => prop_assert_eq!(reader.state().digest(), before),
                 Err(other) => prop_assert!(false, "{other}"),
             }

@@ -17,6 +17,9 @@ const EVERY = 5_000_000;
 /** The same on a line that leaves more doubt than `WIDE`: its least delays must be found anew before they are out of date. */
 const EVERY_WIDE = 2_000_000;
 const WIDE = 5_000;
+/** And while it leaves more than `LOST`: a film started by such a clock slews for too long, and the line may be quick again. */
+const EVERY_LOST = 500_000;
+const LOST = 100_000;
 /** A slower exchange says nothing worth knowing. */
 const DELAY_MAX = 10_000_000;
 /** Pings that may be under way at once; of more, the oldest are given up. */
@@ -66,9 +69,7 @@ export class OffsetClock {
   ping(now) {
     if (now < this.nextPingAt) return null;
     this.#burstLeft = Math.max(0, this.#burstLeft - 1);
-    // No answer at all is the widest doubt there is.
-    const every = this.#isWide(now) ? EVERY_WIDE : EVERY;
-    this.nextPingAt = now + (this.#burstLeft > 0 ? BURST_EVERY : every);
+    this.nextPingAt = now + (this.#burstLeft > 0 ? BURST_EVERY : this.#pace(now));
     if (this.#underWay.length === UNDER_WAY_MAX) this.#underWay.shift();
     this.#underWay.push(now);
     return now;
@@ -89,15 +90,21 @@ export class OffsetClock {
     this.#kept.push(heard);
     this.#best = this.#combine();
     // A burst that met a line in trouble settled on the slow pace too early.
-    if (this.#burstLeft === 0 && this.#isWide(t3)) {
-      this.nextPingAt = Math.min(this.nextPingAt, t3 + EVERY_WIDE);
+    const pace = this.#pace(t3);
+    if (this.#burstLeft === 0 && pace < EVERY) {
+      this.nextPingAt = Math.min(this.nextPingAt, t3 + pace);
     }
     return true;
   }
 
-  #isWide(now) {
+  /** How long after a burst the next ping waits, by the doubt that is left. */
+  #pace(now) {
     const best = this.estimate();
-    return !best || best.bound(now) > WIDE;
+    // No answer at all tells nothing about the line: it may be gone.
+    if (!best) return EVERY_WIDE;
+    const doubt = best.bound(now);
+    if (doubt > LOST) return EVERY_LOST;
+    return doubt > WIDE ? EVERY_WIDE : EVERY;
   }
 
   /** Starts a burst without forgetting: a tab came back, a link changed. */
