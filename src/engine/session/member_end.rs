@@ -573,6 +573,10 @@ impl MemberEnd {
             // The host's disk is full or failed, not our stay: once that is mended, the evening goes on.
             return self.give_up(now, &refused.sentence, dice);
         }
+        if matches!(refused.refusal, Refusal::TooFast) {
+            // Too many came and went just now; the redials wait longer each time.
+            return self.give_up(now, &refused.sentence, dice);
+        }
         self.phase = Phase::Over;
         let sentence = refused.sentence.clone();
         vec![
