@@ -307,6 +307,16 @@ impl MemberEnd {
         }
     }
 
+    /// The room said something that only a newer program understands. Guessing would show another
+    /// evening than everybody else's, and dialling again would meet the same: it is over.
+    pub fn outdated(&mut self, what: &str) -> Vec<Effect> {
+        self.phase = Phase::Over;
+        vec![
+            Effect::HangUp,
+            Effect::Over(format!("The host's Séance is newer than this one: {what}.")),
+        ]
+    }
+
     /// This member wants something. Returns the counter its answer will carry.
     ///
     /// # Errors

@@ -30,7 +30,7 @@ const CHATTER_BURST: u32 = 200;
 const CHATTER_PER_SEC: u32 = 50;
 
 /// Frames that are none: a script's typos while it is being written; then the connection is closed.
-const TYPOS_BURST: u32 = 10;
+const TYPOS_BURST: u32 = 30;
 /// See [`TYPOS_BURST`].
 const TYPOS_PER_SEC: u32 = 1;
 
