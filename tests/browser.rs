@@ -10,6 +10,9 @@ mod stage;
 
 use std::time::Duration;
 
+use chromiumoxide::cdp::browser_protocol::browser::{
+    SetDownloadBehaviorBehavior, SetDownloadBehaviorParams,
+};
 use chromiumoxide::cdp::browser_protocol::input::DispatchMouseEventType;
 use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
 use doubles::youtube::{self, YoutubeDouble};
@@ -690,6 +693,113 @@ async fn a_page_may_swap_its_element_and_neither_ask_nor_open_windows() {
     player.play(local_now()).await.unwrap();
     until(&mut player, is(Activity::Playing)).await;
     player.close().await;
+}
+
+/// Every file below a folder, by name.
+fn files_below(folder: &std::path::Path, found: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            files_below(&entry.path(), found);
+        } else {
+            found.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+}
+
+/// A film's page cannot put a file on the disk, look, listen or ask where we are, and plays on.
+/// About 6 s.
+#[tokio::test]
+async fn a_hostile_page_saves_nothing_and_is_given_no_permission() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let (folder, taken) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let options = LaunchOptions {
+        headless: true,
+        no_sandbox: true,
+        profile: Some(folder.path().to_owned()),
+        // A camera there is, and a microphone: what is refused is the right to use them.
+        extra_args: vec!["--use-fake-device-for-media-stream".into()],
+        ..LaunchOptions::default()
+    };
+    let mut player = within(BrowserPlayer::launch(options)).await.unwrap();
+    let media = Media {
+        provider: Provider::Page,
+        id: stage.films.url("/page"),
+    };
+    within(player.load(&media, MediaTime::from_secs(2)))
+        .await
+        .unwrap();
+    let by_hand = async |player: &BrowserPlayer, code: String| {
+        let mut evaluate = EvaluateParams::new(code);
+        evaluate.user_gesture = Some(true);
+        within(player.page().execute(evaluate)).await.unwrap();
+    };
+    let save = |name: &str| {
+        format!(
+            "{{ const a = document.createElement('a'); a.download = {name:?};
+               a.href = URL.createObjectURL(new Blob(['#!/bin/sh']));
+               document.body.append(a); a.click(); a.remove(); }} 1"
+        )
+    };
+    let hostile = format!("seance-hostile-{}.txt", std::process::id());
+    by_hand(&player, save(&hostile)).await;
+
+    by_hand(
+        &player,
+        "window.told = {};
+         navigator.geolocation.getCurrentPosition(() => told.place = 'given', e => told.place = e.code);
+         for (const what of ['video', 'audio'])
+           navigator.mediaDevices.getUserMedia({ [what]: true })
+             .then(() => told[what] = 'given', e => told[what] = e.name);
+         Notification.requestPermission().then(answer => told.notices = answer);
+         navigator.clipboard.readText().then(() => told.clipboard = 'given', e => told.clipboard = e.name);
+         1"
+        .to_owned(),
+    )
+    .await;
+    until_page(&player, "Object.keys(told).length === 5").await;
+    let told = script(&player, "JSON.stringify(told)").await;
+    let told: serde_json::Value = serde_json::from_str(told.as_str().unwrap()).unwrap();
+    assert_eq!(told["place"], 1, "PERMISSION_DENIED: {told}");
+    for what in ["video", "audio", "clipboard"] {
+        assert_eq!(told[what], "NotAllowedError", "{told}");
+    }
+    assert_eq!(told["notices"], "denied", "{told}");
+
+    // The same click saves a file where that is allowed: so the first one was refused, and is over.
+    let mut allow = SetDownloadBehaviorParams::new(SetDownloadBehaviorBehavior::Allow);
+    allow.download_path = Some(taken.path().to_string_lossy().into_owned());
+    within(player.page().execute(allow)).await.unwrap();
+    by_hand(&player, save("allowed.txt")).await;
+    let there = async {
+        while !taken.path().join("allowed.txt").exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    within(there).await;
+    let mut found = Vec::new();
+    files_below(folder.path(), &mut found);
+    files_below(taken.path(), &mut found);
+    let home = std::env::home_dir().unwrap_or_default();
+    for place in [
+        home.join("Downloads"),
+        home.join("Desktop"),
+        std::env::temp_dir(),
+    ] {
+        let names = std::fs::read_dir(place).into_iter().flatten().flatten();
+        found.extend(names.map(|it| it.file_name().to_string_lossy().into_owned()));
+    }
+    assert!(found.iter().any(|name| name == "allowed.txt"));
+    assert!(
+        !found.iter().any(|name| name.contains("seance-hostile")),
+        "{hostile} was saved"
+    );
+
+    // Nothing of it stopped the film.
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    within(player.close()).await;
 }
 
 #[tokio::test]

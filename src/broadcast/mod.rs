@@ -13,4 +13,5 @@ pub mod feed;
 pub mod hub;
 pub mod passcode;
 pub mod room;
+pub mod visits;
 pub mod wire;

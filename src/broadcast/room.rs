@@ -18,6 +18,7 @@ use tokio::time::MissedTickBehavior;
 use crate::broadcast::door::Door;
 use crate::broadcast::feed::{Bulletin, Feed, Subscription};
 use crate::broadcast::passcode::{self, Guesses};
+use crate::broadcast::visits::Visits;
 use crate::engine::event::{Departure, Role};
 use crate::engine::fold::entrance::OWN_LINK;
 use crate::engine::frame::{Closing, Hello, Knock, VERSION, Welcome};
@@ -229,6 +230,7 @@ pub async fn open_traced(
     let room = Room {
         requests: requests.downgrade(),
         guesses: Guesses::new(os::local_now()),
+        visits: Visits::new(os::local_now()),
         trying: 0,
         untried: VecDeque::new(),
         knocking: BTreeMap::new(),
@@ -446,6 +448,7 @@ struct Room {
     /// For what is worked out beside the room and comes back to it; holds nothing open.
     requests: mpsc::WeakSender<Request>,
     guesses: Guesses,
+    visits: Visits,
     /// Passcodes that are being tried or sealed just now.
     trying: usize,
     /// Those whose passcode is tried next.
@@ -555,7 +558,7 @@ impl Room {
                     member,
                     reason,
                 } => {
-                    self.mailboxes.remove(&connection);
+                    self.forget(connection);
                     self.mind.leave(connection, member, reason, now());
                 }
                 Request::Trace { answer } => {
@@ -589,7 +592,7 @@ impl Room {
         // Who was let in and had hung up meanwhile is gone again; that is a turn of its own.
         while !gone.is_empty() {
             for (connection, member) in gone {
-                self.mailboxes.remove(&connection);
+                self.forget(connection);
                 (self.mind).leave(connection, member, Departure::Lost, now());
             }
             gone = self.do_turn(&mut at_the_door).await;
@@ -632,7 +635,7 @@ impl Room {
                 }
             }
             Deed::TurnAway(connection, refusal) => {
-                self.mailboxes.remove(&connection);
+                self.forget(connection);
                 if let Some((answer, _)) = at_the_door.remove(&connection) {
                     // An error means they hung up meanwhile.
                     drop(answer.try_send(Entry::Refused(refusal)));
@@ -641,6 +644,12 @@ impl Room {
             Deed::Reply(connection, reply) => self.reply(connection, reply),
         }
         None
+    }
+
+    /// A connection is over, for whatever reason.
+    fn forget(&mut self, connection: ConnectionId) {
+        self.mailboxes.remove(&connection);
+        self.visits.went(connection, os::local_now());
     }
 
     fn reply(&mut self, connection: ConnectionId, reply: Reply) {
@@ -711,6 +720,7 @@ impl Room {
         if let Some(resume) = back {
             // Whoever was let in before needs no link for it: a link that is revoked, used up or
             // over turns newcomers away, and nobody who is at home.
+            self.visits.may_come_back(resume.member, os::local_now())?;
             return Ok(Step::In {
                 member: Some(resume.member),
                 role: Role::Viewer,
@@ -724,6 +734,7 @@ impl Room {
         if self.mind.is_shut_out(&name) {
             return Err(Refusal::Banned);
         }
+        self.visits.may_come(link, os::local_now())?;
         if gate.passcode && !newcomer.is_known {
             let passcode = newcomer.passcode.clone().ok_or(Refusal::PasscodeNeeded)?;
             return Ok(Step::Try { passcode, link });
@@ -885,6 +896,7 @@ impl Room {
             };
             self.mind.enter_by(entrant, link, cause, now())
         });
+        let is_new = member.is_none();
         let (member, connection) = match entered {
             Ok(entered) => entered,
             Err(refusal) => return newcomer.tell(Entry::Refused(refusal)),
@@ -904,6 +916,8 @@ impl Room {
             replies, answer, ..
         } = newcomer;
         self.mailboxes.insert(connection, replies);
+        let new_by = is_new.then_some(link);
+        (self.visits).came(connection, member, new_by, os::local_now());
         at_the_door.insert(connection, (answer, admission));
     }
 

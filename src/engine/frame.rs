@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::event::codec::{self, DecodeError};
 use crate::engine::event::{Client, Event};
 use crate::engine::id::{MemberId, Seq, SessionId};
 use crate::engine::intent::{Ask, Refusal};
@@ -246,6 +247,9 @@ pub enum FrameError {
     /// Not a frame of this protocol.
     #[error("not a frame: {0}")]
     Unreadable(String),
+    /// Of a later version of the program: what it means is not guessed.
+    #[error("{0}")]
+    Newer(String),
 }
 
 /// Writes a frame in postcard.
@@ -279,6 +283,40 @@ pub fn from_postcard<'a, F: Deserialize<'a>>(
     }
 }
 
+/// How many kinds of [`ToMember`] this version knows; a larger tag is from the future.
+const TO_MEMBER_KINDS: u32 = 11;
+/// The tag of [`ToMember::Event`].
+const EVENT_TAG: u32 = 1;
+
+/// Reads a room's postcard frame, and tells one of a newer room from a damaged one: postcard's own
+/// error drops what the codec of events said.
+///
+/// # Errors
+/// [`FrameError`], as [`from_postcard`].
+pub fn from_room(bytes: &[u8]) -> Result<ToMember, FrameError> {
+    from_postcard(bytes, FROM_ROOM_BYTES_MAX).map_err(|error| newer(bytes).unwrap_or(error))
+}
+
+/// What is newer than this program about a frame it cannot read.
+fn newer(bytes: &[u8]) -> Option<FrameError> {
+    let (tag, rest) = postcard::take_from_bytes::<u32>(bytes).ok()?;
+    if tag >= TO_MEMBER_KINDS {
+        return Some(FrameError::Newer(format!(
+            "a frame is of a kind ({tag}) that this Séance does not know; please update"
+        )));
+    }
+    if tag != EVENT_TAG {
+        return None;
+    }
+    let event = postcard::from_bytes::<&[u8]>(rest).ok()?;
+    match codec::decode(event) {
+        Err(error @ (DecodeError::NewerKind { .. } | DecodeError::NewerFormat(_))) => {
+            Some(FrameError::Newer(error.to_string()))
+        }
+        _ => None,
+    }
+}
+
 /// Reads a JSON frame of at most `bytes_max`.
 ///
 /// # Errors
@@ -288,4 +326,46 @@ pub fn from_json<'a, F: Deserialize<'a>>(text: &'a str, bytes_max: usize) -> Res
         return Err(FrameError::TooLong(text.len()));
     }
     serde_json::from_str(text).map_err(|error| FrameError::Unreadable(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_rooms_frames_are_told_from_damaged_ones() {
+        let secret = ToMember::Secret {
+            invite: Seq::new(1),
+            secret: String::new(),
+        };
+        let last = to_postcard(&secret);
+        assert_eq!(u32::from(last[0]), TO_MEMBER_KINDS - 1, "the last kind");
+        let mut newer = last.clone();
+        newer[0] += 1;
+        assert!(matches!(from_room(&newer), Err(FrameError::Newer(_))));
+        assert!(matches!(
+            from_room(&last[..1]),
+            Err(FrameError::Unreadable(_))
+        ));
+        let golden = include_str!("../../tests/golden/events.txt");
+        let json = golden
+            .lines()
+            .find_map(|line| line.split_once(' '))
+            .unwrap()
+            .1;
+        let event: Event = serde_json::from_str(json).unwrap();
+        let frame = to_postcard(&ToMember::Event(event.clone()));
+        assert_eq!(u32::from(frame[0]), EVENT_TAG);
+        assert_eq!(from_room(&frame), Ok(ToMember::Event(event.clone())));
+        let body = codec::split(&codec::encode(&event)).unwrap().1.body.len();
+        let mut newer = frame.clone();
+        newer[frame.len() - body] = 100;
+        let sentence = format!(
+            "event {} is of a kind (100) that this Séance does not know; please update",
+            event.header.seq
+        );
+        assert_eq!(from_room(&newer), Err(FrameError::Newer(sentence)));
+        let cut = &frame[..frame.len() - 1];
+        assert!(matches!(from_room(cut), Err(FrameError::Unreadable(_))));
+    }
 }

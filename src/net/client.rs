@@ -265,9 +265,7 @@ impl Shell {
     fn hear(&mut self, message: Option<Result<Message, Error>>) -> Vec<Effect> {
         let now = os::local_now();
         let frame: Result<ToMember, FrameError> = match message {
-            Some(Ok(Message::Binary(bytes))) => {
-                frame::from_postcard(&bytes, frame::FROM_ROOM_BYTES_MAX)
-            }
+            Some(Ok(Message::Binary(bytes))) => frame::from_room(&bytes),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Vec::new(),
             Some(Ok(Message::Close(_))) | None => {
                 return self.cut("The host closed the connection.".to_owned());
@@ -277,6 +275,7 @@ impl Shell {
         };
         match frame {
             Ok(frame) => self.end.frame(now, frame, dice()),
+            Err(FrameError::Newer(what)) => self.end.outdated(&what),
             Err(error) => self.cut(format!(
                 "The host sent something this program cannot read ({error})."
             )),

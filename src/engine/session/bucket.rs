@@ -41,6 +41,13 @@ impl Bucket {
         true
     }
 
+    /// How many there are to take.
+    pub fn left(&self, now: LocalTime) -> i64 {
+        let since = (now - self.filled).get().max(0);
+        let left = self.micros_left.saturating_add(since);
+        left.min(self.micros_max) / self.micros_each
+    }
+
     /// How long until there is one to take; `None` if there is one.
     pub fn wait(&self, now: LocalTime) -> Option<Micros> {
         let mut later = *self;

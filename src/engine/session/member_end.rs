@@ -307,6 +307,16 @@ impl MemberEnd {
         }
     }
 
+    /// The room said something that only a newer program understands. Guessing would show another
+    /// evening than everybody else's, and dialling again would meet the same: it is over.
+    pub fn outdated(&mut self, what: &str) -> Vec<Effect> {
+        self.phase = Phase::Over;
+        vec![
+            Effect::HangUp,
+            Effect::Over(format!("The host's Séance is newer than this one: {what}.")),
+        ]
+    }
+
     /// This member wants something. Returns the counter its answer will carry.
     ///
     /// # Errors
@@ -571,6 +581,10 @@ impl MemberEnd {
         }
         if self.me.is_some() && matches!(refused.refusal, Refusal::ReadOnly { .. }) {
             // The host's disk is full or failed, not our stay: once that is mended, the evening goes on.
+            return self.give_up(now, &refused.sentence, dice);
+        }
+        if matches!(refused.refusal, Refusal::TooFast) {
+            // Too many came and went just now; the redials wait longer each time.
             return self.give_up(now, &refused.sentence, dice);
         }
         self.phase = Phase::Over;

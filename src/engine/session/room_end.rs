@@ -29,6 +29,11 @@ const CHATTER_BURST: u32 = 200;
 /// See [`CHATTER_BURST`].
 const CHATTER_PER_SEC: u32 = 50;
 
+/// Frames that are none: a script's typos while it is being written; then the connection is closed.
+const TYPOS_BURST: u32 = 30;
+/// See [`TYPOS_BURST`].
+const TYPOS_PER_SEC: u32 = 1;
+
 /// What the pump must do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -70,6 +75,7 @@ pub struct RoomEnd {
     heard: LocalTime,
     asks: Bucket,
     chatter: Bucket,
+    typos: Bucket,
     /// What they said they know, before their hello.
     passcode: Option<Passcode>,
 }
@@ -82,6 +88,7 @@ impl RoomEnd {
             heard: now,
             asks: Bucket::new(ASKS_BURST, ASKS_PER_SEC, now),
             chatter: Bucket::new(CHATTER_BURST, CHATTER_PER_SEC, now),
+            typos: Bucket::new(TYPOS_BURST, TYPOS_PER_SEC, now),
             passcode: None,
         }
     }
@@ -117,10 +124,11 @@ impl RoomEnd {
             (Phase::Live(member), ToRoom::Ask(ask)) if self.asks.take(now) => {
                 Action::Ask(member, ask)
             }
-            (Phase::Live(_), ToRoom::Ask(ask)) => Action::Send(ToMember::Refused(Refused::new(
-                Some(ask.counter),
-                Refusal::TooFast,
-            ))),
+            // Each is answered, for whoever types fast; a flood of them ends like any other.
+            (Phase::Live(_), ToRoom::Ask(ask)) => {
+                let refused = Refused::new(Some(ask.counter), Refusal::TooFast);
+                self.chatter(now, Action::Send(ToMember::Refused(refused)))
+            }
             (Phase::Entering { .. } | Phase::Live(_), ToRoom::Ping { t0 }) => self.chatter(
                 now,
                 Action::Send(ToMember::Pong {
@@ -151,9 +159,9 @@ impl RoomEnd {
         match self.phase {
             Phase::Closed => None,
             // A script's typo deserves its sentence; a stranger's garbage does not.
-            Phase::Live(_) => {
+            Phase::Live(_) if self.typos.take(now) => {
                 let refused = Refused::new(None, Refusal::NotUnderstood { reason });
-                Some(self.chatter(now, Action::Send(ToMember::Refused(refused))))
+                Some(Action::Send(ToMember::Refused(refused)))
             }
             _ => Some(self.close(Closing::Unruly)),
         }
@@ -346,6 +354,17 @@ mod tests {
             SessionTime::ZERO,
             play(101)
         )));
+    }
+
+    #[test]
+    fn a_typo_is_answered_and_garbage_ends() {
+        let mut end = live();
+        let mut unreadable = |at| end.unreadable(at, "no".into());
+        let answered = (0..100)
+            .take_while(|_| matches!(unreadable(START), Some(Action::Send(_))))
+            .count();
+        assert_eq!(answered, TYPOS_BURST as usize);
+        assert_eq!(unreadable(START), None, "closed is closed");
     }
 
     #[test]

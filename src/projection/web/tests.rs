@@ -592,6 +592,34 @@ mod parity {
     }
 
     #[test]
+    fn the_page_stops_at_an_event_it_does_not_know_and_says_so() {
+        const SCRIPT: &str = r#"
+            const { Replay } = await load("fold.js");
+            const at = { epoch: 1, stamp: 1, at: 5, by: null, intent: null, cause: null };
+            for (const body of [{ levitated: { member: 1 } }, {}, { toString: {} }, { played: {}, levitated: {} }]) {
+                const replay = new Replay();
+                const before = JSON.stringify(replay.state);
+                let told = "taken";
+                try { replay.take({ seq: 1, ...at, body }); } catch (error) { told = `${error.why}: ${error.message}`; }
+                console.log(told, before === JSON.stringify(replay.state));
+            }
+        "#;
+        let Some(node) = super::node(SCRIPT) else {
+            return;
+        };
+        let output = node.wait_with_output().unwrap();
+        assert!(output.status.success());
+        let told = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(told.lines().count(), 4);
+        for line in told.lines() {
+            assert_eq!(
+                line,
+                "newer: The host's Séance is newer than this page (event 1). Reload the page. true"
+            );
+        }
+    }
+
+    #[test]
     fn the_page_folds_and_tells_every_evening_as_the_program_does() {
         let evenings: Vec<Vec<Event>> = (1..=12).map(evening).collect();
         let kinds: BTreeSet<String> = evenings

@@ -220,6 +220,11 @@ function heard(event) {
     if (entry) tell(entry, event);
   } catch (error) {
     console.warn("event refused:", error.message);
+    // Read again, it would be as new as now.
+    if (error.why === "newer") {
+      connection.giveUp(error.message);
+      return;
+    }
     connection.startOver();
     return;
   }

@@ -96,7 +96,6 @@ export function apply(state, event) {
   state.at = event.at;
   if (event.by !== null && event.intent !== null) remember(state, event);
   const kind = Object.keys(event.body)[0];
-  // A kind from a newer program changes nothing here but the header's numbers.
   if (Object.hasOwn(FOLDS, kind)) FOLDS[kind](state, event.body[kind], event);
   if (Object.hasOwn(DEEDS, kind)) {
     const remedy = DEEDS[kind](state, event.body[kind], event);
@@ -505,6 +504,17 @@ function remember(state, { by, intent, seq }) {
 }
 
 /** Why an event does not follow; `why` is `gap`, `fork`, `backwards` or `unreadable`. */
+/** Kinds that change nothing but the header's numbers. */
+const SILENT = new Set(["host_gap", "reacted", "knock_answered"]);
+
+/** Whether this page knows what such an event means. */
+const isKnown = (body) => {
+  const kinds = Object.keys(body);
+  const [kind] = kinds;
+  return kinds.length === 1
+    && (SILENT.has(kind) || Object.hasOwn(FOLDS, kind) || Object.hasOwn(DEEDS, kind));
+};
+
 export class ReplayError extends Error {
   constructor(why, text) {
     super(text);
@@ -540,6 +550,11 @@ export class Replay {
     }
     if (event.at < this.state.at) {
       throw new ReplayError("backwards", `event ${event.seq} lies before the one it follows`);
+    }
+    // Guessing would show another evening than everybody else's.
+    if (!isKnown(event.body)) {
+      throw new ReplayError("newer",
+        `The host's Séance is newer than this page (event ${event.seq}). Reload the page.`);
     }
     apply(this.state, event);
     return true;

@@ -330,7 +330,8 @@ export class Connection {
     }
     const kind = typeof refused.refusal === "string" ? refused.refusal : Object.keys(refused.refusal)[0];
     // The host's disk is full or failed, not our stay: once that is mended, the evening goes on.
-    if (kind === "read_only" && this.#resume) {
+    // Too many came and went just now: that, too, is over in a while.
+    if (kind === "too_fast" || (kind === "read_only" && this.#resume)) {
       this.#lose(refused.sentence);
       return;
     }
