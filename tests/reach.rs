@@ -2,11 +2,13 @@
 //! addresses, and what is said when they fail.
 //!
 //! Real programs throughout: `seance host` with the real `ngrok` crate, which dials the double in
-//! this process, and `seance join` by the https link it got. Costs about 25 s on two cores.
+//! this process, and `seance join` by the https link it got. Costs about 30 s on two cores.
 
 #![cfg(feature = "server")]
 
 mod doubles;
+#[path = "reach/router.rs"]
+mod router;
 mod support;
 
 use std::path::{Path, PathBuf};
@@ -573,6 +575,16 @@ async fn a_party_at_its_own_address_serves_its_own_certificate() {
     heard(&mut bo, &host, "by the front door");
     host.say("quit");
     assert!(host.wait_end());
+}
+
+/// What the page's server at `at` answers to whoever calls it by `name`.
+async fn asked(at: std::net::SocketAddr, name: &str) -> String {
+    let mut stream = TcpStream::connect(at).await.unwrap();
+    let request = format!("GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 /// Where nginx is; `None` when it is not.
