@@ -2,11 +2,13 @@
 //! addresses, and what is said when they fail.
 //!
 //! Real programs throughout: `seance host` with the real `ngrok` crate, which dials the double in
-//! this process, and `seance join` by the https link it got. Costs about 25 s on two cores.
+//! this process, and `seance join` by the https link it got. Costs about 30 s on two cores.
 
 #![cfg(feature = "server")]
 
 mod doubles;
+#[path = "reach/router.rs"]
+mod router;
 mod support;
 
 use std::path::{Path, PathBuf};
@@ -575,14 +577,24 @@ async fn a_party_at_its_own_address_serves_its_own_certificate() {
     assert!(host.wait_end());
 }
 
-/// Where nginx is; `None` when it is not.
-fn nginx() -> Option<PathBuf> {
+/// What the page's server at `at` answers to whoever calls it by `name`.
+async fn asked(at: std::net::SocketAddr, name: &str) -> String {
+    let mut stream = TcpStream::connect(at).await.unwrap();
+    let request = format!("GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// Where a proxy's program is; `None` when it is not.
+fn installed(name: &str) -> Option<PathBuf> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<_> = std::env::split_paths(&folders).collect();
     folders.push("/usr/sbin".into());
     folders
         .into_iter()
-        .map(|folder| folder.join("nginx"))
+        .map(|folder| folder.join(name))
         .find(|program| program.is_file())
 }
 
@@ -598,90 +610,148 @@ impl Drop for Running {
     }
 }
 
+/// A certificate for a proxy, and the ports of it and of the party behind it.
+struct Front {
+    home: Home,
+    front: u16,
+    back: u16,
+}
+
+impl Front {
+    fn new() -> Self {
+        let home = Home::new();
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        std::fs::write(home.path().join("chain.pem"), made.cert.pem()).unwrap();
+        std::fs::write(
+            home.path().join("key.pem"),
+            made.signing_key.serialize_pem(),
+        )
+        .unwrap();
+        let free = || {
+            std::net::TcpListener::bind("127.0.0.1:0")
+                .unwrap()
+                .local_addr()
+                .unwrap()
+                .port()
+        };
+        let (front, back) = (free(), free());
+        Self { home, front, back }
+    }
+
+    /// What the documentation shows for this proxy, with this front's ports and names.
+    fn shown(&self, language: &str) -> String {
+        let shown = include_str!("../docs/hosting.md");
+        let (_, shown) = shown
+            .split_once(&format!("```{language}\n"))
+            .expect("docs/hosting.md shows the proxy's part");
+        let (shown, _) = shown.split_once("```").expect("it ends");
+        shown.replace("127.0.0.1:7878", &format!("127.0.0.1:{}", self.back))
+    }
+
+    /// Hosts behind the proxy that `proxy` starts; a guest comes through it, and both hear
+    /// each other.
+    async fn evening(&self, mut proxy: Command) {
+        let Self { home, front, back } = self;
+        let place = format!("https://localhost:{front}");
+        let bind = format!("127.0.0.1:{back}");
+        let mut host = home.start(
+            "Ana (host)",
+            &[
+                "host", "--json", "--name", "Ana", "--bind", &bind, "--player", "none", "--public",
+                &place,
+            ],
+        );
+        live(&host);
+        let log = home.path().join("proxy.log");
+        proxy.stderr(std::fs::File::create(&log).unwrap());
+        let _proxy = Running(proxy.spawn().expect("the proxy starts"));
+        let link = host.wait("its own address", |line| {
+            let way = line.get("way")?;
+            (way["name"] == "own address").then(|| way["links"][0].as_str().map(str::to_owned))?
+        });
+        tokio::time::timeout(DEADLINE, async {
+            while TcpStream::connect(("127.0.0.1", *front)).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await
+        .unwrap_or_else(|_| {
+            panic!(
+                "the proxy does not listen: {:?}",
+                std::fs::read_to_string(&log)
+            )
+        });
+        let mut command =
+            home.command(&["join", "--json", "--name", "Bo", "--player", "none", &link]);
+        command.env("SSL_CERT_FILE", home.path().join("chain.pem"));
+        let mut bo = Program::start("Bo", command);
+        live(&bo);
+        heard(&mut bo, &host, "through the proxy");
+        heard(&mut host, &bo, "and back");
+        host.say("quit");
+        assert!(host.wait_end());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_party_behind_nginx_as_the_documentation_sets_it_up() {
-    let Some(nginx) = nginx() else {
+    let Some(nginx) = installed("nginx") else {
         return eprintln!("skipped: no nginx");
     };
-    let home = Home::new();
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    std::fs::write(home.path().join("chain.pem"), made.cert.pem()).unwrap();
-    std::fs::write(
-        home.path().join("key.pem"),
-        made.signing_key.serialize_pem(),
-    )
-    .unwrap();
-    let free = || {
-        std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port()
-    };
-    let (front, back) = (free(), free());
+    let front = Front::new();
+    let path = front.home.path().display();
     // What the documentation shows, between what only a test needs.
-    let shown = include_str!("../docs/hosting.md");
-    let (_, shown) = shown
-        .split_once("```nginx\n")
-        .expect("docs/hosting.md shows nginx's part");
-    let (shown, _) = shown.split_once("```").expect("it ends");
-    let shown = shown
-        .replace("listen 443 ssl", &format!("listen 127.0.0.1:{front} ssl"))
+    let shown = front
+        .shown("nginx")
+        .replace(
+            "listen 443 ssl",
+            &format!("listen 127.0.0.1:{} ssl", front.front),
+        )
         .replace("party.example.org", "localhost")
-        .replace("/etc/ssl/party/", &format!("{}/", home.path().display()))
-        .replace("127.0.0.1:7878", &format!("127.0.0.1:{back}"));
-    let path = home.path().display();
+        .replace("/etc/ssl/party/", &format!("{path}/"));
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|part| format!("{part}_temp_path {path}/{part};\n"))
         .concat();
     let config = format!(
-        "daemon off;\npid {path}/nginx.pid;\nerror_log {path}/nginx.log;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}{shown}}}\n"
+        "daemon off;\npid {path}/nginx.pid;\nerror_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}{shown}}}\n"
     );
-    let file = home.path().join("nginx.conf");
+    let file = front.home.path().join("nginx.conf");
     std::fs::write(&file, config).unwrap();
-    let place = format!("https://localhost:{front}");
-    let bind = format!("127.0.0.1:{back}");
-    let mut host = home.start(
-        "Ana (host)",
-        &[
-            "host", "--json", "--name", "Ana", "--bind", &bind, "--player", "none", "--public",
-            &place,
-        ],
-    );
-    live(&host);
     let mut command = Command::new(nginx);
     command
         .arg("-c")
         .arg(&file)
-        .arg("-e")
-        .arg(home.path().join("nginx.log"))
-        .arg("-p")
-        .arg(home.path());
-    let _nginx = Running(command.spawn().expect("nginx starts"));
-    let link = host.wait("its own address", |line| {
-        let way = line.get("way")?;
-        (way["name"] == "own address").then(|| way["links"][0].as_str().map(str::to_owned))?
-    });
-    tokio::time::timeout(DEADLINE, async {
-        while TcpStream::connect(("127.0.0.1", front)).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    })
-    .await
-    .unwrap_or_else(|_| {
-        panic!(
-            "nginx does not listen: {:?}",
-            std::fs::read_to_string(home.path().join("nginx.log"))
-        )
-    });
-    let mut command = home.command(&["join", "--json", "--name", "Bo", "--player", "none", &link]);
-    command.env("SSL_CERT_FILE", home.path().join("chain.pem"));
-    let mut bo = Program::start("Bo", command);
-    live(&bo);
-    heard(&mut bo, &host, "through the proxy");
-    heard(&mut host, &bo, "and back");
-    host.say("quit");
-    assert!(host.wait_end());
+        .args(["-e", "stderr", "-p"])
+        .arg(front.home.path());
+    front.evening(command).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_party_behind_caddy_as_the_documentation_sets_it_up() {
+    let Some(caddy) = installed("caddy") else {
+        return eprintln!("skipped: no caddy");
+    };
+    let front = Front::new();
+    let path = front.home.path().display();
+    // Another port and a certificate that is there: the authority is not asked from a test.
+    let shown = front.shown("caddy").replace(
+        "party.example.org {",
+        &format!(
+            "https://localhost:{} {{\n    bind 127.0.0.1\n    tls {path}/chain.pem {path}/key.pem",
+            front.front
+        ),
+    );
+    let config = format!("{{\n    admin off\n    auto_https disable_redirects\n}}\n{shown}");
+    let file = front.home.path().join("Caddyfile");
+    std::fs::write(&file, config).unwrap();
+    let mut command = Command::new(caddy);
+    command
+        .args(["run", "--adapter", "caddyfile", "--config"])
+        .arg(&file)
+        .env("HOME", front.home.path())
+        .env("XDG_DATA_HOME", front.home.path())
+        .env("XDG_CONFIG_HOME", front.home.path());
+    front.evening(command).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

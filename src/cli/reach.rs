@@ -16,7 +16,7 @@ use crate::broadcast::room::RoomHandle;
 use crate::net::link::{JoinLink, Place};
 use crate::net::server::Names;
 use crate::tunnel::direct::Direct;
-use crate::tunnel::{self, Opened, State, Tunnel, addresses, firewall};
+use crate::tunnel::{self, Opened, State, Tunnel, addresses, firewall, mapping};
 
 /// How long the consequences of a tunnel's end may take: no time, since nothing waits in them.
 const FOLLOW_WAIT_MAX: Duration = Duration::from_millis(500);
@@ -121,13 +121,13 @@ impl Reach {
 
     /// What may be in the way of those who try, where nobody but the host was ever there:
     /// `people` is how many were. Nothing while a tunnel is open, which no firewall here is in
-    /// the way of, or where only this machine is meant to come in.
+    /// the way of (it is of the router's port), or where only this machine is meant to come in.
     pub fn hint(&self, people: usize) -> Option<String> {
         let tunnelled = {
             let ways = self.consequences.ways.borrow();
             ways.iter()
                 .skip(1)
-                .any(|way| !way.state.places().is_empty())
+                .any(|way| way.name != mapping::NAME && !way.state.places().is_empty())
         };
         (people <= 1 && !tunnelled && !self.bound.ip().is_loopback()).then(|| {
             format!(

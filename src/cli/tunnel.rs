@@ -14,6 +14,7 @@ use crate::log::store::Home;
 use crate::net::link::Place;
 use crate::projection::terminal::Style;
 use crate::tunnel::Tunnel;
+use crate::tunnel::mapping::{Mapping, Router};
 use crate::tunnel::ngrok::{self, Ngrok, Region};
 use crate::tunnel::public::{Certified, Public};
 use crate::tunnel::token::{Source, Token, TokenStore, VARIABLE};
@@ -22,6 +23,10 @@ use crate::tunnel::token::{Source, Token, TokenStore, VARIABLE};
 pub const SERVER_VARIABLE: &str = "SEANCE_NGROK_SERVER";
 /// A PEM file of the authority that server is believed by.
 pub const AUTHORITY_VARIABLE: &str = "SEANCE_NGROK_CA";
+
+/// Where UPnP looks for the router, `address:port`, in place of asking the whole network: for networks
+/// that carry no multicast, and for tests.
+pub const ROUTER_VARIABLE: &str = "SEANCE_ROUTER";
 
 /// The most that is read for a token: any is far shorter.
 const TYPED_BYTES_MAX: u64 = 4_096;
@@ -45,6 +50,9 @@ pub struct WayArgs {
     /// Where ngrok is entered [default: nearest].
     #[arg(long, value_enum, value_name = "REGION", requires = "tunnel")]
     ngrok_region: Option<Region>,
+    /// Ask your router to open a port to the party, by UPnP, PCP or NAT-PMP; it is closed at the end.
+    #[arg(long)]
+    open_port: bool,
     /// An address of your own that leads here, such as `https://party.example.org`.
     #[arg(long, value_name = "URL")]
     public: Option<Place>,
@@ -72,6 +80,9 @@ impl WayArgs {
                 region: self.ngrok_region,
             };
             all.push(Box::new(ngrok_of(home.root(), options)?));
+        }
+        if self.open_port {
+            all.push(Box::new(Mapping::new(router()?)));
         }
         if let Some(place) = &self.public {
             let certified = match (&self.cert, &self.key) {
@@ -103,7 +114,6 @@ pub(super) fn ngrok_of(root: &Path, choice: NgrokChoice) -> Result<Ngrok> {
             "ngrok needs to know whose tunnel it is. Copy the token from https://dashboard.ngrok.com/get-started/your-authtoken and enter it by `seance tunnel login`, or in the window."
         );
     };
-    let filled = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let authority = match filled(AUTHORITY_VARIABLE) {
         Some(file) => Some(std::fs::read(&file).with_context(|| format!("{file} cannot be read"))?),
         None => None,
@@ -116,6 +126,22 @@ pub(super) fn ngrok_of(root: &Path, choice: NgrokChoice) -> Result<Ngrok> {
         ..ngrok::Options::default()
     };
     Ok(Ngrok::new(token, options))
+}
+
+/// This network's router, or the one the environment names.
+fn router() -> Result<Router> {
+    let Some(named) = filled(ROUTER_VARIABLE) else {
+        return Ok(Router::here());
+    };
+    let search = named.parse().with_context(|| {
+        format!("{ROUTER_VARIABLE} is not an address and a port, such as 192.168.1.1:1900")
+    })?;
+    Ok(Router::at(search))
+}
+
+/// A variable that holds something.
+fn filled(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn usual_bind(place: &Place) -> SocketAddr {

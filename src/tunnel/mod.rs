@@ -1,12 +1,13 @@
 //! Ways by which friends reach a party from elsewhere.
 //!
 //! A [`Tunnel`] is one way, a file each: the addresses on this network
-//! ([`direct`]), ngrok's service ([`ngrok`]), a domain of one's own ([`public`]).
+//! ([`direct`]), ngrok's service ([`ngrok`]), a domain of one's own ([`public`]),
+//! a port of one's own router ([`mapping`]).
 //! It keeps the way open while the party is on, says at every moment how it
 //! stands ([`State`]), and carries what arrives to the party's own port on this
 //! machine. Several may be open at once; none of them knows the party.
 //!
-//! Guests of a tunnel arrive *from loopback*: no right follows from a peer's
+//! Guests of most tunnels arrive *from loopback*: no right follows from a peer's
 //! address, and the server asks everybody for the same secret. What a tunnel
 //! gives the party is a name ([`Place`]), which must become one of those the
 //! server answers to; the caller sees to that.
@@ -14,6 +15,7 @@
 pub mod addresses;
 pub mod direct;
 pub mod firewall;
+pub mod mapping;
 pub mod nearby;
 pub mod ngrok;
 pub mod public;

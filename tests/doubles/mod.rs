@@ -8,6 +8,7 @@
 
 pub mod embeds;
 pub mod ngrok;
+pub mod router;
 pub mod sites;
 pub mod youtube;
 pub mod youtube_embed;
