@@ -682,6 +682,9 @@ impl World {
             if conn.down.bytes > BUFFER_BYTES {
                 if conn.stuck.is_none() {
                     conn.stuck = Some(self.now);
+                    if matches!(conn.far, Far::Guest(number) if !self.lines[number].reads) {
+                        self.tally.hit(Kind::NeverReads);
+                    }
                     self.wake_end(id);
                 }
                 return Ok(());
@@ -991,7 +994,6 @@ impl World {
             .stuck
             .is_some_and(|since| self.now >= since + WRITE_WAIT_MAX);
         let action = if stuck {
-            self.tally.hit(Kind::NeverReads);
             Some(conn.end.close(Closing::Slow))
         } else {
             conn.end.tick(local)

@@ -32,6 +32,7 @@ mod net;
 mod player;
 pub mod report;
 mod trouble;
+mod wish;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
