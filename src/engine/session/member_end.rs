@@ -707,6 +707,42 @@ mod tests {
     }
 
     #[test]
+    fn who_came_and_went_too_often_tries_again_later_each_time() {
+        let mut end = member();
+        end.start(at(0));
+        end.connected(at(0));
+        end.frame(at(0), welcome(1), 0);
+        end.disconnected(at(0), "lost".into(), 0);
+        let mut now = LocalTime::ZERO;
+        let mut waits = Vec::new();
+        for _ in 0..4 {
+            let due = end.deadline().unwrap();
+            waits.push(due - now);
+            now = due;
+            assert_eq!(end.tick(now, 0), [Effect::Dial]);
+            end.connected(now);
+            let refused = ToMember::Refused(Refused::new(None, Refusal::TooFast));
+            let effects = end.frame(now, refused, 0);
+            assert_eq!(effects[0], Effect::HangUp);
+            assert!(matches!(effects[1], Effect::Lost(_)), "{effects:?}");
+        }
+        assert!(waits.is_sorted() && waits[3] > waits[0], "{waits:?}");
+    }
+
+    #[test]
+    fn a_newer_room_is_the_end_and_says_to_update() {
+        let mut end = member();
+        end.start(at(0));
+        end.connected(at(0));
+        end.frame(at(0), welcome(5), 0);
+        let newer = "event 3 is of a kind (100) that this Séance does not know; please update";
+        let effects = end.outdated(newer);
+        let told = format!("The host's Séance is newer than this one: {newer}.");
+        assert_eq!(effects, [Effect::HangUp, Effect::Over(told)]);
+        assert_eq!(end.deadline(), None, "nothing is dialled again");
+    }
+
+    #[test]
     fn nothing_is_asked_before_the_tail_is_applied() {
         let mut end = member();
         end.start(at(0));
