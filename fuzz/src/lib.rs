@@ -11,6 +11,7 @@
 //! ```text
 //! scripts/fuzz                                  # every target for some seconds, counted
 //! scripts/fuzz 60 media                         # one of ALL for a minute
+//! cargo fuzz run --sanitizer none media         # the same, where cargo-fuzz is installed
 //! ```
 
 use seance::engine::event::{Body, Client, Departure, Event, Header, Role, Via, codec};
