@@ -1640,7 +1640,8 @@ mod tests {
                     }
                     pass(wait).await;
                 }
-                pass(100_000).await;
+                // Long enough for a player that stuttered to be slewed again, twice.
+                pass(200_000).await;
                 let playing = house.goals.borrow().anchor.playing;
                 let wanted = if playing { Activity::Playing } else { Activity::Paused };
                 prop_assert_eq!(house.hand.activity(), wanted);

@@ -98,6 +98,10 @@ const USELESS_MAX: u8 = 3;
 const IDLE_PULSES_MAX: u8 = 2;
 /// Pulses in a row that met a stall until slewing ends: one more than chance explains.
 const STUTTERS_MAX: u8 = 3;
+/// So long after that slewing is tried once more, for the stalls may have been the line's …
+const SLEW_AGAIN_MIN: Micros = Micros::from_secs(60);
+/// … and twice as long each further time, up to this.
+const SLEW_AGAIN_MAX: Micros = Micros::from_secs(960);
 /// No player needs longer to start from a standing, loaded frame.
 const START_MAX: Micros = Micros::from_secs(1);
 /// A start worse than this was a stall and teaches nothing.
@@ -289,6 +293,9 @@ pub struct Controller {
     idle_pulses: u8,
     /// Pulses in a row in which the player stalled.
     stutters: u8,
+    /// When a player that stuttered is slewed again, and how long it is left alone next.
+    slew_again_at: Option<LocalTime>,
+    slew_again_after: Micros,
     cool: Micros,
     /// No step before.
     step_from: LocalTime,
@@ -324,6 +331,8 @@ impl Controller {
             slewless: false,
             idle_pulses: 0,
             stutters: 0,
+            slew_again_at: None,
+            slew_again_after: SLEW_AGAIN_MIN,
             cool: COOL_MIN,
             step_from: LocalTime::ZERO,
             stepped_at: None,
@@ -357,6 +366,8 @@ impl Controller {
         self.slewless = false;
         self.idle_pulses = 0;
         self.stutters = 0;
+        self.slew_again_at = None;
+        self.slew_again_after = SLEW_AGAIN_MIN;
         self.noise = Micros::ZERO;
     }
 
@@ -435,6 +446,7 @@ impl Controller {
             State::Pulsing(pulse) if now >= pulse.until => {
                 self.lesson = Some(Lesson::Pulse(pulse.drift));
                 self.stutters = 0;
+                self.slew_again_after = SLEW_AGAIN_MIN;
                 self.settle(now);
                 Order::Rest
             }
@@ -481,7 +493,12 @@ impl Controller {
         let pulsing = matches!(self.state, State::Pulsing(_));
         if pulsing && by == Sight::Stalled {
             self.stutters = self.stutters.saturating_add(1);
-            self.slewless |= self.stutters >= STUTTERS_MAX;
+            if self.stutters >= STUTTERS_MAX {
+                self.slewless = true;
+                self.slew_again_at = Some(now + self.slew_again_after);
+                self.slew_again_after =
+                    (self.slew_again_after + self.slew_again_after).min(SLEW_AGAIN_MAX);
+            }
         }
         self.lesson = match (by, self.lesson) {
             (Sight::Away, _) => None,
@@ -496,6 +513,12 @@ impl Controller {
     }
 
     fn watch(&mut self, now: LocalTime, drift: Micros) -> Order {
+        if self.slew_again_at.is_some_and(|at| now >= at) {
+            self.slew_again_at = None;
+            self.slewless = false;
+            // One stall more, and it is left alone again.
+            self.stutters = STUTTERS_MAX - 1;
+        }
         let enough = if self.doubting { LONG_WINDOW } else { WINDOW };
         if self.window.len() == enough {
             self.window.remove(0);
@@ -1074,6 +1097,21 @@ mod tests {
         world.controller.new_film(world.local(), Rate::NORMAL);
         world.run(60);
         assert!(world.drift().abs() <= 2_000, "another film, another chance");
+    }
+
+    #[test]
+    fn a_player_that_stuttered_by_chance_is_slewed_again_after_a_minute() {
+        let mut world = World::new().behind(100_000);
+        for _ in 0..20 {
+            world.run(1);
+            if world.factor != 1.0 {
+                world.stalled_until = world.now + 300_000;
+            }
+        }
+        assert!(world.controller.is_slewless());
+        world.run(80);
+        assert!(!world.controller.is_slewless());
+        assert!(world.drift().abs() <= 2_000, "{}", world.drift());
     }
 
     #[test]

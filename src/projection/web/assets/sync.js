@@ -36,6 +36,9 @@ const CALM = 60_000_000;
 const USELESS_MAX = 3;
 const IDLE_PULSES_MAX = 2;
 const STUTTERS_MAX = 3;
+/** So long after that slewing is tried once more, and twice as long each further time. */
+const SLEW_AGAIN_MIN = 60_000_000;
+const SLEW_AGAIN_MAX = 960_000_000;
 const START_MAX = 1_000_000;
 const START_LESSON_MAX = 500_000;
 const SURPRISE = 500_000;
@@ -84,6 +87,9 @@ export class Controller {
   /** Pulses in a row that moved nothing, and in which the player stalled. */
   #idlePulses = 0;
   #stutters = 0;
+  /** When a player that stuttered is slewed again, and how long it is left alone next. */
+  #slewAgainAt = null;
+  #slewAgainAfter = SLEW_AGAIN_MIN;
   #cool = COOL_MIN;
   #stepFrom = 0;
   #steppedAt = null;
@@ -121,6 +127,8 @@ export class Controller {
     this.#slewless = false;
     this.#idlePulses = 0;
     this.#stutters = 0;
+    this.#slewAgainAt = null;
+    this.#slewAgainAfter = SLEW_AGAIN_MIN;
     this.#noise = 0;
   }
 
@@ -165,6 +173,7 @@ export class Controller {
     if (this.#state.name !== "pulsing" || now < this.#state.until) return HOLD;
     this.#lesson = { of: "pulse", before: this.#state.drift };
     this.#stutters = 0;
+    this.#slewAgainAfter = SLEW_AGAIN_MIN;
     this.#settle(now);
     return REST;
   }
@@ -196,7 +205,11 @@ export class Controller {
     const pulsing = this.#state.name === "pulsing";
     if (pulsing && sight === "stalled") {
       this.#stutters += 1;
-      if (this.#stutters >= STUTTERS_MAX) this.#slewless = true;
+      if (this.#stutters >= STUTTERS_MAX) {
+        this.#slewless = true;
+        this.#slewAgainAt = now + this.#slewAgainAfter;
+        this.#slewAgainAfter = Math.min(2 * this.#slewAgainAfter, SLEW_AGAIN_MAX);
+      }
     }
     if (sight === "away") {
       this.#lesson = null;
@@ -211,6 +224,12 @@ export class Controller {
   }
 
   #watch(now, drift) {
+    if (this.#slewAgainAt !== null && now >= this.#slewAgainAt) {
+      this.#slewAgainAt = null;
+      this.#slewless = false;
+      // One stall more, and it is left alone again.
+      this.#stutters = STUTTERS_MAX - 1;
+    }
     const enough = this.#doubting ? LONG_WINDOW : WINDOW;
     if (this.#window.length === enough) this.#window.shift();
     this.#window.push(drift);
