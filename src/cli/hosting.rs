@@ -67,6 +67,8 @@ pub struct Hosting {
     trace: Option<TraceWriter>,
     /// When the file beside the session was written last.
     saved: Option<LocalTime>,
+    /// Whether that changed since.
+    is_unsaved: bool,
 }
 
 /// Opens a session, new or past, and puts it on air.
@@ -145,6 +147,7 @@ pub async fn start(home: &Home, options: HostOptions) -> Result<Hosting> {
         store,
         trace,
         saved: None,
+        is_unsaved: false,
     })
 }
 
@@ -197,6 +200,7 @@ impl Hosting {
     /// Takes the session off air: everybody is told, nothing is lost, and it can be opened again.
     pub async fn stop(mut self) {
         self.announced = None;
+        self.save();
         self.room.close(Closing::HostLeft).await;
         self.reach.close().await;
         self.stop.send_replace(true);
@@ -212,10 +216,6 @@ impl Hosting {
     ///
     /// Done as it changes and not at the end, because an end is not promised.
     pub fn remember(&mut self, state: &RoomState) {
-        let now = os::local_now();
-        if self.saved.is_some_and(|saved| now - saved < SAVE_EVERY) {
-            return; // the next news, or the next tick of the clock, comes here again
-        }
         let people = state.roster.iter().count();
         let watched: Vec<_> = state
             .timeline
@@ -224,12 +224,22 @@ impl Hosting {
             .map(|(_, item)| item.media.clone())
             .collect();
         let info = &mut self.store.info;
-        if (info.people, &info.watched) == (people, &watched) {
-            return;
+        if (info.people, &info.watched) != (people, &watched) {
+            (info.people, info.watched) = (people, watched);
+            self.is_unsaved = true;
         }
-        (info.people, info.watched) = (people, watched);
-        self.saved = Some(now);
-        if let Err(error) = self.store.save_info() {
+        let now = os::local_now();
+        // The next news, the next tick of the clock, or the end comes here again.
+        if self.is_unsaved && self.saved.is_none_or(|saved| now - saved >= SAVE_EVERY) {
+            self.saved = Some(now);
+            self.save();
+        }
+    }
+
+    fn save(&mut self) {
+        if std::mem::take(&mut self.is_unsaved)
+            && let Err(error) = self.store.save_info()
+        {
             tracing::warn!(%error, "the list of sessions will show less of this one");
         }
     }
