@@ -472,17 +472,11 @@ impl Party {
                     record.is_settled() && last.iter().all(|line| record.saw(line))
                 })
                 .await;
-            let record = guest.record();
-            assert!(
-                settled,
-                "{} did not come to rest: {} asked, {} answered, {} events seen of {}, over: {:?}",
-                record.name,
-                record.asked.len(),
-                record.answers,
-                record.applied.len(),
-                self.log().tail().get() - 1,
-                record.over,
-            );
+            if !settled {
+                let all: Vec<String> = self.guests.iter().map(|guest| tell(guest, &last)).collect();
+                let tail = self.log().tail().get() - 1;
+                panic!("no rest with {tail} events:\n{}", all.join("\n"));
+            }
         }
         began.elapsed_since()
     }
@@ -532,6 +526,22 @@ impl Elapsed for Instant {
 
 fn name(number: usize) -> String {
     ["Ana", "Bo", "Cy", "Di", "Eve"][number].to_owned()
+}
+
+/// What one of them knows, for whoever reads why a party found no rest.
+fn tell(guest: &Guest, last: &[String]) -> String {
+    let record = guest.record();
+    let unseen: Vec<&String> = last.iter().filter(|line| !record.saw(line)).collect();
+    format!(
+        "{}: {} asked, {} answered, {} events seen, not seen {unseen:?}, welcomed {} times, over: {:?}, refused: {:?}",
+        record.name,
+        record.asked.len(),
+        record.answers,
+        record.applied.len(),
+        record.welcomes,
+        record.over,
+        record.refused,
+    )
 }
 
 /// Runs a party; a panic in it names the seed.

@@ -31,6 +31,8 @@ pub struct Record {
     pub applied: Vec<Event>,
     pub answers: usize,
     pub read_only: usize,
+    /// The sentence of each refusal.
+    pub refused: Vec<String>,
     pub welcomes: usize,
     pub over: Option<String>,
 }
@@ -184,6 +186,7 @@ fn note(record: &mut Record, news: News) {
                 record.counted(counter);
                 record.answers += 1;
             }
+            record.refused.push(refused.sentence.clone());
             record.read_only += usize::from(matches!(
                 refused.refusal,
                 seance::engine::intent::Refusal::ReadOnly { .. }

@@ -579,8 +579,13 @@ impl MemberEnd {
         if matches!(self.phase, Phase::Live { .. }) {
             return vec![Effect::Refused(refused)];
         }
-        if self.me.is_some() && matches!(refused.refusal, Refusal::ReadOnly { .. }) {
-            // The host's disk is full or failed, not our stay: once that is mended, the evening goes on.
+        let passes = matches!(
+            refused.refusal,
+            Refusal::ReadOnly { .. } | Refusal::UnknownSession
+        );
+        if self.me.is_some() && passes {
+            // The host's disk is full or failed, or something else answers at its address until it
+            // is back: not our stay is over, and once that is mended, the evening goes on.
             return self.give_up(now, &refused.sentence, dice);
         }
         if matches!(refused.refusal, Refusal::TooFast) {

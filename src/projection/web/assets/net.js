@@ -331,7 +331,7 @@ export class Connection {
     const kind = typeof refused.refusal === "string" ? refused.refusal : Object.keys(refused.refusal)[0];
     // The host's disk is full or failed, not our stay: once that is mended, the evening goes on.
     // Too many came and went just now: that, too, is over in a while.
-    if (kind === "too_fast" || (kind === "read_only" && this.#resume)) {
+    if (kind === "too_fast" || ((kind === "read_only" || kind === "unknown_session") && this.#resume)) {
       this.#lose(refused.sentence);
       return;
     }
