@@ -15,8 +15,7 @@ use chromiumoxide::cdp::browser_protocol::browser::{
 };
 use chromiumoxide::cdp::browser_protocol::input::DispatchMouseEventType;
 use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
-use doubles::youtube::{self, YoutubeDouble};
-use doubles::{FILM_SECS, Film, Server};
+use doubles::{FILM_SECS, Film, Namesakes, Server, youtube};
 use seance::engine::media::{Media, Provider};
 use seance::engine::unit::{MediaTime, Micros};
 use seance::os::local_now;
@@ -846,7 +845,7 @@ async fn one_film_follows_another_of_another_kind() {
     let Some((stage, _double, mut player)) = youtube().await else {
         return;
     };
-    let video = YoutubeDouble::media(youtube::PLAIN);
+    let video = youtube::media(youtube::PLAIN);
     let film = file(stage.films.url("/film.mp4"));
     for (media, secs) in [(&video, 3), (&film, 6), (&video, 9)] {
         within(player.load(media, MediaTime::from_secs(secs)))
@@ -885,10 +884,10 @@ async fn without_chrome_the_player_says_what_to_install() {
 }
 
 /// A double of YouTube and a player that finds it; `None` with a printed reason.
-async fn youtube() -> Option<(Stage, YoutubeDouble, BrowserPlayer)> {
+async fn youtube() -> Option<(Stage, Namesakes, BrowserPlayer)> {
     let stage = Stage::enter().await?;
     let film = Film::made().unwrap();
-    let double = YoutubeDouble::start(film, Film::advert().unwrap()).await;
+    let double = youtube::start(film, Film::advert().unwrap()).await;
     let player = launch(double.chrome_args()).await;
     Some((stage, double, player))
 }
@@ -899,7 +898,7 @@ async fn a_youtube_video_does_as_it_is_told() {
         return;
     };
     let start = MediaTime::from_secs(15);
-    within(player.load(&YoutubeDouble::media(youtube::PLAIN), start))
+    within(player.load(&youtube::media(youtube::PLAIN), start))
         .await
         .unwrap();
     let ready = player.sample().await.unwrap();
@@ -969,7 +968,7 @@ async fn an_advertisement_is_shown_as_such_and_the_film_waits_behind_it() {
         return;
     };
     let start = MediaTime::from_secs(40);
-    within(player.load(&YoutubeDouble::media(youtube::PREROLL), start))
+    within(player.load(&youtube::media(youtube::PREROLL), start))
         .await
         .unwrap();
     let before = player.sample().await.unwrap();
@@ -1032,7 +1031,7 @@ async fn a_video_youtube_does_not_show_says_why() {
             "YouTube asks about cookies. Answer it in the Séance browser window; the film opens after that.",
         ),
     ] {
-        let refused = within(player.load(&YoutubeDouble::media(id), MediaTime::ZERO)).await;
+        let refused = within(player.load(&youtube::media(id), MediaTime::ZERO)).await;
         assert_eq!(refused, Err(PlayerError::Media(sentence.into())), "{id}");
     }
     // The user answers, and the film is there.
@@ -1047,7 +1046,7 @@ async fn a_live_stream_on_youtube_is_played_and_paused_at_its_edge() {
     let Some((_stage, _double, mut player)) = youtube().await else {
         return;
     };
-    let live = YoutubeDouble::media(youtube::LIVE);
+    let live = youtube::media(youtube::LIVE);
     within(player.load(&live, MediaTime::ZERO)).await.unwrap();
     let at = local_now();
     player.play(at).await.unwrap();
@@ -1071,7 +1070,7 @@ async fn another_video_in_the_same_window_is_told() {
     let Some((_stage, _double, mut player)) = youtube().await else {
         return;
     };
-    within(player.load(&YoutubeDouble::media(youtube::PLAIN), MediaTime::ZERO))
+    within(player.load(&youtube::media(youtube::PLAIN), MediaTime::ZERO))
         .await
         .unwrap();
     player.play(local_now()).await.unwrap();

@@ -18,9 +18,8 @@ use seance::engine::fold::RoomState;
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
 
-use doubles::embeds::{self, FrameDoubles};
-use doubles::youtube_embed::{EmbedDouble, FORBIDDEN, MARKUP, PLAIN};
-use doubles::{Film, Server};
+use doubles::youtube_embed::{self, FORBIDDEN, MARKUP, PLAIN};
+use doubles::{Film, Server, embeds};
 use support::chrome::{Chrome, Visitor};
 use support::proxy::Cable;
 use support::{Home, Program, no_chrome};
@@ -556,7 +555,7 @@ async fn youtube_in_its_frame_follows_the_room_and_a_click_in_it_is_one_pause_by
     let Some(stage) = Stage::enter().await else {
         return;
     };
-    let double = EmbedDouble::start(stage.film.clone()).await;
+    let double = youtube_embed::start(stage.film.clone()).await;
     let (home, guests) = (Home::new(), Home::new());
     let mut ana = host(&home, &["--media", &format!("https://youtu.be/{MARKUP}")]);
     let mut bo = terminal(&guests, &ana.link, "Bo");
@@ -653,7 +652,7 @@ async fn vimeo_and_twitch_in_their_frames_follow_the_room_and_subscriptions_send
     let Some(stage) = Stage::enter().await else {
         return;
     };
-    let double = FrameDoubles::start(stage.film.clone()).await;
+    let double = embeds::start(stage.film.clone()).await;
     let (home, guests) = (Home::new(), Home::new());
     let vimeo = format!("https://vimeo.com/{}", embeds::VIMEO);
     let ana = host(&home, &["--media", &vimeo]);
