@@ -15,15 +15,15 @@ use chromiumoxide::cdp::browser_protocol::browser::{
 };
 use chromiumoxide::cdp::browser_protocol::input::DispatchMouseEventType;
 use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
-use doubles::{FILM_SECS, Film, Namesakes, Server, youtube};
+use doubles::{FILM_SECS, Film, Namesakes, Server, or_skip, think_aloud, youtube};
 use seance::engine::media::{Media, Provider};
 use seance::engine::unit::{MediaTime, Micros};
 use seance::os::local_now;
-use seance::player::browser::{BrowserPlayer, LaunchOptions, find_chrome};
+use seance::player::browser::{BrowserPlayer, LaunchOptions};
 use seance::player::{Activity, Notice, Player, PlayerError};
 use stage::{
-    PATIENCE, User, click, is, launch, mouse, near, press, script, space, until, until_healed,
-    until_page, within,
+    PATIENCE, User, click, found_chrome, is, launch, mouse, near, press, script, space, until,
+    until_healed, until_page, within,
 };
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -38,25 +38,13 @@ struct Stage {
 impl Stage {
     /// The stage, or `None` with a printed reason.
     async fn enter() -> Option<Self> {
-        // RUST_LOG=seance=debug tells what the player thinks.
-        let _ = tracing_subscriber::fmt()
-            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-            .with_test_writer()
-            .try_init();
-        if find_chrome().is_none() {
-            eprintln!("skipped: no Chromium (set SEANCE_CHROME)");
-            return None;
-        }
-        match Film::made() {
-            Err(why) => {
-                eprintln!("skipped: {why}");
-                None
-            }
-            Ok(film) => Some(Self {
-                _alone: STAGE.lock().await,
-                films: Server::films(film).await,
-            }),
-        }
+        think_aloud();
+        found_chrome()?;
+        let film = or_skip(Film::made())?;
+        Some(Self {
+            _alone: STAGE.lock().await,
+            films: Server::films(film).await,
+        })
     }
 
     async fn player(&self) -> BrowserPlayer {

@@ -11,15 +11,16 @@
 mod doubles;
 mod stage;
 
-use doubles::{FILM_SECS, Film, Namesakes, sites, youtube};
+use doubles::{FILM_SECS, Film, Namesakes, or_skip, sites, think_aloud, youtube};
 use seance::engine::media::{Media, Provider};
 use seance::engine::unit::{LocalTime, MediaTime, Micros};
 use seance::os::local_now;
-use seance::player::browser::{BrowserPlayer, find_chrome};
+use seance::player::browser::BrowserPlayer;
 use seance::player::contract;
 use seance::player::{Activity, Notice, Player, PlayerError};
 use stage::{
-    User, click, is, launch, near, script, space, until, until_healed, until_page, within,
+    User, click, found_chrome, is, launch, near, script, space, until, until_healed, until_page,
+    within,
 };
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -41,25 +42,17 @@ impl Town {
 
     /// The doubles at once: the contract has time enough for everybody.
     async fn open() -> Option<Self> {
-        let _ = tracing_subscriber::fmt()
-            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-            .with_test_writer()
-            .try_init();
-        if find_chrome().is_none() {
-            eprintln!("skipped: no Chromium (set SEANCE_CHROME)");
-            return None;
-        }
-        let films = || Ok::<_, String>((Film::made()?, Film::fragmented()?, Film::advert()?));
-        match films() {
-            Err(why) => {
-                eprintln!("skipped: {why}");
-                None
-            }
-            Ok((film, fragments, advert)) => Some(Self {
-                _turn: None,
-                doubles: sites::start(film, fragments, advert).await,
-            }),
-        }
+        think_aloud();
+        found_chrome()?;
+        let [film, fragments, advert] = [
+            or_skip(Film::made())?,
+            or_skip(Film::fragmented())?,
+            or_skip(Film::advert())?,
+        ];
+        Some(Self {
+            _turn: None,
+            doubles: sites::start(film, fragments, advert).await,
+        })
     }
 
     async fn player(&self) -> BrowserPlayer {

@@ -33,6 +33,19 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+/// What was found, or `None` with the printed reason why a test cannot run here.
+pub fn or_skip<T>(found: Result<T, impl std::fmt::Display>) -> Option<T> {
+    found.map_err(|reason| eprintln!("skipped: {reason}")).ok()
+}
+
+/// Lets `RUST_LOG=seance=debug` tell what a player in this process thinks.
+pub fn think_aloud() {
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_test_writer()
+        .try_init();
+}
+
 /// What a double answers.
 pub type Answer = Response<Full<Bytes>>;
 
