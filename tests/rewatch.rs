@@ -19,7 +19,7 @@ use seance::engine::unit::{MediaTime, SessionTime};
 use seance::log::EventLog as _;
 use seance::log::store::Home as Sessions;
 
-use support::{Home, Program};
+use support::{Home, Program, host_words, opened};
 
 /// A minute of an evening, as a host's disk has it: a film at `url` that plays from its third second,
 /// a word, a pause of a while, and a word after. Gives its id.
@@ -194,20 +194,8 @@ fn why_it_paused_has_an_answer() {
 #[test]
 fn an_evening_on_air_an_empty_one_and_wrong_words_are_refused_with_a_sentence() {
     let home = Home::new();
-    let host = home.start(
-        "Ana (host)",
-        &[
-            "host",
-            "--json",
-            "--bind",
-            "127.0.0.1:0",
-            "--player",
-            "none",
-        ],
-    );
-    let session = host.wait("its link", |line| {
-        line["session"].as_str().map(str::to_owned)
-    });
+    let host = home.start("Ana (host)", &host_words(&[]));
+    let (session, _) = opened(&host);
     let on_air = home.run(&["replay", &session, "--watch"]).refusal();
     assert!(
         on_air.contains("already open in another Séance; close it there first"),
@@ -275,14 +263,9 @@ fn a_replay_takes_words_while_it_runs() {
 #[cfg(feature = "browser")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_real_player_follows_an_evening_that_is_over() {
-    use doubles::{Film, Server};
-    if let Some(reason) = support::no_chrome() {
-        return eprintln!("skipped: {reason}");
-    }
-    let film = match Film::made() {
-        Ok(film) => film,
-        Err(reason) => return eprintln!("skipped: {reason}"),
-    };
+    use doubles::{Film, Server, or_skip};
+    let found = or_skip(support::found_chrome()).and_then(|()| or_skip(Film::made()));
+    let Some(film) = found else { return };
     let films = Server::films(film).await;
     let home = Home::new();
     let url = films.url("/film.mp4");
