@@ -313,14 +313,21 @@ async fn beginning(store: &Session, log: &Arc<dyn EventLog>) -> Result<Beginning
     })
 }
 
-/// Folds a whole log.
+/// Folds a whole log, reading the next events while it folds the last.
 pub async fn fold_all(log: &Arc<dyn EventLog>) -> Result<Replay> {
-    let mut replay = Replay::new();
-    while replay.cursor() < log.tail() {
-        let events = crate::log::read(log, replay.cursor(), FOLD_STEP).await?;
+    let read = |from: Seq| {
+        let log = Arc::clone(log);
+        tokio::spawn(async move { crate::log::read(&log, from, FOLD_STEP).await })
+    };
+    let (mut replay, mut coming) = (Replay::new(), read(Seq::FIRST));
+    loop {
+        let events = coming.await??;
+        let Some(last) = events.last() else {
+            return Ok(replay);
+        };
+        coming = read(last.header.seq.next());
         replay.take_all(&events)?;
     }
-    Ok(replay)
 }
 
 /// The guest page, as the server asks for it, under the names tunnels gave us.
