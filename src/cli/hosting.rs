@@ -37,7 +37,7 @@ pub const PORT: u16 = 7878;
 const SAVE_EVERY: Micros = Micros::from_secs(1);
 
 /// Events folded at a time when a past session is opened.
-const FOLD_STEP: usize = 4_096;
+const FOLD_STEP: usize = 2_048;
 
 /// What to host.
 #[derive(Clone, Debug, Default)]
