@@ -298,26 +298,65 @@ mod contrast {
     }
 }
 
-/// Runs a script with the page's modules at hand, as `load("story.js")`; `None` where there is no engine for it.
-fn node(script: &str) -> Option<std::process::Child> {
+/// Runs a script with the page's modules at hand, as `load("story.js")`, feeds it these lines
+/// and gives back what it printed, a value a line; `None` where there is no engine for it.
+fn node(script: &str, lines: &[String]) -> Option<Vec<serde_json::Value>> {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
     let root = format!(
         "file://{}/src/projection/web/assets/",
         env!("CARGO_MANIFEST_DIR")
     );
     let script = format!("const load = (name) => import(process.argv[1] + name);\n{script}");
-    std::process::Command::new("node")
-        .args([
-            "--no-warnings",
-            "--experimental-default-type=module",
-            "--input-type=module",
-            "-e",
-            &script,
-            &root,
-        ])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .ok()
+    let spawned = Command::new("node")
+        .args(["--no-warnings", "--experimental-default-type=module"])
+        .args(["--input-type=module", "-e", &script, &root])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let Ok(mut node) = spawned else {
+        // The browser tests run the same code in Chromium.
+        eprintln!("skipped: no node on this machine to run the page's code");
+        return None;
+    };
+    let mut input = node.stdin.take().unwrap();
+    let output = std::thread::scope(|scope| {
+        // Beside it: a pipe is shorter than what both have to say.
+        scope.spawn(move || {
+            for line in lines {
+                // A script that stopped reading has failed, which its end tells.
+                let _ = writeln!(input, "{line}");
+            }
+        });
+        node.wait_with_output().unwrap()
+    });
+    assert!(output.status.success(), "the page's code failed");
+    let answers = String::from_utf8(output.stdout).unwrap();
+    let values = answers
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    Some(values.collect())
+}
+
+/// What a script prints once, for scripts that are told nothing.
+fn node_once(script: &str) -> Option<serde_json::Value> {
+    let mut printed = node(script, &[])?;
+    assert_eq!(printed.len(), 1, "one line is expected");
+    printed.pop()
+}
+
+/// What the page's code makes of these traces, step by step.
+fn played_by_the_page(
+    script: &str,
+    traces: &[Vec<serde_json::Value>],
+) -> Option<Vec<Vec<serde_json::Value>>> {
+    let lines: Vec<String> = (traces.iter())
+        .map(|trace| serde_json::to_string(trace).unwrap())
+        .collect();
+    let answers = node(script, &lines)?;
+    assert_eq!(answers.len(), traces.len());
+    let steps = (answers.into_iter()).map(|answer| serde_json::from_value(answer).unwrap());
+    Some(steps.collect())
 }
 
 #[test]
@@ -350,10 +389,9 @@ fn a_player_tells_each_thing_it_saw_once_and_again_to_a_new_connection() {
         out.again = step("ended", { item: 1, generation: 2 }, line(1, 2, true));
         console.log(JSON.stringify(out));
     "#;
-    let Some(node) = node(SCRIPT) else { return };
-    let output = node.wait_with_output().unwrap();
-    assert!(output.status.success());
-    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let Some(told) = node_once(SCRIPT) else {
+        return;
+    };
     let ready = |item: u32, generation: u32| serde_json::json!({ "ready": { "item": item, "generation": generation } });
     let ended = serde_json::json!({ "ended": { "item": 1 } });
     assert_eq!(
@@ -413,10 +451,10 @@ fn moderators_are_offered_what_the_room_would_grant_them_and_nobody_else_anythin
     use crate::engine::fold::RoomState;
     use crate::engine::intent::Intent;
     use crate::engine::sequencer::authorise;
-    let Some(node) = node(SCRIPT) else { return };
-    let output = node.wait_with_output().unwrap();
-    assert!(output.status.success());
-    let offers: Vec<Vec<Vec<serde_json::Value>>> = serde_json::from_slice(&output.stdout).unwrap();
+    let Some(offers) = node_once(SCRIPT) else {
+        return;
+    };
+    let offers: Vec<Vec<Vec<serde_json::Value>>> = serde_json::from_value(offers).unwrap();
     let words = |me: usize, other: usize| -> Vec<&str> {
         let deeds = offers[me - 1][other - 1].iter();
         deeds.map(|deed| deed["words"].as_str().unwrap()).collect()
@@ -512,7 +550,6 @@ mod parity {
     use crate::projection::view::{self, Kind};
     use serde_json::{Value, json};
     use std::collections::{BTreeMap, BTreeSet};
-    use std::io::Write as _;
 
     /// What the program makes of an evening: the state, the lines, and where its films are.
     fn told(events: &[Event]) -> Value {
@@ -571,24 +608,12 @@ mod parity {
 
     /// What the page makes of these histories; `None` on a machine without node.
     fn told_by_the_page(histories: &[Vec<Event>]) -> Option<Vec<Value>> {
-        let Some(mut node) = super::node(SCRIPT) else {
-            // The browser tests make the same comparison in Chromium.
-            eprintln!("no node on this machine: the page's fold is not compared here");
-            return None;
-        };
-        let mut input = node.stdin.take().unwrap();
-        for events in histories {
-            writeln!(input, "{}", serde_json::to_string(events).unwrap()).unwrap();
-        }
-        drop(input);
-        let output = node.wait_with_output().unwrap();
-        assert!(output.status.success(), "the page's fold failed");
-        let answers = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(answers.lines().count(), histories.len());
-        let told = answers
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap());
-        Some(told.collect())
+        let histories: Vec<String> = (histories.iter())
+            .map(|events| serde_json::to_string(events).unwrap())
+            .collect();
+        let told = super::node(SCRIPT, &histories)?;
+        assert_eq!(told.len(), histories.len());
+        Some(told)
     }
 
     #[test]
@@ -601,22 +626,14 @@ mod parity {
                 const before = JSON.stringify(replay.state);
                 let told = "taken";
                 try { replay.take({ seq: 1, ...at, body }); } catch (error) { told = `${error.why}: ${error.message}`; }
-                console.log(told, before === JSON.stringify(replay.state));
+                console.log(JSON.stringify([told, before === JSON.stringify(replay.state)]));
             }
         "#;
-        let Some(node) = super::node(SCRIPT) else {
+        let Some(told) = super::node(SCRIPT, &[]) else {
             return;
         };
-        let output = node.wait_with_output().unwrap();
-        assert!(output.status.success());
-        let told = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(told.lines().count(), 4);
-        for line in told.lines() {
-            assert_eq!(
-                line,
-                "newer: The host's Séance is newer than this page (event 1). Reload the page. true"
-            );
-        }
+        let newer = "newer: The host's Séance is newer than this page (event 1). Reload the page.";
+        assert_eq!(told, vec![json!([newer, true]); 4]);
     }
 
     #[test]
@@ -764,8 +781,6 @@ mod controller {
     use crate::engine::sync::controller::{Controller, Disturbance, Footing, Habits, Order, Sight};
     use crate::engine::unit::{LocalTime, Micros, Rate};
     use serde_json::{Value, json};
-    use std::io::Write as _;
-    use std::process::{Command, Stdio};
 
     /// How many players, and how long each is watched.
     const TRACES: u64 = 60;
@@ -983,7 +998,7 @@ mod controller {
 
     /// Runs traces in the page's own code and answers what it saw, a trace a line.
     const SCRIPT: &str = r#"
-        const { Controller } = await import(process.argv[1] + "sync.js");
+        const { Controller } = await load("sync.js");
         const { createInterface } = await import("node:readline");
         const HOLD = { order: "hold" };
         for await (const line of createInterface({ input: process.stdin })) {
@@ -1011,46 +1026,13 @@ mod controller {
 
     #[test]
     fn the_page_corrects_every_player_as_the_program_does() {
-        let root = format!(
-            "file://{}/src/projection/web/assets/",
-            env!("CARGO_MANIFEST_DIR")
-        );
-        let spawned = Command::new("node")
-            .args([
-                "--no-warnings",
-                "--experimental-default-type=module",
-                "--input-type=module",
-                "-e",
-                SCRIPT,
-                &root,
-            ])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn();
-        let Ok(mut node) = spawned else {
-            eprintln!("skipped: no node on this machine to run the page's controller");
+        let traces: Vec<Vec<Value>> = (1..=TRACES).map(trace).collect();
+        let Some(answers) = played_by_the_page(SCRIPT, &traces) else {
             return;
         };
-        let traces: Vec<Vec<Value>> = (1..=TRACES).map(trace).collect();
-        let mut input = node.stdin.take().unwrap();
-        let lines: Vec<String> = traces
-            .iter()
-            .map(|trace| json!(trace).to_string())
-            .collect();
-        let writer = std::thread::spawn(move || {
-            for line in lines {
-                writeln!(input, "{line}").unwrap();
-            }
-        });
-        let output = node.wait_with_output().unwrap();
-        writer.join().unwrap();
-        assert!(output.status.success(), "the page's controller failed");
-        let answers = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(answers.lines().count(), traces.len());
         let mut orders: BTreeMap<String, usize> = BTreeMap::new();
-        for ((seed, trace), answer) in (1..).zip(&traces).zip(answers.lines()) {
-            let page: Vec<Value> = serde_json::from_str(answer).unwrap();
-            for (step, (ours, theirs)) in trace[1..].iter().zip(&page).enumerate() {
+        for ((seed, trace), page) in (1..).zip(&traces).zip(&answers) {
+            for (step, (ours, theirs)) in trace[1..].iter().zip(page).enumerate() {
                 assert_eq!(theirs, &ours[1], "trace({seed}), input {step}: {}", ours[0]);
                 let told = ours[1]["told"]["order"].as_str().unwrap();
                 *orders.entry(told.to_owned()).or_default() += 1;
@@ -1069,8 +1051,6 @@ mod reading {
     use crate::engine::clock::offset::{Exchange, OffsetClock};
     use crate::engine::unit::{LocalTime, Micros, SessionTime};
     use serde_json::{Value, json};
-    use std::io::Write as _;
-    use std::process::{Command, Stdio};
 
     const TRACES: u64 = 40;
     const INPUTS: usize = 300;
@@ -1149,7 +1129,7 @@ mod reading {
 
     const SCRIPT: &str = r#"
         globalThis.performance ??= { now: () => 0 };
-        const { OffsetClock } = await import(process.argv[1] + "clock.js");
+        const { OffsetClock } = await load("clock.js");
         const { createInterface } = await import("node:readline");
         for await (const line of createInterface({ input: process.stdin })) {
             const clock = new OffsetClock(0);
@@ -1166,38 +1146,11 @@ mod reading {
     #[test]
     fn the_page_reads_every_clock_as_the_program_does() {
         let traces: Vec<Vec<Value>> = (1..=TRACES).map(trace).collect();
-        let root = format!(
-            "file://{}/src/projection/web/assets/",
-            env!("CARGO_MANIFEST_DIR")
-        );
-        let spawned = Command::new("node")
-            .args(["--no-warnings", "--experimental-default-type=module"])
-            .args(["--input-type=module", "-e", SCRIPT, &root])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn();
-        let Ok(mut node) = spawned else {
-            eprintln!("skipped: no node on this machine to run the page's clock");
+        let Some(answers) = super::played_by_the_page(SCRIPT, &traces) else {
             return;
         };
-        let mut input = node.stdin.take().unwrap();
-        let lines: Vec<String> = traces
-            .iter()
-            .map(|trace| json!(trace).to_string())
-            .collect();
-        let writer = std::thread::spawn(move || {
-            for line in lines {
-                writeln!(input, "{line}").unwrap();
-            }
-        });
-        let output = node.wait_with_output().unwrap();
-        writer.join().unwrap();
-        assert!(output.status.success(), "the page's clock failed");
-        let answers = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(answers.lines().count(), traces.len());
-        for ((number, trace), answer) in (1..).zip(&traces).zip(answers.lines()) {
-            let page: Vec<Value> = serde_json::from_str(answer).unwrap();
-            for (step, (ours, theirs)) in trace.iter().zip(&page).enumerate() {
+        for ((number, trace), page) in (1..).zip(&traces).zip(&answers) {
+            for (step, (ours, theirs)) in trace.iter().zip(page).enumerate() {
                 assert_eq!(
                     theirs, &ours[2],
                     "trace({number}), input {step}: {}",
