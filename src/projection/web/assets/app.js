@@ -14,7 +14,7 @@ import { addressOfLink, readLink } from "./link.js";
 import { fileUrl, labelOf, pageUrl, siteOf } from "./media.js";
 import { CLOSINGS, Connection } from "./net.js";
 import { showPeople } from "./people.js";
-import { showQueue } from "./queue.js";
+import { listenToQueue, showQueue } from "./queue.js";
 import { FilePlayer } from "./player/file.js";
 import { twitch, twitchRefusal } from "./player/twitch.js";
 import { vimeo } from "./player/vimeo.js";
@@ -515,6 +515,7 @@ $("undo-button").addEventListener("click", () => takeBack("page"));
 $("hold-start").addEventListener("click", () => control({ play: {} }, "page"));
 $("hold-ready").addEventListener("click", () => connection.ask({ say_ready: {} }, "page"));
 $("next").addEventListener("click", () => playNext("page"));
+listenToQueue((intent) => connection.ask(intent, "page"));
 $("speed").addEventListener("change", () => {
   control({ rate: { rate: Number($("speed").value) } }, "page");
   drawControls(); // shows the room's speed until the room agrees
@@ -779,6 +780,7 @@ function drawControls() {
   $("speed").disabled = !able("rate");
   $("seek").disabled = !able("seek") || currentDuration(state()) === null;
   $("load-open").disabled = !can("queue");
+  $("load-open").hidden = $("load-form").hidden = connection.live && !can("queue");
   $("load-now").disabled = !(can("play") && can("queue"));
   $("queue-add").disabled = !can("queue");
   $("say-input").disabled = !can("chat");
