@@ -50,6 +50,7 @@ const FILES: &[(&str, &str, &[u8])] = files! {
     "media.js" JS,
     "net.js" JS,
     "people.js" JS,
+    "poll.js" JS,
     "queue.js" JS,
     "ways.js" JS,
     "story.js" JS,

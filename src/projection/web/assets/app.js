@@ -14,6 +14,7 @@ import { addressOfLink, readLink } from "./link.js";
 import { fileUrl, labelOf, pageUrl, siteOf } from "./media.js";
 import { CLOSINGS, Connection } from "./net.js";
 import { showPeople } from "./people.js";
+import { Polls } from "./poll.js";
 import { listenToQueue, showQueue } from "./queue.js";
 import { FilePlayer } from "./player/file.js";
 import { twitch, twitchRefusal } from "./player/twitch.js";
@@ -37,11 +38,16 @@ const VITALS_EVERY_MICROS = 1_000_000;
 const UNDO_MILLIS = 6_000;
 /** Everybody's player learns the length at once; the first to tell is believed, so they take turns. */
 const MEASURE_SPREAD_MILLIS = 1_500;
+/** Told on the screen and not read out: what comes from everybody at once, or is read out elsewhere. */
+const UNSPOKEN = new Set([
+  "hold_started", "said_ready", "vote_cast", "vote_withdrawn", "skip_voted", "skip_withdrawn", "poll_answered", "reacted",
+]);
 /** Controls over a full-screen film hide after this long without a move. */
 const REST_MILLIS = 3_000;
 
 const video = $("video");
 const chat = new Chat();
+const polls = new Polls((intent) => connection.ask(intent, "page"));
 let link = readLink(location.hash);
 let connection = null;
 let driver = null;
@@ -217,6 +223,10 @@ function heard(event) {
     if (event.by === me() && event.intent !== null) connection.seenCounter(event.intent);
     forgetPlayers(event.body);
     if (undo.seq !== null && undoOf(state(), undo.seq) === null) hideUndo();
+    if (event.by === me() && event.body.poll_opened) {
+      polls.asked();
+      openAsking(false);
+    }
     if (entry) tell(entry, event);
   } catch (error) {
     console.warn("event refused:", error.message);
@@ -244,8 +254,8 @@ function tell(entry, event) {
   const fresh = connection.live;
   chat.add(entry, fresh);
   if (!fresh) return;
-  // What the room waits for has a place of its own that is read out.
-  if (entry.kind === "system" && event.by !== me() && !("hold_started" in event.body)) speak(entry.text);
+  const [kind] = Object.keys(event.body);
+  if (entry.kind === "system" && event.by !== me() && !UNSPOKEN.has(kind)) speak(entry.text);
   if (undoable(state())?.seq === entry.seq) offerUndo(entry);
 }
 
@@ -556,6 +566,13 @@ $("load-form").addEventListener("submit", (event) => {
   }
 });
 
+/** What is asked of everybody, and for oneself, stands behind one button. */
+function openAsking(open) {
+  $("asking").hidden = !open;
+  $("asking-open").setAttribute("aria-expanded", String(open));
+}
+$("asking-open").addEventListener("click", () => openAsking($("asking").hidden));
+
 $("say-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("say-input").value.trim();
@@ -635,6 +652,14 @@ for (const tab of ["chat", "people"]) {
   });
 }
 
+/** Closes what a button opened; whoever was inside stands on a button again. */
+function shut(id, open, buttons) {
+  if ($(id).hidden) return;
+  const inside = $(id).contains(document.activeElement);
+  open(false);
+  if (inside) buttons.map($).find((button) => button.offsetParent !== null && !button.disabled)?.focus();
+}
+
 const KEYS = {
   " ": () => toggle("key"),
   k: () => toggle("key"),
@@ -653,7 +678,10 @@ const KEYS = {
 document.addEventListener("keydown", (event) => {
   if (event.altKey || $("room").hidden) return;
   const { target } = event;
-  if (event.key === "Escape" && !$("chooser").hidden) openChooser(false);
+  if (event.key === "Escape") {
+    shut("chooser", openChooser, ["load-open", "queue-open"]);
+    shut("asking", openAsking, ["asking-open"]);
+  }
   if (target.matches("input[type=text], textarea, select")) return;
   if (event.ctrlKey || event.metaKey) {
     if (event.shiftKey || event.key.toLowerCase() !== "z") return;
@@ -708,11 +736,20 @@ function drawRoom() {
   showPeople(state(), shown, me(), openRename, (intent) => connection.ask(intent, "page"));
   ways.show(state(), knocks, me(), can, connection.clock.session(localNow()) ?? state().at);
   showQueue(state(), me(), can, (intent) => connection.ask(intent, "page"));
+  polls.show(state(), me(), can);
+  drawAsking();
   drawHold(shown);
   drawStage();
   drawControls();
   drawTime();
   drawStatus();
+}
+
+function drawAsking() {
+  const polling = state().poll?.open === true;
+  $("poll-form").hidden = polling || !can("queue");
+  $("poll-busy").hidden = !polling || !can("queue");
+  $("asking-open").hidden = !can("queue");
 }
 
 function drawStage() {
@@ -881,6 +918,7 @@ face($("load-open"), "film", "Choose what to watch");
 face($("say-send"), "send", "Send");
 face($("copy"), "link", "Copy link");
 face($("leave"), "leave", "Leave");
+face($("asking-open"), "ask", "Ask");
 showDoor(link ? "join-form" : "link-form");
 
 /** For tests and the curious: what this page holds true, read-only. */
