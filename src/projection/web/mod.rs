@@ -52,6 +52,7 @@ const FILES: &[(&str, &str, &[u8])] = files! {
     "people.js" JS,
     "poll.js" JS,
     "queue.js" JS,
+    "ready.js" JS,
     "ways.js" JS,
     "story.js" JS,
     "sync.js" JS,

@@ -16,6 +16,7 @@ import { CLOSINGS, Connection } from "./net.js";
 import { showPeople } from "./people.js";
 import { Polls } from "./poll.js";
 import { listenToQueue, showQueue } from "./queue.js";
+import { ReadyCheck } from "./ready.js";
 import { FilePlayer } from "./player/file.js";
 import { twitch, twitchRefusal } from "./player/twitch.js";
 import { vimeo } from "./player/vimeo.js";
@@ -48,6 +49,7 @@ const REST_MILLIS = 3_000;
 const video = $("video");
 const chat = new Chat();
 const polls = new Polls((intent) => connection.ask(intent, "page"));
+const readiness = new ReadyCheck((intent) => connection.ask(intent, "page"), () => draw());
 let link = readLink(location.hash);
 let connection = null;
 let driver = null;
@@ -63,6 +65,8 @@ let dragging = false;
 let gathered = null;
 let undo = { timer: 0, seq: null };
 let drawn = false;
+/** The event of the wait that was read out. */
+let waitSpoken = null;
 let reported = { activity: undefined, drift: null, at: -Infinity };
 let tracedAt = -Infinity;
 let volume = Math.min(100, Math.max(0, Number(taste.get("volume") ?? 100) || 0));
@@ -219,7 +223,12 @@ function heard(event) {
   try {
     const next = event.seq === replay.cursor;
     const entry = next ? lineOf(state(), event) : null;
+    const { hold } = state();
     if (!replay.take(event)) return;
+    if (event.body.hold_ended) readiness.ended(hold, event.body.hold_ended);
+    if (connection.live && hold?.reason === "ready_check" && event.body.hold_ended?.how === "expired") {
+      toast(`Not everybody was ready, so the film stays. ${entry.text}.`, "info");
+    }
     if (event.by === me() && event.intent !== null) connection.seenCounter(event.intent);
     forgetPlayers(event.body);
     if (undo.seq !== null && undoOf(state(), undo.seq) === null) hideUndo();
@@ -522,8 +531,11 @@ $("mute").addEventListener("click", () => setVolume(volume, !muted));
 $("volume").addEventListener("input", () => setVolume(Number($("volume").value), false));
 $("full").addEventListener("click", toggleFull);
 $("undo-button").addEventListener("click", () => takeBack("page"));
+$("hold-stop").addEventListener("click", () => control({ pause: { at: null } }, "page"));
 $("hold-start").addEventListener("click", () => control({ play: {} }, "page"));
-$("hold-ready").addEventListener("click", () => connection.ask({ say_ready: {} }, "page"));
+$("ready-ask").addEventListener("click", () => {
+  if (connection.ask({ ready_check: {} }, "page")) openAsking(false);
+});
 $("next").addEventListener("click", () => playNext("page"));
 listenToQueue((intent) => connection.ask(intent, "page"));
 $("speed").addEventListener("change", () => {
@@ -673,6 +685,9 @@ const KEYS = {
   m: () => setVolume(volume, !muted),
   n: () => playNext("key"),
   u: () => takeBack("key"),
+  r: () => {
+    if (state().hold?.waiting.includes(me())) connection.ask({ say_ready: {} }, "key");
+  },
 };
 
 document.addEventListener("keydown", (event) => {
@@ -739,6 +754,7 @@ function drawRoom() {
   polls.show(state(), me(), can);
   drawAsking();
   drawHold(shown);
+  readiness.count(anchor(), () => connection.clock.session(localNow()));
   drawStage();
   drawControls();
   drawTime();
@@ -749,7 +765,9 @@ function drawAsking() {
   const polling = state().poll?.open === true;
   $("poll-form").hidden = polling || !can("queue");
   $("poll-busy").hidden = !polling || !can("queue");
-  $("asking-open").hidden = !can("queue");
+  $("ready-ask").hidden = !can("play");
+  $("ready-ask").disabled = currentItem(state()) === null || state().hold?.reason === "ready_check";
+  $("asking-open").hidden = !can("queue") && !can("play");
 }
 
 function drawStage() {
@@ -785,11 +803,18 @@ function drawHold(shown) {
   const line = connection.live ? waitingLine(state(), shown, me()) : null;
   $("hold").hidden = line === null;
   if (line === null) return;
-  say($("hold-text"), line);
+  if (!readiness.show(state(), me())) say($("hold-text"), line);
+  // Once for each wait: who of many is still missing changes all the time.
+  if (waitSpoken !== hold.seq) {
+    waitSpoken = hold.seq;
+    speak(hold.reason === "ready_check" ? "Is everybody ready?" : line);
+  }
   const now = connection.clock.session(localNow());
   say($("hold-secs"), now === null ? "" : ` (${Math.ceil(Math.max(0, hold.deadline - now) / 1e6)}\u00a0s)`);
-  $("hold-ready").hidden = hold.reason !== "ready_check" || !hold.waiting.includes(me());
   $("hold-start").hidden = !can("play");
+  $("hold-stop").hidden = !can("play") || hold.reason !== "ready_check";
+  // The question itself can be stopped there; one notice about it is enough.
+  if (hold.seq === undo.seq && hold.reason === "ready_check") hideUndo();
 }
 
 /** What this viewer's own player has to say, in one sentence or none. */
@@ -919,6 +944,7 @@ face($("say-send"), "send", "Send");
 face($("copy"), "link", "Copy link");
 face($("leave"), "leave", "Leave");
 face($("asking-open"), "ask", "Ask");
+face($("hold-stop"), "close", "Stop asking");
 showDoor(link ? "join-form" : "link-form");
 
 /** For tests and the curious: what this page holds true, read-only. */

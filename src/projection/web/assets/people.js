@@ -171,6 +171,7 @@ function fill(row, state, id, report, me) {
   markElement.className = `mark ${colour}`;
   say(name, member.name);
   if (name.title !== member.name) name.title = member.name;
-  say(tag, [ROLES[member.role] ?? "", muted, id === me ? "you" : ""].filter(Boolean).join(", "));
+  const unawaited = member.awaited === false ? "not waited for" : "";
+  say(tag, [ROLES[member.role] ?? "", muted, unawaited, id === me ? "you" : ""].filter(Boolean).join(", "));
   say(row.querySelector(".doing"), words);
 }
