@@ -21,9 +21,11 @@ import { FilePlayer } from "./player/file.js";
 import { twitch, twitchRefusal } from "./player/twitch.js";
 import { vimeo } from "./player/vimeo.js";
 import { YoutubePlayer } from "./player/youtube.js";
+import { listenToRules, sayHint, showRules } from "./rules.js";
 import { clockFace, driftFace, lineOf, longFace, mayUndo, undoOf, undoable, waitingLine } from "./story.js";
 import { toast } from "./toast.js";
 import { Ways } from "./ways.js";
+import { requestsFor, showRequests, showWishes } from "./wishes.js";
 import { Witness } from "./witness.js";
 
 /** A frame somebody saw further from the room's line than this says nothing (the room's own limit). */
@@ -266,6 +268,15 @@ function tell(entry, event) {
   const [kind] = Object.keys(event.body);
   if (entry.kind === "system" && event.by !== me() && !UNSPOKEN.has(kind)) speak(entry.text);
   if (undoable(state())?.seq === entry.seq) offerUndo(entry);
+  if (event.body.requested) tellRequest(event.by);
+}
+
+/** Somebody asks, and this viewer may answer: said where the list of people is out of sight. */
+function tellRequest(by) {
+  if ($("people-pane").offsetParent !== null && !document.fullscreenElement) return;
+  const request = requestsFor(state(), me()).find(({ member }) => member === by);
+  // Three grants asked for in one breath are one sentence.
+  if (request) toast(`${request.name} asks for something. See People.`, "info");
 }
 
 function startOver() {
@@ -537,6 +548,7 @@ $("ready-ask").addEventListener("click", () => {
   if (connection.ask({ ready_check: {} }, "page")) openAsking(false);
 });
 $("next").addEventListener("click", () => playNext("page"));
+listenToRules((intent) => connection.ask(intent, "page"));
 listenToQueue((intent) => connection.ask(intent, "page"));
 $("speed").addEventListener("change", () => {
   control({ rate: { rate: Number($("speed").value) } }, "page");
@@ -750,6 +762,8 @@ function drawRoom() {
   if (driver) shown.set(me(), { activity: driver.activity, drift: driver.drift });
   showPeople(state(), shown, me(), openRename, (intent) => connection.ask(intent, "page"));
   ways.show(state(), knocks, me(), can, connection.clock.session(localNow()) ?? state().at);
+  showRequests(state(), me(), (intent) => connection.ask(intent, "page"));
+  showRules(state(), can);
   showQueue(state(), me(), can, (intent) => connection.ask(intent, "page"));
   polls.show(state(), me(), can);
   drawAsking();
@@ -762,12 +776,15 @@ function drawRoom() {
 }
 
 function drawAsking() {
+  const now = connection.live ? connection.clock.session(localNow()) ?? state().at : null;
+  const wishes = showWishes(state(), me(), now, (intent) => connection.ask(intent, "page"));
   const polling = state().poll?.open === true;
   $("poll-form").hidden = polling || !can("queue");
   $("poll-busy").hidden = !polling || !can("queue");
   $("ready-ask").hidden = !can("play");
   $("ready-ask").disabled = currentItem(state()) === null || state().hold?.reason === "ready_check";
-  $("asking-open").hidden = !can("queue") && !can("play");
+  $("asking-open").hidden = !can("queue") && !can("play") && wishes === 0;
+  if ($("asking-open").hidden) openAsking(false);
 }
 
 function drawStage() {
@@ -838,15 +855,21 @@ function drawControls() {
   const running = anchor().playing && !atEnd();
   face($("play"), running ? "pause" : "play", running ? "Pause" : "Play", running ? "Pause (Space)" : "Play (Space)");
   $("play").disabled = !able("play");
-  for (const id of ["back", "forward"]) $(id).disabled = !able("seek");
+  // What somebody may not do at all is not shown; what cannot be done now is.
+  const never = (action) => connection.live && !can(action);
+  for (const id of ["back", "forward"]) {
+    $(id).disabled = !able("seek");
+    $(id).hidden = never("seek");
+  }
   $("speed").disabled = !able("rate");
+  $("speed-line").hidden = never("rate");
   $("seek").disabled = !able("seek") || currentDuration(state()) === null;
   $("load-open").disabled = !can("queue");
   $("load-open").hidden = $("load-form").hidden = connection.live && !can("queue");
   $("load-now").disabled = !(can("play") && can("queue"));
   $("queue-add").disabled = !can("queue");
   $("say-input").disabled = !can("chat");
-  $("say-input").placeholder = connection.live && !can("chat") ? "You are muted" : "Message";
+  $("say-input").placeholder = connection.live && !can("chat") ? "You are muted" : sayHint(state(), me());
   $("say-send").disabled = !can("chat");
   for (const button of $("reactions").children) button.disabled = !can("chat");
   showSpeed(anchor().rate);

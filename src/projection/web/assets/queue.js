@@ -54,14 +54,14 @@ export function showQueue(state, me, can, ask) {
   const { entries, mode } = state.queue;
   const next = upcoming(state.queue);
   const able = can("play") && can("queue");
-  $("next").disabled = !able || next === null;
   if (next !== null) {
     const more = entries.length > 1 ? ` · ${entries.length - 1} more` : "";
     const line = `Next: ${itemLabel(state, next.item)}${more}`;
     say($("queue-open"), line);
     if ($("queue-open").title !== line) $("queue-open").title = line;
   }
-  $("next").hidden = $("queue-open").hidden = next === null;
+  $("queue-open").hidden = next === null;
+  $("next").hidden = next === null || !able;
   const asked = showSkips(state, me, can, able);
   $("queue-line").hidden = next === null && !asked;
   $("queue-empty").hidden = entries.length > 0;
