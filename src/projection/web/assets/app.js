@@ -592,8 +592,12 @@ $("load-form").addEventListener("submit", (event) => {
 
 /** What is asked of everybody, and for oneself, stands behind one button. */
 function openAsking(open) {
+  if (!open && $("asking").contains(document.activeElement)) $("asking-open").focus();
   $("asking").hidden = !open;
   $("asking-open").setAttribute("aria-expanded", String(open));
+  // It stands before its button, where the keyboard would not come to it.
+  const first = [...$("asking").querySelectorAll("button, input")].find((one) => one.offsetParent !== null && !one.disabled);
+  if (open) first?.focus();
 }
 $("asking-open").addEventListener("click", () => openAsking($("asking").hidden));
 
@@ -667,21 +671,29 @@ $("theme").addEventListener("click", () => {
 });
 $("leave").addEventListener("click", () => connection.leave());
 
-for (const tab of ["chat", "people"]) {
-  $(`tab-${tab}`).addEventListener("click", () => {
-    $("side").dataset.tab = tab;
-    for (const other of ["chat", "people"]) {
-      $(`tab-${other}`).setAttribute("aria-selected", String(other === tab));
-    }
+const TABS = ["chat", "people"];
+function showTab(tab) {
+  $("side").dataset.tab = tab;
+  for (const other of TABS) {
+    $(`tab-${other}`).setAttribute("aria-selected", String(other === tab));
+    $(`tab-${other}`).tabIndex = other === tab ? 0 : -1;
+  }
+}
+for (const tab of TABS) {
+  $(`tab-${tab}`).addEventListener("click", () => showTab(tab));
+  $(`tab-${tab}`).addEventListener("keydown", ({ key }) => {
+    if (key !== "ArrowLeft" && key !== "ArrowRight") return;
+    const other = TABS.find((one) => one !== tab);
+    showTab(other);
+    $(`tab-${other}`).focus();
   });
 }
 
-/** Closes what a button opened; whoever was inside stands on a button again. */
-function shut(id, open, buttons) {
-  if ($(id).hidden) return;
-  const inside = $(id).contains(document.activeElement);
-  open(false);
-  if (inside) buttons.map($).find((button) => button.offsetParent !== null && !button.disabled)?.focus();
+/** Closes it; whoever was inside stands on a button that opens it. */
+function shutChooser() {
+  const inside = $("chooser").contains(document.activeElement);
+  openChooser(false);
+  if (inside) [$("queue-open"), $("load-open")].find((one) => one.offsetParent !== null && !one.disabled)?.focus();
 }
 
 const KEYS = {
@@ -706,8 +718,8 @@ document.addEventListener("keydown", (event) => {
   if (event.altKey || $("room").hidden) return;
   const { target } = event;
   if (event.key === "Escape") {
-    shut("chooser", openChooser, ["load-open", "queue-open"]);
-    shut("asking", openAsking, ["asking-open"]);
+    if (!$("chooser").hidden) shutChooser();
+    if (!$("asking").hidden) openAsking(false);
   }
   if (target.matches("input[type=text], textarea, select")) return;
   if (event.ctrlKey || event.metaKey) {

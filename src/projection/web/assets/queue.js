@@ -86,7 +86,7 @@ function showSkips(state, me, can, able) {
   const asked = offer !== null && (offer.cast > 0 || (votes && !able));
   $("skips").hidden = offer === null || offer.cast === 0;
   if (offer !== null) say($("skips"), skipWords(offer));
-  $("skip").hidden = !votes;
+  $("skip").hidden = !votes || asked;
   $("skip-too").hidden = !votes || !asked;
   if (offer === null) return false;
   const words = offer.mine ? "Do not skip" : "Vote to skip";

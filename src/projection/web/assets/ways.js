@@ -70,8 +70,8 @@ export class Ways {
   /** The room told a secret we asked for. */
   told(invite, secret) {
     const link = this.#base + secret;
+    // The row asks for it when it is pressed: drawn anew, it would be gone under a finger.
     this.#links.set(invite, link);
-    this.#drawn = "";
     this.#copy(link);
   }
 
@@ -102,9 +102,12 @@ export class Ways {
     this.#drawn = drawn;
     $("way-list").replaceChildren(...rows.map(({ invite, words, show, revoke }) => {
       const row = make("li", "", make("span", "grow", words));
-      const known = this.#links.get(invite);
       if (show) {
-        row.append(tool("link", `Copy ${words}`, () => (known ? this.#copy(known) : this.#ask({ show_invite: { invite } }))));
+        row.append(tool("link", `Copy ${words}`, () => {
+          const known = this.#links.get(invite);
+          if (known) this.#copy(known);
+          else this.#ask({ show_invite: { invite } });
+        }));
       }
       if (revoke) row.append(tool("close", `Revoke ${words}`, () => this.#ask({ revoke_invite: { invite } })));
       return row;

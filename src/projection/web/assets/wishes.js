@@ -42,7 +42,8 @@ export function requestsFor(state, me) {
     const grouped = new Set(WISHES.flatMap(({ actions }) => actions));
     const others = ACTIONS.filter((action) => !grouped.has(action)).map((action) => ({ deed: ACTION_WORDS[action], actions: [action] }));
     return [...WISHES, ...others].flatMap(({ deed, actions }) => {
-      const asked = actions.filter((action) => member.requests.includes(action));
+      // What they were allowed in the meantime, by a better role, is answered.
+      const asked = actions.filter((action) => member.requests.includes(action) && !may(state, Number(id), action));
       if (asked.length === 0) return [];
       const grantable = asked.filter((action) => mine.role === "host" || (action !== "moderate" && may(state, me, action)));
       const ruling = (action) => ({ member: Number(id), action });
