@@ -435,6 +435,42 @@ fn the_page_has_the_program_s_sentence_for_every_closing_and_comes_back_from_the
     }
 }
 
+/// A room in which these are present, member by member.
+fn party(roles: impl IntoIterator<Item = engine::event::Role>) -> engine::fold::RoomState {
+    let mut state = Default::default();
+    for (number, role) in (1..).zip(roles) {
+        let member = engine::id::MemberId::new(number);
+        let name = engine::text::Name::new(&format!("Member {number}")).unwrap();
+        let client = engine::event::Client::Page;
+        let joined = engine::event::Body::Joined {
+            member,
+            name,
+            role,
+            client,
+        };
+        happen(&mut state, number, joined);
+    }
+    state
+}
+
+/// The next event of a room, by that member.
+fn happen(state: &mut engine::fold::RoomState, by: u32, body: engine::event::Body) {
+    state.apply(&engine::event::Event {
+        header: engine::event::Header {
+            seq: state.tail(),
+            epoch: Default::default(),
+            stamp: Default::default(),
+            at: Default::default(),
+            wall: 0,
+            by: Some(engine::id::MemberId::new(by)),
+            via: Default::default(),
+            cause: None,
+            intent: None,
+        },
+        body,
+    });
+}
+
 #[test]
 fn moderators_are_offered_what_the_room_would_grant_them_and_nobody_else_anything() {
     const SCRIPT: &str = r#"
@@ -447,8 +483,7 @@ fn moderators_are_offered_what_the_room_would_grant_them_and_nobody_else_anythin
         const offers = roles.map((_, me) => roles.map((_, other) => deedsFor(state, me + 1, other + 1)));
         console.log(JSON.stringify(offers));
     "#;
-    use crate::engine::event::{Body, Client, Role};
-    use crate::engine::fold::RoomState;
+    use crate::engine::event::Role;
     use crate::engine::intent::Intent;
     use crate::engine::sequencer::authorise;
     let Some(offers) = node_once(SCRIPT) else {
@@ -498,44 +533,286 @@ fn moderators_are_offered_what_the_room_would_grant_them_and_nobody_else_anythin
     for (me, other) in [(1, 1), (2, 1), (2, 3), (4, 5), (5, 4)] {
         assert_eq!(words(me, other), none, "{me} about {other}");
     }
-    let mut state = RoomState::default();
-    let roles = [
+    let state = party([
         Role::Host,
         Role::CoHost,
         Role::CoHost,
         Role::Guest,
         Role::Viewer,
-    ];
-    for (number, role) in (1..).zip(roles) {
-        let member = crate::engine::id::MemberId::new(number);
-        let name = crate::engine::text::Name::new(&format!("Member {number}")).unwrap();
-        let client = Client::Page;
-        state.apply(&crate::engine::event::Event {
-            header: crate::engine::event::Header {
-                seq: state.tail(),
-                epoch: Default::default(),
-                stamp: Default::default(),
-                at: Default::default(),
-                wall: 0,
-                by: Some(member),
-                via: Default::default(),
-                cause: None,
-                intent: None,
-            },
-            body: Body::Joined {
-                member,
-                name,
-                role,
-                client,
-            },
-        });
-    }
+    ]);
     for (me, row) in (1..).zip(&offers) {
         for deed in row.iter().flatten() {
             let intent: Intent = serde_json::from_value(deed["intent"].clone()).unwrap();
             let answer = authorise(&state, crate::engine::id::MemberId::new(me), &intent);
             assert_eq!(answer, Ok(()), "{me}: {deed}");
         }
+    }
+}
+
+/// What people decide together, as the page offers it to each of them.
+mod together {
+    use super::{happen, node, node_once, party};
+    use crate::engine::event::{Action, Body, Choice, Role};
+    use crate::engine::fold::RoomState;
+    use crate::engine::id::MemberId;
+    use crate::engine::intent::Intent;
+    use crate::engine::sequencer::authorise;
+    use crate::engine::text::{Line, Title};
+    use serde_json::{Value, json};
+
+    /// A script's answer to each of these states, for the members 1 to 5 in turn.
+    fn offered(script: &str, states: &[&RoomState]) -> Option<Vec<Vec<Value>>> {
+        let script = format!(
+            "const {{ may }} = await load(\"fold.js\");
+             const {{ createInterface }} = await import(\"node:readline\");
+             {script}
+             for await (const line of createInterface({{ input: process.stdin }})) {{
+                 const state = JSON.parse(line);
+                 console.log(JSON.stringify([1, 2, 3, 4, 5].map((me) => offer(state, me, (action) => may(state, me, action)))));
+             }}"
+        );
+        let lines: Vec<String> = (states.iter())
+            .map(|state| serde_json::to_string(state).unwrap())
+            .collect();
+        let answers = node(&script, &lines)?;
+        assert_eq!(answers.len(), states.len());
+        let rows = answers
+            .into_iter()
+            .map(|row| serde_json::from_value(row).unwrap());
+        Some(rows.collect())
+    }
+
+    fn everybody() -> RoomState {
+        party([
+            Role::Host,
+            Role::CoHost,
+            Role::CoHost,
+            Role::Guest,
+            Role::Viewer,
+        ])
+    }
+
+    #[test]
+    fn a_grant_is_asked_for_by_who_lacks_it_and_answered_by_who_may() {
+        const SCRIPT: &str = r#"
+            const { requestWords, requestsFor, wishesOf } = await load("wishes.js");
+            const offer = (state, me) => ({
+                wishes: wishesOf(state, me, 1).map(({ id, actions, asked, denied }) => [id, actions, asked, denied]),
+                requests: requestsFor(state, me).map((request) => ({ ...request, words: requestWords(request) })),
+            });
+        "#;
+        let before = everybody();
+        let mut asked = everybody();
+        for action in [Action::Play, Action::Seek, Action::Rate, Action::Invite] {
+            happen(&mut asked, 5, Body::Requested { action });
+        }
+        let action = Action::Moderate;
+        happen(&mut asked, 4, Body::Requested { action });
+        let mut answered = everybody();
+        let not_now = Body::Ruled {
+            member: MemberId::new(5),
+            action: Action::Queue,
+            allow: Some(false),
+            until: Some(crate::engine::unit::SessionTime::from_secs(600)),
+        };
+        happen(&mut answered, 2, not_now);
+        let Some(seen) = offered(SCRIPT, &[&before, &asked, &answered]) else {
+            return;
+        };
+        let none = json!({ "wishes": [], "requests": [] });
+        for me in 0..4 {
+            assert_eq!(
+                seen[0][me],
+                none,
+                "nobody asked, and {} lacks nothing",
+                me + 1
+            );
+        }
+        let control = ["play", "seek", "rate"];
+        let (queue, invite) = (json!(["queue"]), json!(["invite"]));
+        assert_eq!(
+            seen[0][4]["wishes"],
+            json!([
+                ["control", control, false, false],
+                ["choose", queue, false, false],
+                ["invite", invite, false, false]
+            ])
+        );
+        assert_eq!(
+            seen[1][4]["wishes"],
+            json!([
+                ["control", [], true, false],
+                ["choose", queue, false, false],
+                ["invite", [], true, false]
+            ])
+        );
+        assert_eq!(
+            seen[2][4]["wishes"][1],
+            json!(["choose", queue, false, true])
+        );
+        let words = |me: usize| -> Vec<(&str, usize)> {
+            let requests = seen[1][me - 1]["requests"].as_array().unwrap();
+            let each = requests.iter().map(|request| {
+                let allow = request["allow"].as_array().unwrap().len();
+                (request["words"].as_str().unwrap(), allow)
+            });
+            each.collect()
+        };
+        let of_five = [
+            ("Member 5 asks to control the film", 3),
+            ("Member 5 asks to invite people", 1),
+        ];
+        let to_host = [&[("Member 4 asks to moderate", 1)], &of_five[..]].concat();
+        // Only the host makes moderators; a co-host can but say "not now" to that.
+        let to_co_host = [&[("Member 4 asks to moderate", 0)], &of_five[..]].concat();
+        assert_eq!(words(1), to_host);
+        assert_eq!(words(2), to_co_host);
+        assert_eq!([words(4), words(5)], [[]; 2]);
+        for (me, row) in (1..).zip(&seen[1]) {
+            for request in row["requests"].as_array().unwrap() {
+                let [allow, refuse] =
+                    ["allow", "refuse"].map(|answer| request[answer].as_array().unwrap().iter());
+                for intent in allow.chain(refuse) {
+                    let meant: Intent = serde_json::from_value(intent.clone()).unwrap();
+                    let answer = authorise(&asked, MemberId::new(me), &meant);
+                    assert_eq!(answer, Ok(()), "{me}: {intent}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_poll_shows_its_counts_and_is_closed_by_who_may() {
+        const SCRIPT: &str = r#"
+            const { pollView } = await load("poll.js");
+            const offer = pollView;
+        "#;
+        let nothing = everybody();
+        let mut open = everybody();
+        let line = |text: &str| Line::new(text).unwrap();
+        let choices = ["A walk", "Bed", "Soup"].map(|label| Choice {
+            label: Title::new(label).unwrap(),
+            media: None,
+            start: Default::default(),
+        });
+        let poll = open.tail();
+        let opened = Body::PollOpened {
+            question: line("What next?"),
+            choices: choices.to_vec(),
+        };
+        happen(&mut open, 4, opened);
+        for (by, choice) in [(1, 1), (4, 0), (5, 1)] {
+            let choice = Some(choice);
+            happen(&mut open, by, Body::PollAnswered { poll, choice });
+        }
+        let mut over = open.clone();
+        let winner = Some(1);
+        happen(&mut over, 4, Body::PollClosed { poll, winner });
+        let Some(seen) = offered(SCRIPT, &[&nothing, &open, &over]) else {
+            return;
+        };
+        assert_eq!(seen[0], vec![Value::Null; 5]);
+        for (me, view) in (1..).zip(&seen[1]) {
+            let counts: Vec<_> = (0..3).map(|row| &view["rows"][row]["count"]).collect();
+            assert_eq!(counts, [1, 2, 0]);
+            assert_eq!(view["told"], "3 of 5 answered");
+            assert_eq!(view["mayAnswer"], true);
+            let may = authorise(&open, MemberId::new(me), &Intent::ClosePoll { poll }).is_ok();
+            assert_eq!(view["mayClose"], may, "{me}");
+        }
+        assert_eq!(seen[1][3]["asks"], "You ask");
+        assert_eq!(seen[1][4]["asks"], "Member 4 asks");
+        let mine = |me: usize| (0..3).find(|row| seen[1][me - 1]["rows"][*row]["mine"] == true);
+        assert_eq!([mine(1), mine(2), mine(4)], [Some(1), None, Some(0)]);
+        let may_take_back = |me: usize| &seen[1][me - 1]["mayTakeBack"];
+        assert_eq!([may_take_back(1), may_take_back(2)], [true, false]);
+        for view in &seen[2] {
+            assert_eq!(view["told"], "“Bed” won");
+            assert_eq!(view["rows"][1]["won"], true);
+            for deed in ["mayAnswer", "mayTakeBack", "mayClose", "open"] {
+                assert_eq!(view[deed], false, "{deed}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_typed_makes_a_poll_of_two_to_eight_choices() {
+        const SCRIPT: &str = r#"
+            const { choicesOf } = await load("poll.js");
+            const typed = [["a", " "], ["a", "", " b "], Array(8).fill("c"), Array(9).fill("c")];
+            console.log(JSON.stringify(typed.map((texts) => choicesOf(texts)?.join() ?? null)));
+        "#;
+        let Some(choices) = node_once(SCRIPT) else {
+            return;
+        };
+        assert_eq!(choices, json!([null, "a,b", "c,c,c,c,c,c,c,c", null]));
+    }
+
+    #[test]
+    fn a_ready_check_names_who_is_asked_and_its_start_is_counted_down() {
+        const SCRIPT: &str = r#"
+            const { emptyState } = await load("fold.js");
+            const { askedOf, countAt } = await load("ready.js");
+            const state = emptyState();
+            const member = (name, since, more) => ({ name, since, present: true, suspended: null, ...more });
+            Object.assign(state.roster, {
+                1: member("Ana", 0), 2: member("Bo", 0), 3: member("Cy", 99), 4: member("Di", 0, { suspended: "detached" }),
+                5: member("Ed", 0, { present: false }), 6: member("Fe", 0),
+            });
+            const asked = (me) => askedOf(state, me)?.map(({ name, ready }) => [name, ready]) ?? null;
+            const out = [asked(1)];
+            state.hold = { seq: 7, reason: "load", since: 50, deadline: 90, waiting: [1] };
+            out.push(asked(1));
+            state.hold = { seq: 7, reason: "ready_check", since: 50, deadline: 90, waiting: [1, 6] };
+            out.push(asked(6));
+            const line = { playing: true, at: 10e6 };
+            const at = (now, start = 10e6, anchor = line) => countAt(anchor, start, now);
+            out.push([at(7e6), at(7.9e6), at(8.1e6), at(9.5e6), at(10e6), at(2e6)]);
+            // Paused, or sought, or never asked, in between: nothing is counted.
+            out.push([at(8e6, null), at(8e6, 10e6, { playing: false, at: 10e6 }), at(8e6, 9e6), at(null)]);
+            console.log(JSON.stringify(out));
+        "#;
+        let Some(seen) = node_once(SCRIPT) else {
+            return;
+        };
+        let asked = json!([["you", false], ["Ana", false], ["Bo", true]]);
+        let counted = json!([3, 3, 2, 1, 0, 0]);
+        assert_eq!(seen, json!([null, null, asked, counted, [0, 0, 0, 0]]));
+    }
+
+    #[test]
+    fn who_wants_to_skip_is_said_with_how_many_are_missing() {
+        const SCRIPT: &str = r#"
+            const { emptyState } = await load("fold.js");
+            const { queueWords, skipOffer, skipWords } = await load("queue.js");
+            const state = emptyState();
+            for (const id of [1, 2, 3, 4]) state.roster[id] = { present: true };
+            const words = () => { const offer = skipOffer(state, 2); return offer && [skipWords(offer), offer.mine]; };
+            const out = [words()];
+            state.timeline.items[1] = {};
+            state.timeline.anchor.item = 1;
+            out.push(words());
+            state.queue.repeat = "all";
+            state.queue.skips = [3];
+            out.push(words());
+            state.queue.skips = [2, 3, 9];
+            state.queue.mode = "vote";
+            out.push(words(), queueWords(state));
+            console.log(JSON.stringify(out));
+        "#;
+        let Some(seen) = node_once(SCRIPT) else {
+            return;
+        };
+        assert_eq!(
+            seen,
+            json!([
+                null,
+                null,
+                ["1 of 4 wants to skip, 2 more needed", false],
+                ["2 of 4 want to skip, 1 more needed", true],
+                "The queue plays what has most votes. The queue repeats."
+            ])
+        );
     }
 }
 
@@ -578,14 +855,15 @@ mod parity {
             });
             let before = Seq::new(event.header.seq.get().saturating_sub(3));
             let still = view::undo_of(&state, before).is_some();
-            offers.push(json!([waiting, undo, still]));
+            let skips = (state.skips_cast(), state.skips_needed());
+            offers.push(json!([waiting, undo, still, skips]));
         }
         json!({ "offers": offers, "state": serde_json::to_string(&state).unwrap(), "lines": lines, "links": links })
     }
 
     /// Folds in the page's own code: reads events, one evening a line, and answers each with a line.
     const SCRIPT: &str = r#"
-        const { Replay } = await load("fold.js");
+        const { Replay, skipsCast, skipsNeeded } = await load("fold.js");
         const { lineOf, mayUndo, undoOf, undoable, waitingLine } = await load("story.js");
         const { pageUrl } = await load("media.js");
         const { createInterface } = await import("node:readline");
@@ -600,7 +878,8 @@ mod parity {
                 const deed = undoable(replay.state);
                 const undo = deed && [deed.seq, mayUndo(replay.state, 2, deed)];
                 const still = undoOf(replay.state, event.seq - 3) !== null;
-                offers.push([waitingLine(replay.state, new Map(), 1), undo, still]);
+                const skips = [skipsCast(replay.state), skipsNeeded(replay.state)];
+                offers.push([waitingLine(replay.state, new Map(), 1), undo, still, skips]);
             }
             console.log(JSON.stringify({ state: JSON.stringify(replay.state), lines, links, offers }));
         }

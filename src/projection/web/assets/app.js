@@ -44,6 +44,7 @@ const MEASURE_SPREAD_MILLIS = 1_500;
 /** Told on the screen and not read out: what comes from everybody at once, or is read out elsewhere. */
 const UNSPOKEN = new Set([
   "hold_started", "said_ready", "vote_cast", "vote_withdrawn", "skip_voted", "skip_withdrawn", "poll_answered", "reacted",
+  "requested",
 ]);
 /** Controls over a full-screen film hide after this long without a move. */
 const REST_MILLIS = 3_000;
@@ -271,12 +272,14 @@ function tell(entry, event) {
   if (event.body.requested) tellRequest(event.by);
 }
 
-/** Somebody asks, and this viewer may answer: said where the list of people is out of sight. */
+/** Somebody asks, and this viewer may answer: shown where the list of people is out of sight. */
 function tellRequest(by) {
-  if ($("people-pane").offsetParent !== null && !document.fullscreenElement) return;
   const request = requestsFor(state(), me()).find(({ member }) => member === by);
+  if (!request) return;
   // Three grants asked for in one breath are one sentence.
-  if (request) toast(`${request.name} asks for something. See People.`, "info");
+  const words = `${request.name} asks for something. See People.`;
+  if ($("people-pane").offsetParent !== null && !document.fullscreenElement) speak(words);
+  else toast(words, "info");
 }
 
 function startOver() {
