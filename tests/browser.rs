@@ -161,21 +161,26 @@ async fn a_rate_bends_the_film_and_not_its_pitch() {
     let mut player = stage.playing(MediaTime::ZERO).await;
     player.set_rate(2.0).await.unwrap();
     player.play(local_now()).await.unwrap();
-    let first = until(&mut player, |sample| {
+    let mut from = until(&mut player, |sample| {
         sample.position > MediaTime::from_secs(2)
     })
     .await;
-    let later = until(&mut player, |sample| {
-        sample.at > first.at + Micros::from_secs(1)
-    })
-    .await;
-    assert_eq!(later.rate, 2.0);
-    let film = (later.position - first.position).get() as f64;
-    let passed = (later.at - first.at).get() as f64;
-    assert!(
-        (film / passed - 2.0).abs() < 0.1,
-        "{film} µs in {passed} µs"
-    );
+    // A busy machine drops a beat; one that plays the rate does so for a second soon.
+    let mut seconds = Vec::new();
+    loop {
+        let to = until(&mut player, |sample| {
+            sample.at > from.at + Micros::from_secs(1)
+        })
+        .await;
+        assert_eq!(to.rate, 2.0);
+        let film = (to.position - from.position).get() as f64;
+        seconds.push(film / (to.at - from.at).get() as f64);
+        if (seconds[seconds.len() - 1] - 2.0).abs() < 0.1 {
+            break;
+        }
+        assert!(seconds.len() < 10, "never at twice its pace: {seconds:?}");
+        from = to;
+    }
     let pitch = script(&player, "document.querySelector('video').preservesPitch").await;
     assert_eq!(pitch, true);
     assert!(matches!(

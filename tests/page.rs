@@ -1031,6 +1031,9 @@ async fn a_guest_gives_the_passcode_knocks_and_is_let_in_by_a_moderator_on_the_p
     let kim = chrome.visitor("Kim").await;
     kim.open(&ana.link).await;
     let kims = join(&kim, "Kim").await;
+    // Live comes before the first drawing.
+    kim.until("document.querySelectorAll('#people li').length === 2")
+        .await;
     assert_eq!(
         kim.eval("document.querySelector('#way-knock-line').hidden")
             .await,
