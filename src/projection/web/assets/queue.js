@@ -1,7 +1,7 @@
 // What comes next: the one line that is always there while something waits, the list behind it
 // with its votes, how the queue plays, and who wants to skip what is on.
 
-import { $, face, make, say } from "./dom.js";
+import { $, face, keyed, make, say } from "./dom.js";
 import { currentItem, here, nameOf, skipsCast, skipsNeeded, upcoming } from "./fold.js";
 import { MODES, REPEATS, itemLabel } from "./story.js";
 
@@ -66,16 +66,8 @@ export function showQueue(state, me, can, ask) {
   $("queue-line").hidden = next === null && !asked;
   $("queue-empty").hidden = entries.length > 0;
   showRules(state, can);
-  const list = $("queue");
-  const rows = new Map([...list.children].map((row) => [row.dataset.item, row]));
-  entries.forEach((entry, place) => {
-    const key = String(entry.item);
-    const row = rows.get(key) ?? newRow(entry.item, ask);
-    rows.delete(key);
-    fill(row, state, entry, me, can, mode === "vote");
-    if (list.children[place] !== row) list.insertBefore(row, list.children[place] ?? null);
-  });
-  for (const gone of rows.values()) gone.remove();
+  keyed($("queue"), entries, ({ item }) => item, ({ item }) => newRow(item, ask),
+    (row, entry) => fill(row, state, entry, me, can, mode === "vote"));
 }
 
 /** Who wants to skip, beside what comes next; whether there is anything to show there. */
@@ -124,9 +116,7 @@ function newRow(item, ask) {
   vote.append(make("span", "count"));
   const play = tool("play", "Play now", () => ask({ play_now: { item } }));
   const remove = tool("close", "Remove", () => ask({ queue_remove: { item } }));
-  const row = make("li", "", make("span", "title"), make("span", "by"), vote, play, remove);
-  row.dataset.item = String(item);
-  return row;
+  return make("li", "", make("span", "title"), make("span", "by"), vote, play, remove);
 }
 
 function tool(icon, label, act) {

@@ -3,7 +3,7 @@
 // A link's secret comes to whoever asked for it and lives in this page's memory only; the list
 // itself is the room's state, which holds none.
 
-import { $, face, make, say } from "./dom.js";
+import { $, face, keyed, make, say, wordButton } from "./dom.js";
 import { OWN_LINK, opens } from "./fold.js";
 import { ROLE_PEOPLE, inviteTerms } from "./story.js";
 
@@ -116,21 +116,18 @@ export class Ways {
 }
 
 function showKnocks(knocks, ask) {
-  const list = $("knocks");
-  list.hidden = knocks.length === 0;
-  const drawn = JSON.stringify(knocks);
-  if (list.dataset.drawn === drawn) return;
-  list.dataset.drawn = drawn;
-  list.replaceChildren(...knocks.map(({ knock, name }) => {
+  $("knocks").hidden = knocks.length === 0;
+  keyed($("knocks"), knocks, ({ knock }) => knock, ({ knock }) => {
     const answer = (words, letIn) => {
-      const button = make("button", "quiet", words);
-      button.type = "button";
-      button.setAttribute("aria-label", `${words}: ${name}`);
+      const button = wordButton(words);
       button.addEventListener("click", () => ask({ answer_knock: { knock, let_in: letIn } }));
       return button;
     };
-    return make("li", "", make("span", "grow", `${name} wants to come in`), answer("Let in", true), answer("Turn away", false));
-  }));
+    return make("li", "", make("span", "grow"), answer("Let in", true), answer("Turn away", false));
+  }, (row, { name }) => {
+    say(row.firstChild, `${name} wants to come in`);
+    for (const button of row.querySelectorAll("button")) button.setAttribute("aria-label", `${button.textContent}: ${name}`);
+  });
 }
 
 function tool(icon, label, act) {

@@ -1,6 +1,6 @@
 // Asking for a grant and answering it: "May I control the film?", "Allow", "Not now".
 
-import { $, make, say } from "./dom.js";
+import { $, keyed, make, say, wordButton } from "./dom.js";
 import { ACTIONS, may } from "./fold.js";
 import { isBelow } from "./people.js";
 import { ACTION_WORDS } from "./story.js";
@@ -34,21 +34,22 @@ export function wishesOf(state, me, now) {
   });
 }
 
-/** What `me` is to answer: `[{ member, name, deed, allow, refuse }]`, the intents of both answers. */
+/** What `me` is to answer: `[{ member, name, id, deed, allow, refuse }]`, the last two the intents of both answers. */
 export function requestsFor(state, me) {
   const mine = state.roster[me];
   return Object.entries(state.roster).flatMap(([id, member]) => {
     if (!member.present || member.requests.length === 0 || Number(id) === me || !isBelow(state, me, member)) return [];
     const grouped = new Set(WISHES.flatMap(({ actions }) => actions));
-    const others = ACTIONS.filter((action) => !grouped.has(action)).map((action) => ({ deed: ACTION_WORDS[action], actions: [action] }));
-    return [...WISHES, ...others].flatMap(({ deed, actions }) => {
+    const others = ACTIONS.filter((action) => !grouped.has(action))
+      .map((action) => ({ id: action, deed: ACTION_WORDS[action], actions: [action] }));
+    return [...WISHES, ...others].flatMap(({ id: wish, deed, actions }) => {
       // What they were allowed in the meantime, by a better role, is answered.
       const asked = actions.filter((action) => member.requests.includes(action) && !may(state, Number(id), action));
       if (asked.length === 0) return [];
       const grantable = asked.filter((action) => mine.role === "host" || (action !== "moderate" && may(state, me, action)));
       const ruling = (action) => ({ member: Number(id), action });
       return [{
-        member: Number(id), name: member.name,
+        member: Number(id), name: member.name, id: wish,
         deed: asked.length > 1 ? deed : ACTION_WORDS[asked[0]],
         allow: grantable.map((action) => ({ grant: { ...ruling(action), lasts: null } })),
         refuse: asked.map((action) => ({ revoke: { ...ruling(action), lasts: NOT_NOW_MICROS } })),
@@ -66,19 +67,10 @@ export function showWishes(state, me, now, ask) {
   const control = wishes.find(({ id }) => id === "control") ?? null;
   $("may-i").hidden = control === null;
   if (control !== null) dress($("may-i"), control, "Not now", ask);
-  const list = $("wishes");
   const rows = wishes.filter(({ id }) => id !== "control");
-  list.hidden = rows.length === 0;
-  const buttons = new Map([...list.children].map((button) => [button.dataset.wish, button]));
-  for (const wish of rows) {
-    const button = buttons.get(wish.id) ?? make("button", "quiet");
-    buttons.delete(wish.id);
-    button.type = "button";
-    button.dataset.wish = wish.id;
-    dress(button, wish, `${wish.words} Not now`, ask);
-    if (!button.isConnected) list.append(button);
-  }
-  for (const gone of buttons.values()) gone.remove();
+  $("wishes").hidden = rows.length === 0;
+  keyed($("wishes"), rows, ({ id }) => id, () => wordButton(""),
+    (button, wish) => dress(button, wish, `${wish.words} Not now`, ask));
   return rows.length;
 }
 
@@ -93,24 +85,18 @@ function dress(button, { words, deed, actions, asked, denied }, no, ask) {
 /** Draws what the viewer has to answer. */
 export function showRequests(state, me, ask) {
   const requests = me === null ? [] : requestsFor(state, me);
-  const list = $("requests");
-  list.hidden = requests.length === 0;
-  const drawn = JSON.stringify(requests);
-  if (list.dataset.drawn === drawn) return requests;
-  list.dataset.drawn = drawn;
-  list.replaceChildren(...requests.map((request) => {
-    const words = requestWords(request);
-    const answer = (text, intents) => {
-      const button = make("button", "quiet", text);
-      button.type = "button";
-      button.setAttribute("aria-label", `${text}: ${words}`);
-      button.addEventListener("click", () => intents.forEach(ask));
-      return button;
-    };
-    const row = make("li", "", make("span", "grow", words));
-    if (request.allow.length > 0) row.append(answer("Allow", request.allow));
-    row.append(answer("Not now", request.refuse));
-    return row;
-  }));
-  return requests;
+  $("requests").hidden = requests.length === 0;
+  keyed($("requests"), requests, ({ member, id }) => `${member} ${id}`,
+    () => make("li", "", make("span", "grow"), wordButton("Allow"), wordButton("Not now")),
+    (row, request) => {
+      const [text, allow, refuse] = row.children;
+      const words = requestWords(request);
+      say(text, words);
+      allow.hidden = request.allow.length === 0;
+      for (const [button, intents] of [[allow, request.allow], [refuse, request.refuse]]) {
+        const label = `${button.textContent}: ${words}`;
+        if (button.getAttribute("aria-label") !== label) button.setAttribute("aria-label", label);
+        button.onclick = () => intents.forEach((intent) => ask(intent));
+      }
+    });
 }
