@@ -1187,6 +1187,8 @@ async fn a_party_votes_answers_gets_ready_and_hands_out_the_controls_on_the_page
     kim.until("document.querySelector('#skips').hidden").await;
 
     // A poll, with what looks like markup in it.
+    kim.click("#queue-open").await;
+    kim.until("document.querySelector('#chooser').hidden").await;
     kim.click("#asking-open").await;
     for (field, text) in [
         ("#poll-question", "<b>What</b> next?"),
