@@ -16,11 +16,11 @@ import { CLOSINGS, Connection } from "./net.js";
 import { showPeople } from "./people.js";
 import { Polls } from "./poll.js";
 import { listenToQueue, showQueue } from "./queue.js";
-import { ReadyCheck } from "./ready.js";
 import { FilePlayer } from "./player/file.js";
 import { twitch, twitchRefusal } from "./player/twitch.js";
 import { vimeo } from "./player/vimeo.js";
-import { YoutubePlayer } from "./player/youtube.js";
+import { youtube } from "./player/youtube.js";
+import { ReadyCheck } from "./ready.js";
 import { listenToRules, sayHint, showRules } from "./rules.js";
 import { clockFace, driftFace, lineOf, longFace, mayUndo, undoOf, undoable, waitingLine } from "./story.js";
 import { toast } from "./toast.js";
@@ -346,7 +346,7 @@ function mount(item) {
       driver.mount(new FilePlayer(video, item.media, hooks));
       break;
     case "youtube":
-      driver.mount(new YoutubePlayer($("stage"), item.media, anchor().position, hooks));
+      driver.mount(youtube($("stage"), item.media, anchor().position, hooks));
       break;
     case "vimeo":
       driver.mount(vimeo($("stage"), item.media, anchor().position, hooks));
