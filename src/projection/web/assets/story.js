@@ -225,12 +225,14 @@ const SUSPENDED = {
   detached: "watches on their own for a while",
   cannot_play: "cannot play this",
 };
-const MODES = {
+/** How the queue plays. */
+export const MODES = {
   manual: "The queue plays as it stands",
   vote: "The queue plays what has most votes",
   round_robin: "Everybody's films take turns",
 };
-const REPEATS = { off: "Nothing repeats", one: "The film repeats", all: "The queue repeats" };
+/** What comes when a film ended. */
+export const REPEATS = { off: "Nothing repeats", one: "The film repeats", all: "The queue repeats" };
 
 /** The name of an item. */
 export function itemLabel(state, item) {
