@@ -6,23 +6,26 @@
 
 use std::sync::Arc;
 
-use druid::widget::{Flex, Painter};
+use druid::widget::{Flex, SizedBox};
 use druid::{
     BoxConstraints, Env, Event, EventCtx, LayoutCtx, LifeCycle, LifeCycleCtx, PaintCtx, Point,
-    Rect, RenderContext, Size, UpdateCtx, Widget, WidgetExt, WidgetPod,
+    Rect, Size, UpdateCtx, Widget, WidgetExt,
 };
 
 use super::chat::{chat, deeds_height, door_height, people};
 use super::stage::stage;
-use super::theme_button;
 use super::transport::{QUEUED_ROW, hold, load, offer, queue, transport};
+use super::{
+    Frame, PEOPLE_HEAD, PEOPLE_ROW, Pod, STAGE_MIN, Side, close, header, height, height_up_to,
+    place, pod, present, status,
+};
 use crate::engine::event::{Action, Role, Via};
 use crate::engine::fold::entrance::OWN_LINK;
 use crate::engine::intent::Intent;
 use crate::projection::gui::Request;
 use crate::projection::gui::cmd;
 use crate::projection::gui::data::{App, Note};
-use crate::projection::gui::theme::{CONTROL, Tone, palette, size, space};
+use crate::projection::gui::theme::{CONTROL, Tone, size, space};
 use crate::projection::gui::widget::button::{Button, Kind};
 use crate::projection::gui::widget::card::{banner, banner_with};
 use crate::projection::gui::widget::icon::Icon;
@@ -30,20 +33,10 @@ use crate::projection::gui::widget::shown::shown;
 use crate::projection::gui::widget::words::Words;
 use crate::projection::view::Link;
 
-/// From this width on, people and chat stand beside the stage: below it the transport's buttons
-/// would not fit beside them.
-const WIDE_FROM: f64 = 1_000.0;
-/// How wide people and chat are then.
-const SIDE: f64 = 320.0;
-/// How tall one row of the people list and its heading are, to give a short list no more than it needs.
-const PEOPLE_ROW: f64 = 44.0;
-const PEOPLE_HEAD: f64 = 44.0;
 /// How many rows of the queue are seen at once, in a wide window and in a narrow one, where people
 /// and chat need the height. Half a row tells that there are more.
 const QUEUED_WIDE: f64 = 3.5;
 const QUEUED_NARROW: f64 = 1.5;
-/// The least that the stage shrinks to in a narrow window.
-const STAGE_MIN: f64 = 72.0;
 /// How much of the width the room's wait gets beside what can be undone: it says more.
 const HOLD_SHARE: f64 = 0.55;
 /// What people and chat need below it all in a narrow window.
@@ -52,8 +45,6 @@ const CHAT_MIN: f64 = 116.0;
 const INVITE_MAX: f64 = 250.0;
 const COPY_WIDTH: f64 = 136.0;
 const REVOKE_WIDTH: f64 = 76.0;
-
-type Pod = WidgetPod<App, Box<dyn Widget<App>>>;
 
 /// See the module.
 pub(in super::super) struct Room {
@@ -70,14 +61,10 @@ pub(in super::super) struct Room {
     status: Pod,
 }
 
-fn pod(widget: impl Widget<App> + 'static) -> Pod {
-    WidgetPod::new(Box::new(widget))
-}
-
 /// The whole screen.
 pub(in super::super) fn room() -> Room {
     Room {
-        header: pod(header()),
+        header: pod(header(title, SizedBox::empty())),
         banners: pod(banners()),
         stage: pod(stage()),
         hold: pod(hold()),
@@ -87,37 +74,12 @@ pub(in super::super) fn room() -> Room {
         queue: pod(queue()),
         people: pod(people()),
         chat: pod(chat()),
-        status: pod(status()),
+        status: pod(status(App::status, sharing())),
     }
 }
 
-fn header() -> impl Widget<App> {
-    Flex::row()
-        .with_child(
-            Words::fixed("Séance")
-                .size(size::HEAD)
-                .bold()
-                .tone(Tone::Accent),
-        )
-        .with_spacer(space::M)
-        .with_flex_child(
-            Words::new(|app: &App| app.room_title().unwrap_or("A party").to_owned())
-                .size(size::HEAD)
-                .bold()
-                .expand_width(),
-            1.0,
-        )
-        .with_spacer(space::M)
-        .with_child(theme_button())
-        .with_spacer(space::XS)
-        .with_child(
-            Button::new(
-                Kind::Quiet,
-                |_| "Leave".to_owned(),
-                |ctx: &mut EventCtx, _: &App| ctx.submit_command(cmd::LEAVE),
-            )
-            .icon(|_| Some(Icon::Leave)),
-        )
+fn title(app: &App) -> String {
+    app.room_title().unwrap_or("A party").to_owned()
 }
 
 fn banners() -> impl Widget<App> {
@@ -125,14 +87,7 @@ fn banners() -> impl Widget<App> {
         Some(sentence) => Some((Tone::Bad, sentence.to_owned())),
         None => Some((Tone::Warn, app.trouble()?.to_string())),
     };
-    let put_away = || {
-        Button::new(
-            Kind::Quiet,
-            |_| String::new(),
-            |ctx: &mut EventCtx, _: &App| ctx.submit_command(cmd::DISMISS),
-        )
-        .icon(|_| Some(Icon::Close))
-    };
+    let put_away = || close(|ctx| ctx.submit_command(cmd::DISMISS));
     Flex::column()
         .with_child(banner(App::banner))
         .with_child(banner_with(App::ways_banner, retry))
@@ -185,24 +140,8 @@ fn retry() -> impl Widget<App> {
         .with_child(shown(App::may_retry_ways, 0.0, again))
 }
 
-fn status() -> impl Widget<App> {
-    let dot = Painter::new(|ctx, app: &App, env| {
-        let color = palette(env).tone(app.status().0).color();
-        let center = ctx.size().to_rect().center();
-        ctx.fill(druid::kurbo::Circle::new(center, 4.0), &color);
-    })
-    .fix_size(8.0, 20.0);
+fn sharing() -> impl Widget<App> {
     Flex::row()
-        .with_child(dot)
-        .with_spacer(space::S)
-        .with_flex_child(
-            Words::new(|app: &App| app.status().1)
-                .size(size::SMALL)
-                .tone(Tone::Muted)
-                .expand_width(),
-            1.0,
-        )
-        .with_spacer(space::M)
         .with_child(shown(|app| invite(app).is_some(), CONTROL, share))
         .with_child(shown(
             |app| invite(app).is_none() && hosts(app) && app.may(Action::Invite),
@@ -294,34 +233,17 @@ impl Room {
         ]
     }
 
-    fn place(pod: &mut Pod, ctx: &mut LayoutCtx, area: Rect, app: &App, env: &Env) {
-        let size = Size::new(area.width().max(0.0), area.height().max(0.0));
-        pod.layout(ctx, &BoxConstraints::tight(size), app, env);
-        pod.set_origin(ctx, area.origin());
-    }
-
-    /// Lays `pod` out as tall as it likes at this width, and says how tall that is.
-    fn height(pod: &mut Pod, ctx: &mut LayoutCtx, width: f64, app: &App, env: &Env) -> f64 {
-        Self::height_up_to(pod, ctx, Size::new(width, f64::INFINITY), app, env)
-    }
-
-    /// The same, but at most so tall.
-    fn height_up_to(pod: &mut Pod, ctx: &mut LayoutCtx, most: Size, app: &App, env: &Env) -> f64 {
-        let bounds = BoxConstraints::new(Size::new(most.width, 0.0), most);
-        pod.layout(ctx, &bounds, app, env).height
-    }
-
     /// Lays out what is only there for a moment, beside each other if it is two. Says how tall that is.
     fn notices(&mut self, ctx: &mut LayoutCtx, width: f64, app: &App, env: &Env) -> f64 {
-        let hold = Self::height(&mut self.hold, ctx, width, app, env);
-        let offer = Self::height(&mut self.offer, ctx, width, app, env);
+        let hold = height(&mut self.hold, ctx, width, app, env);
+        let offer = height(&mut self.offer, ctx, width, app, env);
         if hold == 0.0 || offer == 0.0 {
             return hold + offer;
         }
         let share = ((width - space::M) * HOLD_SHARE).floor();
         let rest = width - space::M - share;
-        let hold = Self::height(&mut self.hold, ctx, share, app, env);
-        hold.max(Self::height(&mut self.offer, ctx, rest, app, env))
+        let hold = height(&mut self.hold, ctx, share, app, env);
+        hold.max(height(&mut self.offer, ctx, rest, app, env))
     }
 }
 
@@ -339,11 +261,7 @@ impl Widget<App> for Room {
     }
 
     fn update(&mut self, ctx: &mut UpdateCtx, was: &App, app: &App, env: &Env) {
-        let count = |app: &App| {
-            app.view()
-                .map_or(0, |view| view.state.roster.present().count())
-        };
-        if count(was) != count(app) || deeds_height(was) != deeds_height(app) {
+        if present(was) != present(app) || deeds_height(was) != deeds_height(app) {
             ctx.request_layout();
         }
         for pod in self.pods() {
@@ -353,27 +271,18 @@ impl Widget<App> for Room {
 
     fn layout(&mut self, ctx: &mut LayoutCtx, bc: &BoxConstraints, app: &App, env: &Env) -> Size {
         let whole = bc.max();
-        let (left, right) = (space::L, whole.width - space::L);
-        let gap = space::M;
-        let width = right - left;
-
-        let header = Self::height(&mut self.header, ctx, width, app, env);
-        let mut top = space::S;
-        self.header.set_origin(ctx, Point::new(left, top));
-        top += header + space::S;
-        let banners = Self::height(&mut self.banners, ctx, width, app, env);
-        self.banners.set_origin(ctx, Point::new(left, top));
-        top += banners;
-        let status = Self::height(&mut self.status, ctx, width, app, env);
-        let foot = whole.height - space::S - status;
-        self.status.set_origin(ctx, Point::new(left, foot));
-        let bottom = foot - space::S;
-
-        let wide = whole.width >= WIDE_FROM;
-        let main = if wide { width - SIDE - gap } else { width };
+        let above = [&mut self.header, &mut self.banners];
+        let frame = Frame::around(ctx, whole, above, [&mut self.status], app, env);
+        let Rect {
+            x0: left,
+            y0: top,
+            x1: right,
+            y1: bottom,
+        } = frame.inner;
+        let (wide, main, gap) = (frame.wide, frame.main_width(), space::M);
         let notices = self.notices(ctx, main, app, env);
-        let transport = Self::height(&mut self.transport, ctx, main, app, env);
-        let load = Self::height(&mut self.load, ctx, main, app, env);
+        let transport = height(&mut self.transport, ctx, main, app, env);
+        let load = height(&mut self.load, ctx, main, app, env);
         let rows = if wide {
             QUEUED_ROW * QUEUED_WIDE
         } else {
@@ -381,15 +290,14 @@ impl Widget<App> for Room {
             (QUEUED_ROW * QUEUED_NARROW).min((bottom - top - others).max(0.0))
         };
         let most = Size::new(main, rows);
-        let queue = Self::height_up_to(&mut self.queue, ctx, most, app, env);
+        let queue = height_up_to(&mut self.queue, ctx, most, app, env);
         // Beside each other, the last stands at the foot; above people and chat, a gap follows.
         let last = if wide { 0.0 } else { gap };
         let fixed = gap + transport + gap + load + space::S + queue + last;
-        let count = app
-            .view()
-            .map_or(0, |view| view.state.roster.present().count());
-        let people_wanted =
-            PEOPLE_HEAD + PEOPLE_ROW * count.max(1) as f64 + deeds_height(app) + door_height(app);
+        let people_wanted = PEOPLE_HEAD
+            + PEOPLE_ROW * present(app).max(1) as f64
+            + deeds_height(app)
+            + door_height(app);
         // What is only there for a moment takes its place from the stage.
         let stage = if wide {
             bottom - top - fixed - notices
@@ -399,7 +307,7 @@ impl Widget<App> for Room {
         };
         let main_right = left + main;
         let stage_area = Rect::new(left, top, main_right, top + stage);
-        Self::place(&mut self.stage, ctx, stage_area, app, env);
+        place(&mut self.stage, ctx, stage_area, app, env);
         let mut y = top + stage + gap;
         let beside = self.hold.layout_rect().width() + gap;
         let both = self.hold.layout_rect().height() > 0.0;
@@ -414,23 +322,16 @@ impl Widget<App> for Room {
         self.queue.set_origin(ctx, Point::new(left, y));
         y += queue + last;
 
-        let (people, chat) = if wide {
-            let side = main_right + gap;
+        let side = if wide {
             let share = if app.chosen.is_some() { 0.6 } else { 0.4 };
-            let split = top + people_wanted.min((bottom - top) * share);
-            (
-                Rect::new(side, top, right, split),
-                Rect::new(side, split + gap, right, bottom),
-            )
+            let column = Rect::new(main_right + gap, top, right, bottom);
+            Side::Column(column, people_wanted.min((bottom - top) * share))
         } else {
-            let split = left + (width * 0.36).round();
-            (
-                Rect::new(left, y, split, bottom),
-                Rect::new(split + gap, y, right, bottom),
-            )
+            Side::Row(Rect::new(left, y, right, bottom))
         };
-        Self::place(&mut self.people, ctx, people, app, env);
-        Self::place(&mut self.chat, ctx, chat, app, env);
+        let (people, chat) = side.split();
+        place(&mut self.people, ctx, people, app, env);
+        place(&mut self.chat, ctx, chat, app, env);
         whole
     }
 

@@ -5,9 +5,10 @@
 
 use druid::{
     BoxConstraints, Env, Event, EventCtx, LayoutCtx, LifeCycle, LifeCycleCtx, PaintCtx, Point,
-    Size, UpdateCtx, Widget, WidgetPod,
+    Size, UpdateCtx, Widget,
 };
 
+use super::{Pod, pod};
 use crate::projection::gui::data::App;
 use crate::projection::gui::theme::{Tone, palette, size, space};
 use crate::projection::gui::widget::button::{Button, Kind};
@@ -15,8 +16,6 @@ use crate::projection::gui::widget::card::surface;
 use crate::projection::gui::widget::icon::{GRID, Icon};
 use crate::projection::gui::widget::words::Words;
 use crate::projection::gui::{PlayerState, Request, cmd};
-
-type Pod = WidgetPod<App, Box<dyn Widget<App>>>;
 
 /// Below this height everything stands on one line.
 const TALL_FROM: f64 = 190.0;
@@ -34,10 +33,6 @@ pub(super) struct Stage {
     button: Pod,
     icon: Point,
     icon_scale: f64,
-}
-
-fn pod(widget: impl Widget<App> + 'static) -> Pod {
-    WidgetPod::new(Box::new(widget))
 }
 
 /// The stage.
