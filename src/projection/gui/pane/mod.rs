@@ -1,10 +1,16 @@
 //! The three screens and the parts they are made of.
 
 pub(super) mod chat;
+mod invite;
 mod nearby;
+mod person;
+mod poll;
+mod ready;
 pub(super) mod replay;
 pub(super) mod room;
+mod rules;
 pub(super) mod sessions;
+mod sheet;
 pub(super) mod stage;
 pub(super) mod start;
 pub(super) mod transport;

@@ -4,34 +4,32 @@
 //! The parts are the same widgets in both, so that resizing loses nothing that
 //! was typed, scrolled or focused.
 
-use std::sync::Arc;
-
-use druid::widget::{Flex, SizedBox};
+use druid::widget::Flex;
 use druid::{
     BoxConstraints, Env, Event, EventCtx, LayoutCtx, LifeCycle, LifeCycleCtx, PaintCtx, Point,
     Rect, Size, UpdateCtx, Widget, WidgetExt,
 };
 
 use super::chat::{chat, deeds_height, door_height, people};
+use super::invite::{COPY_WIDTH, copy, link, make, revoke};
+use super::sheet::{asks, more, sheet};
 use super::stage::stage;
 use super::transport::{QUEUED_ROW, hold, load, offer, queue, transport};
 use super::{
     Frame, PEOPLE_HEAD, PEOPLE_ROW, Pod, STAGE_MIN, Side, close, header, height, height_up_to,
     place, pod, present, status,
 };
-use crate::engine::event::{Action, Role, Via};
-use crate::engine::fold::entrance::OWN_LINK;
+use crate::engine::event::{Action, Via};
 use crate::engine::intent::Intent;
 use crate::projection::gui::Request;
 use crate::projection::gui::cmd;
-use crate::projection::gui::data::{App, Note};
+use crate::projection::gui::data::App;
 use crate::projection::gui::theme::{CONTROL, Tone, size, space};
+use crate::projection::gui::together::Sheet;
 use crate::projection::gui::widget::button::{Button, Kind};
 use crate::projection::gui::widget::card::{banner, banner_with};
-use crate::projection::gui::widget::icon::Icon;
 use crate::projection::gui::widget::shown::shown;
 use crate::projection::gui::widget::words::Words;
-use crate::projection::view::Link;
 
 /// How many rows of the queue are seen at once, in a wide window and in a narrow one, where people
 /// and chat need the height. Half a row tells that there are more.
@@ -41,16 +39,23 @@ const QUEUED_NARROW: f64 = 1.5;
 const HOLD_SHARE: f64 = 0.55;
 /// What people and chat need below it all in a narrow window.
 const CHAT_MIN: f64 = 116.0;
-/// How wide the invite's text gets, and its button, whose words change.
-const INVITE_MAX: f64 = 250.0;
-const COPY_WIDTH: f64 = 136.0;
+/// How wide the invite's text gets, and the button that ends it.
+const INVITE_MAX: f64 = 190.0;
 const REVOKE_WIDTH: f64 = 76.0;
+const CODE_WIDTH: f64 = 108.0;
+
+/// The numbers of those pods that can be covered.
+const STAGE: usize = 2;
+const PEOPLE: usize = 3;
+const CHAT: usize = 4;
+const SHEET: usize = 5;
 
 /// See the module.
 pub(in super::super) struct Room {
     header: Pod,
     banners: Pod,
     stage: Pod,
+    sheet: Pod,
     hold: Pod,
     offer: Pod,
     transport: Pod,
@@ -59,14 +64,18 @@ pub(in super::super) struct Room {
     people: Pod,
     chat: Pod,
     status: Pod,
+    /// The numbers of the pods that the sheet lies over.
+    covered: Vec<usize>,
 }
 
 /// The whole screen.
 pub(in super::super) fn room() -> Room {
     Room {
-        header: pod(header(title, SizedBox::empty())),
+        header: pod(header(title, more())),
         banners: pod(banners()),
         stage: pod(stage()),
+        sheet: pod(sheet()),
+        covered: Vec::new(),
         hold: pod(hold()),
         offer: pod(offer()),
         transport: pod(transport()),
@@ -99,6 +108,45 @@ fn banners() -> impl Widget<App> {
                     .with_child(answer("Let in", true))
                     .with_spacer(space::XS)
                     .with_child(answer("Turn away", false))
+            },
+        ))
+        .with_child(banner_with(
+            |app: &App| Some((Tone::Info, app.asking_line()?)),
+            || {
+                Flex::row()
+                    .with_child(asks(
+                        |_| "Allow".to_owned(),
+                        |app: &App| app.answer_asking(true),
+                    ))
+                    .with_spacer(space::XS)
+                    .with_child(asks(
+                        |_| "Not now".to_owned(),
+                        |app: &App| app.answer_asking(false),
+                    ))
+            },
+        ))
+        .with_child(banner_with(
+            |app: &App| {
+                let line = app.poll_line().filter(|_| app.sheet != Some(Sheet::Poll))?;
+                Some((Tone::Accent, line))
+            },
+            || {
+                Button::new(
+                    Kind::Plain,
+                    |_| "Show the poll".to_owned(),
+                    |ctx: &mut EventCtx, _: &App| {
+                        ctx.submit_command(cmd::SHEET.with(Some(Sheet::Poll)));
+                    },
+                )
+            },
+        ))
+        .with_child(banner_with(
+            |app: &App| Some((Tone::Info, app.skip_line()?)),
+            || {
+                asks(
+                    |app| app.skip_vote().map_or("", |(words, _)| words).to_owned(),
+                    |app: &App| app.skip_vote().into_iter().map(|(_, it)| it).collect(),
+                )
             },
         ))
 }
@@ -142,17 +190,11 @@ fn retry() -> impl Widget<App> {
 
 fn sharing() -> impl Widget<App> {
     Flex::row()
-        .with_child(shown(|app| invite(app).is_some(), CONTROL, share))
+        .with_child(shown(|app| link(app).is_some(), CONTROL, share))
         .with_child(shown(
-            |app| invite(app).is_none() && hosts(app) && app.may(Action::Invite),
+            |app| link(app).is_none() && hosts(app) && app.may(Action::Invite),
             CONTROL,
-            || {
-                ask_button("Make a link", |_| Intent::Invite {
-                    role: Role::Guest,
-                    lasts: None,
-                    uses: None,
-                })
-            },
+            make,
         ))
 }
 
@@ -160,76 +202,47 @@ fn hosts(app: &App) -> bool {
     app.room().is_some_and(|room| room.hosting)
 }
 
-/// A quiet button that asks for something.
-fn ask_button(words: &'static str, intent: impl Fn(&App) -> Intent + 'static) -> Button<App> {
-    Button::new(
-        Kind::Quiet,
-        move |_| words.to_owned(),
-        move |ctx: &mut EventCtx, app: &App| {
-            ctx.submit_command(cmd::REQUEST.with(App::ask(intent(app), Via::Gui)));
-        },
-    )
-}
-
-/// The link to hand out. One to a party that is over would only disappoint.
-fn invite(app: &App) -> Option<Arc<str>> {
-    let view = app.view()?;
-    view.invite
-        .clone()
-        .filter(|_| !matches!(view.link, Link::Over(_)))
-}
-
 fn share() -> impl Widget<App> {
-    let copied = |app: &App| app.note == Some(Note::Copied);
-    let copy = Button::new(
-        Kind::Plain,
-        move |app| {
-            if copied(app) {
-                "Link copied"
-            } else {
-                "Copy link"
-            }
-            .to_owned()
+    let code = Button::new(
+        Kind::Quiet,
+        |_| "Show code".to_owned(),
+        |ctx: &mut EventCtx, app: &App| {
+            let sheet = Some(Sheet::Invite).filter(|sheet| app.sheet != Some(*sheet));
+            ctx.submit_command(cmd::SHEET.with(sheet));
         },
-        |ctx: &mut EventCtx, app| {
-            if let Some(link) = invite(app) {
-                ctx.submit_command(cmd::COPY.with(link));
-            }
-        },
-    )
-    .icon(move |app| Some(if copied(app) { Icon::Check } else { Icon::Copy }))
-    .width_min(COPY_WIDTH);
+    );
     Flex::row()
         .with_child(Words::fixed("Invite").size(size::SMALL).tone(Tone::Muted))
         .with_spacer(space::S)
         .with_flex_child(
-            Words::new(|app: &App| invite(app).map_or_else(String::new, |link| link.to_string()))
+            Words::new(|app: &App| link(app).map_or_else(String::new, |link| link.to_string()))
                 .size(size::SMALL)
                 .expand_width(),
             1.0,
         )
         .with_spacer(space::M)
-        .with_child(copy)
-        .with_child(ask_button("Revoke", |app| Intent::RevokeInvite {
-            invite: app.shared_link().unwrap_or(OWN_LINK),
-        }))
-        .fix_width(INVITE_MAX + COPY_WIDTH + REVOKE_WIDTH)
+        .with_child(copy())
+        .with_child(code)
+        .with_child(revoke())
+        .fix_width(INVITE_MAX + COPY_WIDTH + CODE_WIDTH + REVOKE_WIDTH)
 }
 
 impl Room {
-    fn pods(&mut self) -> [&mut Pod; 11] {
+    fn pods(&mut self) -> [&mut Pod; 12] {
         [
             &mut self.header,
             &mut self.banners,
             &mut self.stage,
-            &mut self.hold,
-            &mut self.offer,
-            &mut self.transport,
-            &mut self.load,
-            &mut self.queue,
             &mut self.people,
             &mut self.chat,
+            &mut self.sheet,
+            &mut self.hold,
+            &mut self.offer,
+            &mut self.load,
+            &mut self.queue,
             &mut self.status,
+            // Last: its bubble floats over what is above it.
+            &mut self.transport,
         ]
     }
 
@@ -249,8 +262,16 @@ impl Room {
 
 impl Widget<App> for Room {
     fn event(&mut self, ctx: &mut EventCtx, event: &Event, app: &mut App, env: &Env) {
-        for pod in self.pods() {
-            pod.event(ctx, event, app, env);
+        let covered = self.covered.clone();
+        let by_hand = matches!(
+            event,
+            Event::MouseDown(_) | Event::MouseMove(_) | Event::Wheel(_)
+        );
+        for (number, pod) in self.pods().into_iter().enumerate() {
+            // What is covered is not there for a hand that begins something.
+            if !(by_hand && covered.contains(&number)) {
+                pod.event(ctx, event, app, env);
+            }
         }
     }
 
@@ -261,7 +282,10 @@ impl Widget<App> for Room {
     }
 
     fn update(&mut self, ctx: &mut UpdateCtx, was: &App, app: &App, env: &Env) {
-        if present(was) != present(app) || deeds_height(was) != deeds_height(app) {
+        if was.sheet.is_some() != app.sheet.is_some()
+            || present(was) != present(app)
+            || deeds_height(was) != deeds_height(app)
+        {
             ctx.request_layout();
         }
         for pod in self.pods() {
@@ -299,16 +323,16 @@ impl Widget<App> for Room {
             + deeds_height(app)
             + door_height(app);
         // What is only there for a moment takes its place from the stage.
-        let stage = if wide {
-            bottom - top - fixed - notices
-        } else {
+        let stage = match (wide, app.sheet) {
+            (true, _) => (bottom - top - fixed - notices).max(0.0),
             // A third of what is left: below stand people and chat, who need more lines.
-            ((bottom - top - fixed) * 0.34 - notices).max(STAGE_MIN)
+            (false, None) => ((bottom - top - fixed) * 0.34 - notices).max(STAGE_MIN),
+            (false, Some(_)) => 0.0,
         };
         let main_right = left + main;
         let stage_area = Rect::new(left, top, main_right, top + stage);
         place(&mut self.stage, ctx, stage_area, app, env);
-        let mut y = top + stage + gap;
+        let mut y = top + stage + if stage > 0.0 { gap } else { 0.0 };
         let beside = self.hold.layout_rect().width() + gap;
         let both = self.hold.layout_rect().height() > 0.0;
         self.hold.set_origin(ctx, Point::new(left, y));
@@ -330,14 +354,25 @@ impl Widget<App> for Room {
             Side::Row(Rect::new(left, y, right, bottom))
         };
         let (people, chat) = side.split();
+        // In a narrow window it needs the place of people and chat, too.
+        let (sheet, covered): (_, &[usize]) = match (app.sheet, wide) {
+            (None, _) => (Rect::ZERO.with_origin(stage_area.origin()), &[SHEET]),
+            (Some(_), true) => (stage_area, &[STAGE]),
+            (Some(_), false) => (Rect::new(left, y, right, bottom), &[STAGE, PEOPLE, CHAT]),
+        };
+        self.covered = covered.to_vec();
+        place(&mut self.sheet, ctx, sheet, app, env);
         place(&mut self.people, ctx, people, app, env);
         place(&mut self.chat, ctx, chat, app, env);
         whole
     }
 
     fn paint(&mut self, ctx: &mut PaintCtx, app: &App, env: &Env) {
-        for pod in self.pods() {
-            pod.paint(ctx, app, env);
+        let covered = self.covered.clone();
+        for (number, pod) in self.pods().into_iter().enumerate() {
+            if !covered.contains(&number) {
+                pod.paint(ctx, app, env);
+            }
         }
     }
 }
