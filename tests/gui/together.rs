@@ -71,7 +71,7 @@ fn who_wants_to_skip_is_counted_and_anybody_who_votes_can_join_them() {
     with_window(seen_by(3, party()), |harness, asked| {
         let columns = (980..1_080).step_by(20);
         let skip = Intent::Skip { item };
-        assert!(click_until_asked(harness, asked, columns, 40, &skip));
+        assert!(click_until_asked(harness, asked, columns, 60, &skip));
     });
 }
 
@@ -106,6 +106,28 @@ fn a_poll_is_asked_with_what_was_typed_and_nothing_else() {
         assert_eq!(intents(asked), [(open, Via::Gui)]);
         assert_eq!(harness.data().draft.question, "");
         assert_eq!(harness.data().draft.choices, <[String; 8]>::default());
+    });
+}
+
+#[test]
+fn a_choice_is_typed_on_while_the_field_below_it_appears() {
+    with_window(app(three().screen()), |harness, _| {
+        harness.submit_command(cmd::SHEET.with(Some(Sheet::Poll)));
+        harness.just_layout();
+        // The two fields lie below the question.
+        let typed = |harness: &Harness<App>| harness.data().draft.choices.clone();
+        for y in (200..360).step_by(8) {
+            click(harness, 300.0, f64::from(y));
+            strike(harness, "T");
+            if !typed(harness)[1].is_empty() {
+                break;
+            }
+        }
+        assert_eq!(harness.data().choice_fields(), 3);
+        harness.just_layout();
+        strike(harness, "e");
+        strike(harness, "a");
+        assert_eq!(typed(harness)[1], "Tea");
     });
 }
 
@@ -325,7 +347,7 @@ fn a_viewer_asks_for_the_controls_and_the_host_answers() {
             lasts: None,
         };
         let columns = (880..1_000).step_by(20);
-        assert!(click_until_asked(harness, asked, columns, 40, &allow));
+        assert!(click_until_asked(harness, asked, columns, 60, &allow));
     });
 }
 

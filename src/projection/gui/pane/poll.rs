@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use druid::widget::{CrossAxisAlignment, Flex, List, ViewSwitcher};
-use druid::{Env, EventCtx, LensExt, Widget, WidgetExt, WidgetId};
+use druid::widget::{CrossAxisAlignment, Flex, List};
+use druid::{EventCtx, LensExt, Widget, WidgetExt, WidgetId};
 
 use super::sheet::{asks, share_of};
 use crate::engine::event::{Action, Via};
 use crate::projection::gui::cmd;
 use crate::projection::gui::data::{App, Draft};
 use crate::projection::gui::theme::{CONTROL, Tone, size, space};
-use crate::projection::gui::together::PollRow;
+use crate::projection::gui::together::{CHOICES_MAX, PollRow};
 use crate::projection::gui::widget::button::{Button, Kind};
 use crate::projection::gui::widget::card::label;
 use crate::projection::gui::widget::field::Field;
@@ -112,22 +112,15 @@ fn row() -> impl Widget<PollRow> {
 
 /// A poll to be asked.
 fn new() -> impl Widget<App> {
-    let choices = ViewSwitcher::new(
-        |app: &App, _: &Env| app.choice_fields(),
-        |fields, _, _| {
-            let mut column = Flex::column().cross_axis_alignment(CrossAxisAlignment::Fill);
-            for index in 0..*fields {
-                column.add_child(Field::new(
-                    choice_field(index),
-                    "A choice, or a video link",
-                    App::draft.then(Draft::choices).index(index),
-                    Some(cmd::OPEN_POLL),
-                ));
-                column.add_spacer(space::XS);
-            }
-            column.boxed()
-        },
-    );
+    let mut choices = Flex::column().cross_axis_alignment(CrossAxisAlignment::Fill);
+    for index in 0..CHOICES_MAX {
+        // One by one, so that the field that is typed in stays as the next appears below it.
+        choices.add_child(shown(
+            move |app: &App| index < app.choice_fields(),
+            0.0,
+            move || choice(index).padding((0.0, 0.0, 0.0, space::XS)),
+        ));
+    }
     Flex::column()
         .cross_axis_alignment(CrossAxisAlignment::Fill)
         .with_child(label("Ask everybody"))
@@ -154,8 +147,11 @@ fn new() -> impl Widget<App> {
         )
 }
 
-/// Each has the same name whenever it is made: the one that is typed in keeps the focus when one more
-/// appears below it.
-const fn choice_field(index: usize) -> WidgetId {
-    WidgetId::reserved(20 + index as u16)
+fn choice(index: usize) -> Field {
+    Field::new(
+        WidgetId::next(),
+        "A choice, or a video link",
+        App::draft.then(Draft::choices).index(index),
+        Some(cmd::OPEN_POLL),
+    )
 }
