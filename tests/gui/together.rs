@@ -64,9 +64,9 @@ fn who_wants_to_skip_is_counted_and_anybody_who_votes_can_join_them() {
     assert_eq!(app(three().screen()).skip_line(), None);
     let party = || three().tell(Some(2), Body::SkipVoted { item });
     let ana = app(party().screen());
-    let line = "1 of 3 wants to skip. 2 are enough.";
+    let line = "1 of 3 wants to skip, 1 more needed";
     assert_eq!(ana.skip_line().as_deref(), Some(line));
-    let withdraw = ("Withdraw", Intent::Unskip { item });
+    let withdraw = ("Do not skip", Intent::Unskip { item });
     assert_eq!(seen_by(2, party()).skip_vote(), Some(withdraw));
     with_window(seen_by(3, party()), |harness, asked| {
         let columns = (980..1_080).step_by(20);
@@ -312,7 +312,8 @@ fn a_moderator_gives_and_takes_one_thing_at_a_time_and_for_a_time() {
 fn a_viewer_asks_for_the_controls_and_the_host_answers() {
     let request = |action| Intent::Request { action };
     let viewer = seen_by(3, three());
-    let asks = vec![request(Action::Play), request(Action::Seek)];
+    let control = [Action::Play, Action::Seek, Action::Rate];
+    let asks = control.map(request).to_vec();
     assert_eq!(viewer.may_i(), Some(asks));
     assert_eq!(seen_by(2, three()).may_i(), None, "a guest has them");
     let party = || {
@@ -320,6 +321,7 @@ fn a_viewer_asks_for_the_controls_and_the_host_answers() {
         three()
             .tell(Some(3), asked(Action::Play))
             .tell(Some(3), asked(Action::Seek))
+            .tell(Some(3), asked(Action::Rate))
     };
     assert_eq!(
         seen_by(3, party()).may_i(),
@@ -328,7 +330,7 @@ fn a_viewer_asks_for_the_controls_and_the_host_answers() {
     );
     let ana = app(party().screen());
     let line = ana.asking_line().unwrap();
-    assert!(line.ends_with("Lou asks to play or pause and to move the film."));
+    assert!(line.ends_with("Lou asks to control the film"));
     assert_eq!(seen_by(2, party()).asking_line(), None);
     let member = MemberId::new(3);
     let no = |action| Intent::Revoke {
@@ -336,10 +338,7 @@ fn a_viewer_asks_for_the_controls_and_the_host_answers() {
         action,
         lasts: Some(NOT_NOW),
     };
-    assert_eq!(
-        ana.answer_asking(false),
-        [no(Action::Play), no(Action::Seek)]
-    );
+    assert_eq!(ana.answer_asking(false), control.map(no));
     with_window(ana, |harness, asked| {
         let allow = Intent::Grant {
             member,

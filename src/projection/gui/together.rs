@@ -64,6 +64,9 @@ pub const SHARES: [u8; 3] = [33, 50, 66];
 /// The regions in which ngrok can be entered.
 pub const REGIONS: [&str; 7] = ["us", "eu", "ap", "au", "sa", "jp", "in"];
 
+/// What is asked for in one breath: to control the film.
+const CONTROL: [Action; 3] = [Action::Play, Action::Seek, Action::Rate];
+
 /// A start that far away is counted down to; an ordinary one is nearer.
 const COUNTED_FROM: Micros = Micros::from_secs(1);
 
@@ -104,6 +107,8 @@ pub struct Permission {
 pub struct Asked {
     /// Whether the viewer is asked and has not answered.
     pub me: bool,
+    /// Whether the viewer was asked and said yes.
+    pub ready: bool,
     /// Whether they said “Not yet”.
     pub later: bool,
     /// Who is ready, and who is not: "Ready: Ana · Not yet: you and Lou".
@@ -166,7 +171,7 @@ impl App {
             .collect()
     }
 
-    /// How many want what is on to be skipped, while somebody does: "1 of 4 wants to skip. 3 are enough."
+    /// How many want what is on to be skipped, while somebody does: "1 of 4 wants to skip, 2 more needed"
     pub fn skip_line(&self) -> Option<String> {
         let (view, _) = self.live().filter(|_| self.loaded())?;
         let state = &view.state;
@@ -176,10 +181,11 @@ impl App {
         }
         let here = state.roster.present().count();
         let want = if cast == 1 { "wants" } else { "want" };
-        Some(format!(
-            "{cast} of {here} {want} to skip. {} are enough.",
-            state.skips_needed()
-        ))
+        let more = match state.skips_needed().saturating_sub(cast) {
+            0 => String::new(),
+            missing => format!(", {missing} more needed"),
+        };
+        Some(format!("{cast} of {here} {want} to skip{more}"))
     }
 
     /// Voting to skip what is on, or taking that back.
@@ -187,7 +193,7 @@ impl App {
         let (view, me) = self.live().filter(|_| self.may(Action::Vote))?;
         let (item, _) = view.state.timeline.current()?;
         Some(if view.state.queue.skips.contains(&me) {
-            ("Withdraw", Intent::Unskip { item })
+            ("Do not skip", Intent::Unskip { item })
         } else {
             ("Vote to skip", Intent::Skip { item })
         })
@@ -337,20 +343,27 @@ impl App {
         let apart = |member: &crate::engine::fold::roster::Member| {
             member.suspended == Some(Suspension::Detached)
         };
-        let of = |wanted: &dyn Fn(MemberId, bool) -> bool| {
-            let members = here().filter(|(id, member)| wanted(*id, apart(member)));
-            names(view, members.map(|(id, _)| id).collect())
-        };
         let missing = |id| hold.waiting.contains(&id);
+        // Who came after the question was not asked.
+        let ready = here()
+            .filter(|(id, member)| !missing(*id) && !apart(member) && member.since <= hold.since);
+        let ready: Vec<MemberId> = ready.map(|(id, _)| id).collect();
+        let late = here().filter(|(id, _)| missing(*id));
+        let spared = here().filter(|(id, member)| !missing(*id) && apart(member));
+        let is_ready = ready.contains(&me);
         let parts = [
-            ("Ready", of(&|id, apart| !missing(id) && !apart)),
-            ("Not yet", of(&|id, _| missing(id))),
-            ("Not waiting for", of(&|id, apart| !missing(id) && apart)),
+            ("Ready", names(view, ready)),
+            ("Not yet", names(view, late.map(|(id, _)| id).collect())),
+            (
+                "Not waiting for",
+                names(view, spared.map(|(id, _)| id).collect()),
+            ),
         ];
         let parts = parts.iter().filter(|(_, who)| !who.is_empty());
         let parts: Vec<String> = parts.map(|(word, who)| format!("{word}: {who}")).collect();
         Some(Asked {
             me: missing(me),
+            ready: is_ready,
             later: self.not_yet == Some(hold.seq),
             line: parts.join(" · "),
         })
@@ -458,8 +471,7 @@ impl App {
     pub fn may_i(&self) -> Option<Vec<Intent>> {
         let (view, me) = self.live().filter(|_| self.loaded())?;
         let known = view.state.roster.get(me)?;
-        let lacked = [Action::Play, Action::Seek];
-        let lacked = lacked.into_iter().filter(|action| !self.may(*action));
+        let lacked = CONTROL.into_iter().filter(|action| !self.may(*action));
         let lacked: Vec<Action> = lacked.collect();
         let ask = lacked
             .iter()
@@ -486,15 +498,25 @@ impl App {
         })
     }
 
-    /// That in a sentence: "Lou asks to play or pause and to move the film."
+    /// That in a sentence: "Lou asks to control the film".
     pub fn asking_line(&self) -> Option<String> {
         let (view, member, actions) = self.asking()?;
-        let what: Vec<String> = actions
-            .iter()
-            .map(|action| format!("to {}", action.words()))
+        let (control, others): (Vec<Action>, Vec<Action>) = actions
+            .into_iter()
+            .partition(|action| CONTROL.contains(action));
+        let words = match control.as_slice() {
+            [] => None,
+            [one] => Some(one.words()),
+            _ => Some("control the film"),
+        };
+        let others = others.iter().map(|action| action.words());
+        let what: Vec<String> = words
+            .into_iter()
+            .chain(others)
+            .map(|words| format!("to {words}"))
             .collect();
         let name = view.state.roster.name(member);
-        Some(format!("\u{200E}{name} asks {}.", what.join(" and ")))
+        Some(format!("\u{200E}{name} asks {}", what.join(" and ")))
     }
 
     /// Giving them what they ask for, or saying “Not now”.

@@ -37,8 +37,10 @@ fn bar() -> impl Widget<App> {
             "Take your time. Say so when you are ready."
         } else if is(app, |asked| asked.me) {
             "Are you ready?"
-        } else {
+        } else if is(app, |asked| asked.ready) {
             "You are ready. Waiting for the others."
+        } else {
+            "Everybody is asked whether they are ready."
         };
         match app.waiting_secs {
             Some(secs) => format!("{says} ({secs}\u{a0}s)"),

@@ -87,10 +87,7 @@ pub(super) fn order() -> impl Widget<App> {
     let skip = asks(
         |app| {
             let words = app.skip_vote().map_or("Vote to skip", |(words, _)| words);
-            match words {
-                "Withdraw" => "Withdraw your vote to skip".to_owned(),
-                words => words.to_owned(),
-            }
+            words.to_owned()
         },
         |app: &App| app.skip_vote().into_iter().map(|(_, it)| it).collect(),
     );

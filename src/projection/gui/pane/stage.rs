@@ -88,8 +88,8 @@ fn buttons() -> impl Widget<App> {
         asks(
             |app: &App| {
                 match app.may_i() {
-                    Some(asked) if asked.is_empty() => "You asked the host",
-                    _ => "May I control?",
+                    Some(asked) if asked.is_empty() => "Asked to control the film",
+                    _ => "May I control the film?",
                 }
                 .to_owned()
             },
