@@ -351,6 +351,20 @@ fn a_viewer_asks_for_the_controls_and_the_host_answers() {
 }
 
 #[test]
+fn hosting_is_handed_over_and_taken_back_by_whoever_opened_the_party() {
+    let member = MemberId::new(2);
+    let to_bo = ("Make host", Intent::HandOver { member });
+    assert!(app(three().screen()).deeds(member).contains(&to_bo));
+    let handed = || three().tell(Some(1), Body::HostChanged { member });
+    let ana = app(handed().screen());
+    let member = MemberId::new(1);
+    let back = ("Be the host again", Intent::HandOver { member });
+    assert_eq!(ana.deeds(member), [back]);
+    let lou = seen_by(3, handed());
+    assert_eq!(lou.deeds(MemberId::new(3)), [], "she never was");
+}
+
+#[test]
 fn a_sheet_takes_the_stage_s_place_in_any_window_and_goes_with_what_it_is_about() {
     let all = [Sheet::Queue, Sheet::Poll, Sheet::Rules, Sheet::Invite];
     let person = Sheet::Person(MemberId::new(2));

@@ -537,21 +537,27 @@ impl App {
             ("Unmute", deed)
         };
         let here = state.roster.get(member).filter(|known| known.present);
+        let host = if member == me {
+            "Be the host again"
+        } else {
+            "Make host"
+        };
         let deeds = [
             ("Make co-host", role(Role::CoHost)),
             ("Make guest", role(Role::Guest)),
             ("Make viewer", role(Role::Viewer)),
             mute,
-            ("Make host", Intent::HandOver { member }),
+            (host, Intent::HandOver { member }),
             ("Send out", Intent::Kick { member }),
             ("Shut out", Intent::Ban { member }),
         ];
         let sensible = |deed: &Intent| match (deed, here) {
             (_, None) => false,
-            (Intent::SetRole { role, .. }, Some(known)) => known.role != *role,
             (Intent::HandOver { .. }, Some(known)) => known.role != Role::Host,
-            // To themselves only what is theirs: to be the host again.
-            _ => Some(member) != view.me,
+            // About themselves only what is theirs: to be the host again.
+            _ if member == me => false,
+            (Intent::SetRole { role, .. }, Some(known)) => known.role != *role,
+            _ => true,
         };
         // The room's own rule, asked in advance.
         deeds
