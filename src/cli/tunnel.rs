@@ -129,7 +129,7 @@ pub(super) fn ngrok_of(root: &Path, choice: NgrokChoice) -> Result<Ngrok> {
 }
 
 /// This network's router, or the one the environment names.
-fn router() -> Result<Router> {
+pub(super) fn router() -> Result<Router> {
     let Some(named) = filled(ROUTER_VARIABLE) else {
         return Ok(Router::here());
     };
