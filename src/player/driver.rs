@@ -304,8 +304,11 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
 
     async fn failed(&mut self, why: String) -> Flow {
         self.stance = Stance::Failed;
+        // Whoever sees it after all says so again.
+        self.ready_said = None;
+        let reason = self.player.inability();
         match self.item() {
-            Some(item) => self.say(DriverNews::Failed { item, why }).await,
+            Some(item) => self.say(DriverNews::Failed { item, reason, why }).await,
             None => Ok(()),
         }
     }
@@ -927,6 +930,7 @@ async fn within<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::event::Inability;
     use crate::engine::media::{Media, Provider};
     use crate::engine::unit::SessionTime;
     use crate::player::mock::{FineRates, Manner, MockHandle, MockPlayer, Now, Told, tokio_clock};
@@ -1349,6 +1353,7 @@ mod tests {
             house.drain(),
             [DriverNews::Failed {
                 item: ItemId::new(1),
+                reason: Inability::Other,
                 why
             }]
         );

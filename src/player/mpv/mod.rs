@@ -33,6 +33,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::engine::event::Inability;
 use crate::engine::media::{Media, Provider};
 use crate::engine::sync::controller::{Footing, Habits};
 use crate::engine::sync::echo::Act;
@@ -142,6 +143,8 @@ pub struct MpvPlayer {
     own_notices: mpsc::Sender<Notice>,
     lost_said: bool,
     films: Vec<PathBuf>,
+    /// Why the last film was not opened, where mpv was not even asked.
+    unable: Option<Inability>,
     /// The frame the film was asked to stand on.
     aim: Option<MediaTime>,
     footing: Footing,
@@ -171,6 +174,7 @@ impl MpvPlayer {
             own_notices: notices_in,
             lost_said: false,
             films: options.films,
+            unable: None,
             aim: None,
             footing: Footing::Sought,
             wire: tokio::spawn(wire.run(inbox)),
@@ -306,7 +310,14 @@ impl MpvPlayer {
 impl Player for MpvPlayer {
     async fn load(&mut self, media: &Media, start: MediaTime) -> Result<(), PlayerError> {
         self.alive()?;
-        let (source, warning) = self.source(media)?;
+        let (source, warning) = self.source(media).inspect_err(|_| {
+            self.unable = Some(if claim_of(media).is_some() {
+                Inability::NoCopy
+            } else {
+                Inability::OtherPlayer
+            });
+        })?;
+        self.unable = None;
         self.aim = Some(start);
         self.footing = Footing::Sought;
         self.set_pause(true).await?;
@@ -430,6 +441,10 @@ impl Player for MpvPlayer {
         }
         self.lost_said = true;
         Notice::Lost(self.why_lost())
+    }
+
+    fn inability(&self) -> Inability {
+        self.unable.unwrap_or(Inability::Other)
     }
 
     fn habits(&self) -> Habits {

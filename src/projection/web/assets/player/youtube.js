@@ -53,6 +53,11 @@ const SENTENCES = {
   153: "YouTube wants to know which page shows its video, and the browser did not say. Allow referrers for this page, or open the video on YouTube.",
 };
 
+/** The same for the room. */
+const REASONS = {
+  2: "unavailable", 100: "unavailable", 101: "not_embeddable", 150: "not_embeddable", 152: "not_embeddable", 153: "not_embeddable",
+};
+
 /** What an error code means to a person, and whether opening it on YouTube helps. */
 export function errorSentence(code, host) {
   const byAddress = /^(\d+\.){3}\d+$|^\[/.test(host);
@@ -228,7 +233,7 @@ export class YoutubePlayer {
       this.#post({ event: "listening" });
       if (localNow() - since > ANSWER_MILLIS * 1000) {
         clearInterval(this.#knocking);
-        this.#fail("YouTube does not answer. Check your connection and your blockers, then reload this page.");
+        this.#fail("YouTube does not answer. Check your connection and your blockers, then reload this page.", "unreachable");
       }
     }, LISTEN_EVERY_MILLIS);
     this.#post({ event: "listening" });
@@ -258,7 +263,7 @@ export class YoutubePlayer {
         if (typeof info === "number") this.#merge({ playerState: info });
         break;
       case "onError":
-        this.#fail(errorSentence(Number(info), location.hostname));
+        this.#fail(errorSentence(Number(info), location.hostname), REASONS[Number(info)]);
         break;
       case "onAutoplayBlocked":
         this.#needClick();
@@ -367,10 +372,10 @@ export class YoutubePlayer {
     this.#hooks.changed();
   }
 
-  #fail(sentence) {
+  #fail(sentence, why) {
     clearInterval(this.#knocking);
     this.failed = sentence;
     this.ready = false;
-    this.#hooks.failed(sentence);
+    this.#hooks.failed(sentence, why);
   }
 }
