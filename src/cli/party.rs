@@ -183,7 +183,11 @@ impl Party {
     pub async fn ask(&mut self, via: Via, intent: Intent) {
         let intent = match intent {
             Intent::Load { url } => Intent::Load {
-                url: self.addressed(url),
+                url: self.addressed(url).await,
+            },
+            Intent::QueueAdd { url, front } => Intent::QueueAdd {
+                url: self.addressed(url).await,
+                front,
             },
             other => other,
         };
@@ -282,28 +286,27 @@ impl Party {
 
     /// The address of a film on this disk, whose folder is remembered; of anything else, as it is.
     #[cfg(unix)]
-    fn addressed(&mut self, url: String) -> String {
-        use crate::player::mpv::{address_of, is_local};
+    async fn addressed(&mut self, url: String) -> String {
+        use crate::player::mpv::{address_of, is_local, length_of};
         let PlayerChoice::Mpv { films, .. } = &mut self.choice else {
             return url;
         };
         if !is_local(&url) {
             return url;
         }
-        let path = PathBuf::from(&url);
-        let address = path.canonicalize().and_then(|path| {
-            let folder = path.parent().map(PathBuf::from).unwrap_or_default();
-            if !films.contains(&folder) {
-                films.push(folder);
-            }
-            address_of(&path)
-        });
-        // What cannot be read is refused by the room as no address.
-        address.unwrap_or(url)
+        let Ok(path) = PathBuf::from(&url).canonicalize() else {
+            return url; // what cannot be read is refused by the room as no address
+        };
+        let folder = path.parent().map(PathBuf::from).unwrap_or_default();
+        if !films.contains(&folder) {
+            films.push(folder);
+        }
+        let length = length_of(&path).await;
+        address_of(&path, length).unwrap_or(url)
     }
 
     #[cfg(not(unix))]
-    fn addressed(&mut self, url: String) -> String {
+    async fn addressed(&mut self, url: String) -> String {
         url
     }
 

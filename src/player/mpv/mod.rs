@@ -26,7 +26,7 @@
 mod local;
 mod wire;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -49,6 +49,8 @@ const NOT_FOUND: &str =
 
 /// A healthy mpv answers within a millisecond; one that decodes a large frame in some ten.
 const CALL_DEADLINE: Duration = Duration::from_secs(2);
+/// Reading a film's length may take so long: a disk that has to wake up.
+const LENGTH_DEADLINE: Duration = Duration::from_secs(5);
 /// Opening a film on a slow line, or yt-dlp on a slow site. The driver's own limit is the same.
 const LOAD_DEADLINE: Duration = Duration::from_secs(30);
 /// How long mpv may take from its start to its first answer. A guess; measured: 0.1 s.
@@ -92,6 +94,33 @@ pub fn has_ytdl() -> bool {
     ["yt-dlp", "yt-dlp_x86", "youtube-dl"]
         .iter()
         .any(|name| on_path(name).is_some())
+}
+
+/// How long the film at `path` is, as mpv reads it; `None` where it does not say so soon.
+pub async fn length_of(path: &Path) -> Option<Micros> {
+    let mut mpv = tokio::process::Command::new(find_mpv()?);
+    mpv.args([
+        "--no-config",
+        "--load-scripts=no",
+        "--ytdl=no",
+        "--vo=null",
+        "--ao=null",
+        "--frames=1",
+        "--msg-level=all=no,term-msg=info,cplayer=info",
+        "--term-playing-msg=seance-length=${=duration}",
+        "--",
+    ])
+    .arg(path)
+    .stdin(std::process::Stdio::null())
+    .kill_on_drop(true);
+    let output = tokio::time::timeout(LENGTH_DEADLINE, mpv.output()).await;
+    let said = output.ok()?.ok()?.stdout;
+    let said = String::from_utf8_lossy(&said);
+    let secs = said
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("seance-length="))?;
+    let secs: f64 = secs.parse().ok()?;
+    (secs > 0.0 && secs < 1e6).then(|| Micros::new((secs * 1e6).round() as i64))
 }
 
 fn on_path(name: &str) -> Option<PathBuf> {
