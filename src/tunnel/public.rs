@@ -213,12 +213,7 @@ mod tests {
             Box::new(Public::new(place.clone(), Some(certified.clone()))),
             local,
         );
-        let mut watch = opened.watch();
-        let state = watch
-            .wait_for(|state| *state != State::Connecting)
-            .await
-            .unwrap()
-            .clone();
+        let state = opened.settled().await;
         assert_eq!(state, State::Online(vec![place]));
 
         let connector = tokio_rustls::TlsConnector::from(Trust::of([first]).config());
@@ -259,12 +254,7 @@ mod tests {
             Box::new(Public::new(place, Some(certified))),
             "127.0.0.1:1".parse().unwrap(),
         );
-        let mut watch = opened.watch();
-        let state = watch
-            .wait_for(|state| *state != State::Connecting)
-            .await
-            .unwrap()
-            .clone();
+        let state = opened.settled().await;
         let says = state.trouble().unwrap().to_string();
         assert!(
             matches!(state, State::Failed(_)) && says.contains("/nowhere/chain.pem"),
