@@ -108,7 +108,7 @@ fn of_people(dice: &mut Dice) -> Intent {
     let lasts = (dice.roll(2) == 0).then(|| Micros::from_secs(1 + dice.roll(900) as i64));
     let seq = Seq::new(dice.roll(1_500));
     let allow = dice.roll(2) == 0;
-    match dice.roll(37) {
+    match dice.roll(38) {
         0..=2 => Intent::Grant {
             member,
             action,
@@ -175,7 +175,7 @@ fn of_people(dice: &mut Dice) -> Intent {
         36 => Intent::SetPasscode {
             passcode: allow.then(|| Passcode::new("open sesame").unwrap()),
         },
-        30 | 31 => Intent::Unable {
+        37 => Intent::Unable {
             item: ItemId::new(dice.roll(40) as u32),
             why: [
                 None,

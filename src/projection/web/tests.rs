@@ -642,7 +642,7 @@ mod parity {
 
     #[test]
     fn the_page_folds_and_tells_every_evening_as_the_program_does() {
-        let evenings: Vec<Vec<Event>> = (1..=16).map(evening).collect();
+        let evenings: Vec<Vec<Event>> = (1..=24).map(evening).collect();
         let kinds: BTreeSet<String> = evenings
             .iter()
             .flatten()
