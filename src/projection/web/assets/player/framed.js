@@ -207,7 +207,7 @@ export class FramedPlayer {
     const knock = () => {
       if (this.#wire.knock) this.#post(this.#wire.knock());
       if (localNow() - since > ANSWER_MILLIS * 1000) {
-        this.#fail(`${this.#wire.site} does not answer. Check your connection and your blockers, then reload this page.`);
+        this.#fail(`${this.#wire.site} does not answer. Check your connection and your blockers, then reload this page.`, "unreachable");
       }
     };
     this.#knocking = setInterval(knock, KNOCK_EVERY_MILLIS);
@@ -261,7 +261,7 @@ export class FramedPlayer {
     },
     title: (title) => this.#hooks.title(String(title)),
     blocked: () => this.#needClick(),
-    failed: (sentence) => this.#fail(sentence),
+    failed: (sentence, why) => this.#fail(sentence, why),
   };
 
   #tick(position, age) {
@@ -341,11 +341,11 @@ export class FramedPlayer {
     this.#hooks.changed();
   }
 
-  #fail(sentence) {
+  #fail(sentence, why) {
     this.#stopKnocking();
     if (this.failed !== null) return;
     this.failed = sentence;
     this.ready = false;
-    this.#hooks.failed(sentence);
+    this.#hooks.failed(sentence, why);
   }
 }
