@@ -25,7 +25,7 @@
 pub mod capsule;
 pub mod commit;
 #[cfg(feature = "server")]
-mod files;
+pub(crate) mod files;
 #[cfg(feature = "server")]
 pub mod key;
 pub mod memory;
