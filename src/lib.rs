@@ -52,7 +52,7 @@
 //! | way into a party | [`engine::sequencer::gate`] (what it is worth), [`broadcast::door`] (what opens it); an attack on it in `tests/trust/`, counted in `docs/trust.md` |
 //! | frame between member and room | [`engine::frame`], answered in [`engine::session`]; `docs/protocol.md` |
 //! | site whose addresses are understood | a file in `engine/media/`, a last [`engine::media::Provider`] |
-//! | site whose player is driven | a file in `player/browser/sites/`; in the guest page one in `projection/web/assets/player/` |
+//! | site whose player is driven | a file in `player/browser/sites/`; in the guest page a wire of `framed.js` in `projection/web/assets/player/` |
 //! | player | an implementation of [`player::Player`] that passes the suite in `player/contract.rs`; a choice in [`cli::party`] |
 //! | storage backend | an implementation of [`log::EventLog`] that passes the suite in `log/contract.rs` |
 //! | way of seeing a party | a folder in [`projection`], drawn from [`projection::view::View`] |

@@ -15,16 +15,15 @@ use chromiumoxide::cdp::browser_protocol::browser::{
 };
 use chromiumoxide::cdp::browser_protocol::input::DispatchMouseEventType;
 use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
-use doubles::youtube::{self, YoutubeDouble};
-use doubles::{FILM_SECS, Film, Server};
+use doubles::{FILM_SECS, Film, Namesakes, Server, or_skip, think_aloud, youtube};
 use seance::engine::media::{Media, Provider};
 use seance::engine::unit::{MediaTime, Micros};
 use seance::os::local_now;
-use seance::player::browser::{BrowserPlayer, LaunchOptions, find_chrome};
+use seance::player::browser::{BrowserPlayer, LaunchOptions};
 use seance::player::{Activity, Notice, Player, PlayerError};
 use stage::{
-    PATIENCE, User, click, is, launch, mouse, near, press, script, space, until, until_healed,
-    until_page, within,
+    PATIENCE, User, click, found_chrome, is, launch, mouse, near, press, script, space, until,
+    until_healed, until_page, within,
 };
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -39,25 +38,13 @@ struct Stage {
 impl Stage {
     /// The stage, or `None` with a printed reason.
     async fn enter() -> Option<Self> {
-        // RUST_LOG=seance=debug tells what the player thinks.
-        let _ = tracing_subscriber::fmt()
-            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-            .with_test_writer()
-            .try_init();
-        if find_chrome().is_none() {
-            eprintln!("skipped: no Chromium (set SEANCE_CHROME)");
-            return None;
-        }
-        match Film::made() {
-            Err(why) => {
-                eprintln!("skipped: {why}");
-                None
-            }
-            Ok(film) => Some(Self {
-                _alone: STAGE.lock().await,
-                films: Server::films(film).await,
-            }),
-        }
+        think_aloud();
+        found_chrome()?;
+        let film = or_skip(Film::made())?;
+        Some(Self {
+            _alone: STAGE.lock().await,
+            films: Server::films(film).await,
+        })
     }
 
     async fn player(&self) -> BrowserPlayer {
@@ -161,21 +148,26 @@ async fn a_rate_bends_the_film_and_not_its_pitch() {
     let mut player = stage.playing(MediaTime::ZERO).await;
     player.set_rate(2.0).await.unwrap();
     player.play(local_now()).await.unwrap();
-    let first = until(&mut player, |sample| {
+    let mut from = until(&mut player, |sample| {
         sample.position > MediaTime::from_secs(2)
     })
     .await;
-    let later = until(&mut player, |sample| {
-        sample.at > first.at + Micros::from_secs(1)
-    })
-    .await;
-    assert_eq!(later.rate, 2.0);
-    let film = (later.position - first.position).get() as f64;
-    let passed = (later.at - first.at).get() as f64;
-    assert!(
-        (film / passed - 2.0).abs() < 0.1,
-        "{film} µs in {passed} µs"
-    );
+    // A busy machine drops a beat; one that plays the rate does so for a second soon.
+    let mut seconds = Vec::new();
+    loop {
+        let to = until(&mut player, |sample| {
+            sample.at > from.at + Micros::from_secs(1)
+        })
+        .await;
+        assert_eq!(to.rate, 2.0);
+        let film = (to.position - from.position).get() as f64;
+        seconds.push(film / (to.at - from.at).get() as f64);
+        if (seconds[seconds.len() - 1] - 2.0).abs() < 0.1 {
+            break;
+        }
+        assert!(seconds.len() < 10, "never at twice its pace: {seconds:?}");
+        from = to;
+    }
     let pitch = script(&player, "document.querySelector('video').preservesPitch").await;
     assert_eq!(pitch, true);
     assert!(matches!(
@@ -846,7 +838,7 @@ async fn one_film_follows_another_of_another_kind() {
     let Some((stage, _double, mut player)) = youtube().await else {
         return;
     };
-    let video = YoutubeDouble::media(youtube::PLAIN);
+    let video = youtube::media(youtube::PLAIN);
     let film = file(stage.films.url("/film.mp4"));
     for (media, secs) in [(&video, 3), (&film, 6), (&video, 9)] {
         within(player.load(media, MediaTime::from_secs(secs)))
@@ -885,10 +877,10 @@ async fn without_chrome_the_player_says_what_to_install() {
 }
 
 /// A double of YouTube and a player that finds it; `None` with a printed reason.
-async fn youtube() -> Option<(Stage, YoutubeDouble, BrowserPlayer)> {
+async fn youtube() -> Option<(Stage, Namesakes, BrowserPlayer)> {
     let stage = Stage::enter().await?;
     let film = Film::made().unwrap();
-    let double = YoutubeDouble::start(film, Film::advert().unwrap()).await;
+    let double = youtube::start(film, Film::advert().unwrap()).await;
     let player = launch(double.chrome_args()).await;
     Some((stage, double, player))
 }
@@ -899,7 +891,7 @@ async fn a_youtube_video_does_as_it_is_told() {
         return;
     };
     let start = MediaTime::from_secs(15);
-    within(player.load(&YoutubeDouble::media(youtube::PLAIN), start))
+    within(player.load(&youtube::media(youtube::PLAIN), start))
         .await
         .unwrap();
     let ready = player.sample().await.unwrap();
@@ -969,7 +961,7 @@ async fn an_advertisement_is_shown_as_such_and_the_film_waits_behind_it() {
         return;
     };
     let start = MediaTime::from_secs(40);
-    within(player.load(&YoutubeDouble::media(youtube::PREROLL), start))
+    within(player.load(&youtube::media(youtube::PREROLL), start))
         .await
         .unwrap();
     let before = player.sample().await.unwrap();
@@ -1032,7 +1024,7 @@ async fn a_video_youtube_does_not_show_says_why() {
             "YouTube asks about cookies. Answer it in the Séance browser window; the film opens after that.",
         ),
     ] {
-        let refused = within(player.load(&YoutubeDouble::media(id), MediaTime::ZERO)).await;
+        let refused = within(player.load(&youtube::media(id), MediaTime::ZERO)).await;
         assert_eq!(refused, Err(PlayerError::Media(sentence.into())), "{id}");
     }
     // The user answers, and the film is there.
@@ -1047,7 +1039,7 @@ async fn a_live_stream_on_youtube_is_played_and_paused_at_its_edge() {
     let Some((_stage, _double, mut player)) = youtube().await else {
         return;
     };
-    let live = YoutubeDouble::media(youtube::LIVE);
+    let live = youtube::media(youtube::LIVE);
     within(player.load(&live, MediaTime::ZERO)).await.unwrap();
     let at = local_now();
     player.play(at).await.unwrap();
@@ -1071,7 +1063,7 @@ async fn another_video_in_the_same_window_is_told() {
     let Some((_stage, _double, mut player)) = youtube().await else {
         return;
     };
-    within(player.load(&YoutubeDouble::media(youtube::PLAIN), MediaTime::ZERO))
+    within(player.load(&youtube::media(youtube::PLAIN), MediaTime::ZERO))
         .await
         .unwrap();
     player.play(local_now()).await.unwrap();

@@ -10,7 +10,7 @@ mod support;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use doubles::{FILM_SECS, Film, Server};
+use doubles::{FILM_SECS, Film, Server, or_skip, think_aloud};
 use seance::engine::clock::offset::Estimate;
 use seance::engine::fold::timeline::Anchor;
 use seance::engine::id::{Generation, ItemId};
@@ -22,7 +22,7 @@ use seance::player::driver::{self, DriverNews, Goal, drive};
 use seance::player::mpv::{MpvHand, MpvOptions, MpvPlayer, address_of, find_mpv};
 use seance::player::{Activity, Notice, Player, PlayerError};
 use serde_json::{Value, json};
-use support::Home;
+use support::{Home, opened};
 use tokio::sync::{Mutex, MutexGuard, mpsc, watch};
 
 /// How long anything here may take before the test says that it hangs.
@@ -40,30 +40,17 @@ struct Stage {
 impl Stage {
     /// The stage, or `None` with a printed reason.
     async fn enter() -> Option<Self> {
-        let _ = tracing_subscriber::fmt()
-            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-            .with_test_writer()
-            .try_init();
-        if find_mpv().is_none() {
-            eprintln!("skipped: no mpv (install it, or set SEANCE_MPV)");
-            return None;
-        }
+        think_aloud();
+        or_skip(find_mpv().ok_or("no mpv (install it, or set SEANCE_MPV)"))?;
         let alone = STAGE.lock().await;
-        match Film::made() {
-            Err(why) => {
-                eprintln!("skipped: {why}");
-                None
-            }
-            Ok(film) => {
-                let folder = tempfile::tempdir().unwrap();
-                std::fs::write(folder.path().join("film.mp4"), &film.mp4).unwrap();
-                Some(Self {
-                    films: Server::films(film).await,
-                    folder,
-                    _alone: alone,
-                })
-            }
-        }
+        let film = or_skip(Film::made())?;
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("film.mp4"), &film.mp4).unwrap();
+        Some(Self {
+            films: Server::films(film).await,
+            folder,
+            _alone: alone,
+        })
     }
 
     async fn player(&self, films: Vec<PathBuf>) -> MpvPlayer {
@@ -378,12 +365,7 @@ async fn two_people_watch_their_own_copies_of_a_film_on_disk() {
     ];
     host.extend(player);
     let mut ana = home.start("Ana", &host);
-    let (session, link) = ana.wait("its link", |line| {
-        Some((
-            line["session"].as_str()?.to_owned(),
-            line["link"].as_str()?.to_owned(),
-        ))
-    });
+    let (session, link) = opened(&ana);
     let mut join = vec!["join", &link, "--name", "Bo", "--films", folder];
     join.extend(player);
     let mut bo = guests.start("Bo", &join);

@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
-use support::{Home, Program, pause};
+use support::{Home, Program, host_words, join_words, opened, pause};
 
 /// Lines each guest says; a few of them while the cable is unplugged.
 const LINES: usize = 30;
@@ -131,16 +131,13 @@ fn a_party_over_a_bad_network_loses_nothing_and_doubles_nothing() {
         &net.host,
         "the host",
         &home,
-        &[
-            "host", "--json", "--player", "none", "--name", "Ana", "--title", "Far", "--bind", bind,
-        ],
+        &host_words(&["--title", "Far", "--bind", bind]),
     );
-    let link = host.wait("its link", |line| line["link"].as_str().map(str::to_owned));
+    let (_, link) = opened(&host);
     let mut guests: Vec<Program> = ["Bo", "Cy"]
         .iter()
         .map(|name| {
-            let args = ["join", "--json", &link, "--name", name, "--player", "none"];
-            let guest = net.start(&net.guests, name, &away, &args);
+            let guest = net.start(&net.guests, name, &away, &join_words(&link, name));
             guest.wait_event(0, "joined");
             guest
         })

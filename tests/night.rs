@@ -13,51 +13,27 @@ mod support;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chromiumoxide::Browser;
 use chromiumoxide::cdp::browser_protocol::input::{
     DispatchMouseEventParams, DispatchMouseEventType, MouseButton,
 };
+use chromiumoxide::{Browser, Page};
 use futures_util::StreamExt as _;
 use serde_json::Value;
 
-use doubles::{Film, Server};
+use doubles::{Film, Server, or_skip};
 use support::proxy::Cable;
-use support::{DEADLINE, Home, Program, no_chrome};
+use support::{
+    DEADLINE, Home, Program, address_of, found_chrome, host_words, join_words, live, live_from,
+    opened,
+};
 
 /// How far from the timeline a player may stand when things have settled (the number).
 const IN_STEP_MICROS: i64 = 100_000;
 
 /// The film server, or the printed reason why this test cannot run here.
 async fn films() -> Option<Server> {
-    if let Some(reason) = no_chrome() {
-        eprintln!("skipped: {reason}");
-        return None;
-    }
-    match Film::made() {
-        Ok(film) => Some(Server::films(film).await),
-        Err(reason) => {
-            eprintln!("skipped: {reason}");
-            None
-        }
-    }
-}
-
-/// What `host --json` prints first: session, link and page.
-fn opened(host: &Program) -> (String, String) {
-    host.wait("its link", |line| {
-        Some((
-            line["session"].as_str()?.to_owned(),
-            line["link"].as_str()?.to_owned(),
-        ))
-    })
-}
-
-fn address_of(link: &str) -> String {
-    link.trim_start_matches("http://")
-        .split('/')
-        .next()
-        .expect("a link has an address")
-        .to_owned()
+    or_skip(found_chrome())?;
+    Some(Server::films(or_skip(Film::made())?).await)
 }
 
 /// Waits until `watcher` has seen every one of `members` playing within [`IN_STEP_MICROS`] of the line.
@@ -112,21 +88,15 @@ async fn a_film_night_with_a_cut_cable_a_late_guest_and_a_killed_host_loses_noth
     let url = films.url("/film.mp4");
     let mut ana = home.start(
         "Ana (host)",
-        &[
-            "host",
-            "--json",
+        &host_words(&[
             "--title",
             "Film night",
-            "--name",
-            "Ana",
-            "--bind",
-            "127.0.0.1:0",
             "--player",
             "browser",
             "--headless",
             "--media",
             &url,
-        ],
+        ]),
     );
     let (session, link) = opened(&ana);
     let address = address_of(&link);
@@ -145,23 +115,10 @@ async fn a_film_night_with_a_cut_cable_a_late_guest_and_a_killed_host_loses_noth
             "--headless",
         ],
     );
-    bo.wait("that he is in", |line| {
-        (line["connection"]["state"] == "live").then_some(())
-    });
+    live(&bo);
     let cable = Cable::to(address.parse().unwrap()).await;
     let through_cable = link.replace(&address, &cable.address().to_string());
-    let mut cy = guests.start(
-        "Cy",
-        &[
-            "join",
-            "--json",
-            &through_cable,
-            "--name",
-            "Cy",
-            "--player",
-            "none",
-        ],
-    );
+    let mut cy = guests.start("Cy", &join_words(&through_cable, "Cy"));
     cy.wait_event(0, "measured");
     wait_activity(&cy, 0, 1, "paused");
     wait_activity(&cy, 0, 2, "paused");
@@ -213,19 +170,12 @@ async fn a_film_night_with_a_cut_cable_a_late_guest_and_a_killed_host_loses_noth
     cable.mend();
     let back = cy.wait_event(mark, "seeked");
     assert_eq!(back["body"]["seeked"]["position"], 60_000_000);
-    cy.wait_from(mark, "that it is back", |line| {
-        (line["connection"]["state"] == "live").then_some(())
-    });
+    live_from(&cy, mark);
     assert_dense("Cy", &cy);
 
     // Dee joins late and holds the same state at once.
-    let mut dee = guests.start(
-        "Dee",
-        &["join", "--json", &link, "--name", "Dee", "--player", "none"],
-    );
-    dee.wait("that she is in", |line| {
-        (line["connection"]["state"] == "live").then_some(())
-    });
+    let mut dee = guests.start("Dee", &join_words(&link, "Dee"));
+    live(&dee);
     assert_dense("Dee", &dee);
 
     // The host is killed in the middle of the film and started again.
@@ -235,19 +185,15 @@ async fn a_film_night_with_a_cut_cable_a_late_guest_and_a_killed_host_loses_noth
     ana.kill();
     let mut ana = home.start(
         "Ana (host, again)",
-        &[
-            "host",
-            "--json",
+        &host_words(&[
             "--session",
             &session,
-            "--name",
-            "Ana",
             "--bind",
             &address,
             "--player",
             "browser",
             "--headless",
-        ],
+        ]),
     );
     let (_, link_again) = opened(&ana);
     assert_eq!(link_again, link, "a restart keeps the link");
@@ -388,6 +334,24 @@ async fn chrome_of(home: &Home) -> Browser {
     }
 }
 
+/// The window of that Chrome which shows an address that ends so.
+///
+/// Chrome tells of its windows by itself; asking for them as well attaches to each a second time,
+/// and one of the two sessions is gone before it can be used.
+async fn page_of(chrome: &Browser, ending: &str) -> Page {
+    let began = std::time::Instant::now();
+    loop {
+        for page in chrome.pages().await.expect("Chrome lists its pages") {
+            let shown = page.url().await.ok().flatten();
+            if shown.is_some_and(|address| address.ends_with(ending)) {
+                return page;
+            }
+        }
+        assert!(began.elapsed() < DEADLINE, "Chrome shows no {ending}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_click_inside_the_player_is_one_event_by_that_member() {
     let Some(films) = films().await else { return };
@@ -428,24 +392,8 @@ async fn a_click_inside_the_player_is_one_event_by_that_member() {
 
     // Bo clicks on the film in his Chrome window, as a person would.
     let chrome = chrome_of(&guests).await;
-    let pages = {
-        let mut chrome = chrome;
-        chrome
-            .fetch_targets()
-            .await
-            .expect("Chrome lists its windows");
-        let began = std::time::Instant::now();
-        loop {
-            let pages = chrome.pages().await.expect("Chrome lists its pages");
-            if !pages.is_empty() {
-                break pages;
-            }
-            assert!(began.elapsed() < DEADLINE, "Chrome shows no page");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
+    let page = page_of(&chrome, "/film.mp4").await;
     let mark = ana.mark();
-    let page = &pages[0];
     for kind in [
         DispatchMouseEventType::MouseMoved,
         DispatchMouseEventType::MousePressed,

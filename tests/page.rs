@@ -18,12 +18,11 @@ use seance::engine::fold::RoomState;
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
 
-use doubles::embeds::{self, FrameDoubles};
-use doubles::youtube_embed::{EmbedDouble, FORBIDDEN, MARKUP, PLAIN};
-use doubles::{Film, Server};
+use doubles::youtube_embed::{self, FORBIDDEN, MARKUP, PLAIN};
+use doubles::{Film, Server, embeds, or_skip};
 use support::chrome::{Chrome, Visitor};
 use support::proxy::Cable;
-use support::{Home, Program, no_chrome};
+use support::{Home, Program, address_of, found_chrome, host_words, join_words, live, opened};
 
 /// How far from the timeline a player may stand when things have settled (the number).
 const IN_STEP_MICROS: i64 = 100_000;
@@ -40,21 +39,13 @@ struct Stage {
 impl Stage {
     /// The stage, or `None` with a printed reason.
     async fn enter() -> Option<Self> {
-        if let Some(reason) = no_chrome() {
-            eprintln!("skipped: {reason}");
-            return None;
-        }
-        match Film::made() {
-            Err(reason) => {
-                eprintln!("skipped: {reason}");
-                None
-            }
-            Ok(film) => Some(Self {
-                _alone: STAGE.lock().await,
-                films: Server::films(film.clone()).await,
-                film,
-            }),
-        }
+        or_skip(found_chrome())?;
+        let film = or_skip(Film::made())?;
+        Some(Self {
+            _alone: STAGE.lock().await,
+            films: Server::films(film.clone()).await,
+            film,
+        })
     }
 }
 
@@ -68,33 +59,15 @@ struct Host {
 impl Host {
     /// Where it listens.
     fn address(&self) -> String {
-        let rest = self.link.trim_start_matches("http://");
-        rest.split('/')
-            .next()
-            .expect("a link has an address")
-            .to_owned()
+        address_of(&self.link)
     }
 }
 
 /// Starts a host called Ana; `more` are arguments beside the usual.
 fn host(home: &Home, more: &[&str]) -> Host {
-    let mut args = vec!["host", "--json", "--name", "Ana"];
-    for usual in [["--bind", "127.0.0.1:0"], ["--player", "none"]] {
-        if !more.contains(&usual[0]) {
-            args.extend(usual);
-        }
-    }
-    args.extend(more);
-    let program = home.start("Ana (host)", &args);
-    let (session, link) = program.wait("its link", |line| {
-        Some((
-            line["session"].as_str()?.to_owned(),
-            line["link"].as_str()?.to_owned(),
-        ))
-    });
-    program.wait("that it is live", |line| {
-        (line["connection"]["state"] == "live").then_some(())
-    });
+    let program = home.start("Ana (host)", &host_words(more));
+    let (session, link) = opened(&program);
+    live(&program);
     Host {
         program,
         session,
@@ -104,13 +77,8 @@ fn host(home: &Home, more: &[&str]) -> Host {
 
 /// Starts a member in a terminal, without a player, and waits until it is in.
 fn terminal(home: &Home, link: &str, name: &str) -> Program {
-    let member = home.start(
-        name,
-        &["join", "--json", link, "--name", name, "--player", "none"],
-    );
-    member.wait("that it is live", |line| {
-        (line["connection"]["state"] == "live").then_some(())
-    });
+    let member = home.start(name, &join_words(link, name));
+    live(&member);
     member
 }
 
@@ -556,7 +524,7 @@ async fn youtube_in_its_frame_follows_the_room_and_a_click_in_it_is_one_pause_by
     let Some(stage) = Stage::enter().await else {
         return;
     };
-    let double = EmbedDouble::start(stage.film.clone()).await;
+    let double = youtube_embed::start(stage.film.clone()).await;
     let (home, guests) = (Home::new(), Home::new());
     let mut ana = host(&home, &["--media", &format!("https://youtu.be/{MARKUP}")]);
     let mut bo = terminal(&guests, &ana.link, "Bo");
@@ -653,7 +621,7 @@ async fn vimeo_and_twitch_in_their_frames_follow_the_room_and_subscriptions_send
     let Some(stage) = Stage::enter().await else {
         return;
     };
-    let double = FrameDoubles::start(stage.film.clone()).await;
+    let double = embeds::start(stage.film.clone()).await;
     let (home, guests) = (Home::new(), Home::new());
     let vimeo = format!("https://vimeo.com/{}", embeds::VIMEO);
     let ana = host(&home, &["--media", &vimeo]);
@@ -1031,6 +999,9 @@ async fn a_guest_gives_the_passcode_knocks_and_is_let_in_by_a_moderator_on_the_p
     let kim = chrome.visitor("Kim").await;
     kim.open(&ana.link).await;
     let kims = join(&kim, "Kim").await;
+    // Live comes before the first drawing.
+    kim.until("document.querySelectorAll('#people li').length === 2")
+        .await;
     assert_eq!(
         kim.eval("document.querySelector('#way-knock-line').hidden")
             .await,

@@ -25,7 +25,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use doubles::ngrok::Ngrok as Double;
-use support::{DEADLINE, Home, Program};
+use support::{DEADLINE, Home, Program, host_words, join_words, live, opened};
 
 /// What must be seen nowhere but in its own file.
 const TOKEN: &str = "2canaryCanaryCanary_6canaryCanaryCanary";
@@ -68,27 +68,13 @@ impl Evening {
     }
 
     fn host(&self, more: &[&str]) -> Program {
-        let mut args = vec![
-            "host",
-            "--json",
-            "--name",
-            "Ana",
-            "--bind",
-            "127.0.0.1:0",
-            "--player",
-            "none",
-            "--tunnel",
-            "ngrok",
-        ];
+        let mut args = host_words(&["--tunnel", "ngrok"]);
         args.extend(more);
         Program::start("Ana (host)", self.command(&args))
     }
 
     fn join(&self, name: &str, link: &str) -> Program {
-        Program::start(
-            name,
-            self.command(&["join", "--json", "--name", name, "--player", "none", link]),
-        )
+        Program::start(name, self.command(&join_words(link, name)))
     }
 }
 
@@ -107,10 +93,12 @@ fn online(host: &Program, from: usize) -> String {
         .to_owned()
 }
 
-fn live(program: &Program) {
-    program.wait("that it is live", |line| {
-        (line["connection"]["state"] == "live").then_some(())
-    });
+/// Waits for the link of the way of this name.
+fn first_link(host: &Program, name: &str) -> String {
+    host.wait(&format!("the link of the {name}"), |line| {
+        let way = line.get("way")?;
+        (way["name"] == name).then(|| way["links"][0].as_str().map(str::to_owned))?
+    })
 }
 
 /// What one says, the other reads.
@@ -334,7 +322,7 @@ async fn a_changed_address_is_told_to_those_inside_and_the_session_goes_on() {
     let mut host = evening.host(&[]);
     let first = online(&host, 0);
     // Lou is at home with the host; Bo comes by the tunnel.
-    let lan = host.wait("its link", |line| line["link"].as_str().map(str::to_owned));
+    let (_, lan) = opened(&host);
     let lou = evening.join("Lou", &lan);
     let mut bo = evening.join("Bo", &first);
     live(&lou);
@@ -546,15 +534,7 @@ async fn a_party_at_its_own_address_serves_its_own_certificate() {
     let bind = format!("127.0.0.1:{port}");
     let mut host = home.start(
         "Ana (host)",
-        &[
-            "host",
-            "--json",
-            "--name",
-            "Ana",
-            "--bind",
-            "127.0.0.1:0",
-            "--player",
-            "none",
+        &host_words(&[
             "--public",
             &place,
             "--cert",
@@ -563,14 +543,11 @@ async fn a_party_at_its_own_address_serves_its_own_certificate() {
             key.to_str().unwrap(),
             "--tls-bind",
             &bind,
-        ],
+        ]),
     );
-    let link = host.wait("its own address", |line| {
-        let way = line.get("way")?;
-        (way["name"] == "own address").then(|| way["links"][0].as_str().map(str::to_owned))?
-    });
+    let link = first_link(&host, "own address");
     assert!(link.starts_with(&place), "{link}");
-    let mut command = home.command(&["join", "--json", "--name", "Bo", "--player", "none", &link]);
+    let mut command = home.command(&join_words(&link, "Bo"));
     command.env("SSL_CERT_FILE", &chain);
     let mut bo = Program::start("Bo", command);
     live(&bo);
@@ -658,19 +635,13 @@ impl Front {
         let bind = format!("127.0.0.1:{back}");
         let mut host = home.start(
             "Ana (host)",
-            &[
-                "host", "--json", "--name", "Ana", "--bind", &bind, "--player", "none", "--public",
-                &place,
-            ],
+            &host_words(&["--bind", &bind, "--public", &place]),
         );
         live(&host);
         let log = home.path().join("proxy.log");
         proxy.stderr(std::fs::File::create(&log).unwrap());
         let _proxy = Running(proxy.spawn().expect("the proxy starts"));
-        let link = host.wait("its own address", |line| {
-            let way = line.get("way")?;
-            (way["name"] == "own address").then(|| way["links"][0].as_str().map(str::to_owned))?
-        });
+        let link = first_link(&host, "own address");
         tokio::time::timeout(DEADLINE, async {
             while TcpStream::connect(("127.0.0.1", *front)).await.is_err() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -683,8 +654,7 @@ impl Front {
                 std::fs::read_to_string(&log)
             )
         });
-        let mut command =
-            home.command(&["join", "--json", "--name", "Bo", "--player", "none", &link]);
+        let mut command = home.command(&join_words(&link, "Bo"));
         command.env("SSL_CERT_FILE", home.path().join("chain.pem"));
         let mut bo = Program::start("Bo", command);
         live(&bo);

@@ -27,7 +27,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
 const SESSION: SessionId = SessionId::new(7);
 const KEY: [u8; 32] = [9; 32];
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
     timeout(DEADLINE, work)

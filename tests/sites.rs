@@ -11,17 +11,16 @@
 mod doubles;
 mod stage;
 
-use doubles::sites::{self, SiteDoubles};
-use doubles::youtube::{self, YoutubeDouble};
-use doubles::{FILM_SECS, Film};
+use doubles::{FILM_SECS, Film, Namesakes, or_skip, sites, think_aloud, youtube};
 use seance::engine::media::{Media, Provider};
 use seance::engine::unit::{LocalTime, MediaTime, Micros};
 use seance::os::local_now;
-use seance::player::browser::{BrowserPlayer, find_chrome};
+use seance::player::browser::BrowserPlayer;
 use seance::player::contract;
 use seance::player::{Activity, Notice, Player, PlayerError};
 use stage::{
-    User, click, is, launch, near, script, space, until, until_healed, until_page, within,
+    User, click, found_chrome, is, launch, near, script, space, until, until_healed, until_page,
+    within,
 };
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -29,7 +28,7 @@ static STAGE: Mutex<()> = Mutex::const_new(());
 
 /// The doubles, and one test's turn with them.
 struct Town {
-    doubles: SiteDoubles,
+    doubles: Namesakes,
     _turn: Option<MutexGuard<'static, ()>>,
 }
 
@@ -43,25 +42,17 @@ impl Town {
 
     /// The doubles at once: the contract has time enough for everybody.
     async fn open() -> Option<Self> {
-        let _ = tracing_subscriber::fmt()
-            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-            .with_test_writer()
-            .try_init();
-        if find_chrome().is_none() {
-            eprintln!("skipped: no Chromium (set SEANCE_CHROME)");
-            return None;
-        }
-        let films = || Ok::<_, String>((Film::made()?, Film::fragmented()?, Film::advert()?));
-        match films() {
-            Err(why) => {
-                eprintln!("skipped: {why}");
-                None
-            }
-            Ok((film, fragments, advert)) => Some(Self {
-                _turn: None,
-                doubles: SiteDoubles::start(film, fragments, advert).await,
-            }),
-        }
+        think_aloud();
+        found_chrome()?;
+        let [film, fragments, advert] = [
+            or_skip(Film::made())?,
+            or_skip(Film::fragmented())?,
+            or_skip(Film::advert())?,
+        ];
+        Some(Self {
+            _turn: None,
+            doubles: sites::start(film, fragments, advert).await,
+        })
     }
 
     async fn player(&self) -> BrowserPlayer {
@@ -71,7 +62,7 @@ impl Town {
     /// A player with the film of this site, loaded at `start`.
     async fn at(&self, provider: Provider, id: &str, start: MediaTime) -> BrowserPlayer {
         let mut player = self.player().await;
-        within(player.load(&SiteDoubles::media(provider, id), start))
+        within(player.load(&sites::media(provider, id), start))
             .await
             .unwrap();
         player
@@ -143,20 +134,20 @@ async fn every_site_keeps_every_promise_of_a_player() {
     let Some(town) = Town::open().await else {
         return;
     };
-    let youtube = YoutubeDouble::start(Film::made().unwrap(), Film::advert().unwrap()).await;
+    let youtube = youtube::start(Film::made().unwrap(), Film::advert().unwrap()).await;
     let film = Micros::from_secs(FILM_SECS as i64);
     // Several Chromes at once on two cores.
     let busy = Micros::from_millis(500);
     let site = |provider, id: &str| OneSite {
         args: town.doubles.chrome_args(),
-        media: SiteDoubles::media(provider, id),
+        media: sites::media(provider, id),
         length: film,
         slack: busy,
     };
     let sites = [
         OneSite {
             args: youtube.chrome_args(),
-            media: YoutubeDouble::media(youtube::PLAIN),
+            media: youtube::media(youtube::PLAIN),
             length: film,
             slack: busy,
         },
@@ -268,14 +259,13 @@ async fn netflix_says_who_must_do_what_and_opens_after_it() {
             "Netflix asks who is watching. Choose in the Séance browser window; the film opens after that.",
         ),
     ] {
-        let refused =
-            within(player.load(&SiteDoubles::media(Provider::Netflix, id), secs(5))).await;
+        let refused = within(player.load(&sites::media(Provider::Netflix, id), secs(5))).await;
         assert_eq!(refused, Err(PlayerError::Media(sentence.into())), "{id}");
     }
     click(&player, 300.0, 200.0).await;
     until_healed(&mut player).await;
 
-    let account = SiteDoubles::media(Provider::Netflix, sites::NETFLIX_ACCOUNT);
+    let account = sites::media(Provider::Netflix, sites::NETFLIX_ACCOUNT);
     let refused = within(player.load(&account, secs(20))).await;
     let sentence = "Netflix wants you to sign in. Sign in in the Séance browser window; the film opens after that.";
     assert_eq!(refused, Err(PlayerError::Media(sentence.into())));
@@ -334,7 +324,7 @@ async fn prime_videos_page_about_a_film_asks_for_a_press() {
         return;
     };
     let mut player = town.player().await;
-    let media = SiteDoubles::media(Provider::Prime, sites::PRIME_PRESS);
+    let media = sites::media(Provider::Prime, sites::PRIME_PRESS);
     let refused = within(player.load(&media, secs(5))).await;
     let Err(PlayerError::Media(why)) = refused else {
         panic!("nothing plays yet: {refused:?}");
@@ -355,7 +345,7 @@ async fn disney_is_driven_through_shadows_and_signs_in_within_one_page() {
         return;
     };
     let mut player = town.player().await;
-    let account = SiteDoubles::media(Provider::Disney, sites::DISNEY_ACCOUNT);
+    let account = sites::media(Provider::Disney, sites::DISNEY_ACCOUNT);
     let refused = within(player.load(&account, secs(30))).await;
     let sentence = "Disney+ wants you to sign in. Sign in in the Séance browser window; the film opens after that.";
     assert_eq!(refused, Err(PlayerError::Media(sentence.into())));
@@ -451,7 +441,7 @@ async fn twitch_plays_recordings_clips_and_the_edge_of_what_is_live() {
         return;
     };
     let mut player = town.player().await;
-    let gate = SiteDoubles::media(Provider::TwitchVod, sites::TWITCH_GATE);
+    let gate = sites::media(Provider::TwitchVod, sites::TWITCH_GATE);
     let refused = within(player.load(&gate, secs(5))).await;
     assert!(
         matches!(&refused, Err(PlayerError::Media(why)) if why.starts_with("Twitch asks something before it plays.")),
@@ -461,11 +451,11 @@ async fn twitch_plays_recordings_clips_and_the_edge_of_what_is_live() {
     until_healed(&mut player).await;
 
     // A clip's own host leads on to the channel's; it is the same film.
-    let clip = SiteDoubles::media(Provider::TwitchClip, sites::TWITCH_CLIP);
+    let clip = sites::media(Provider::TwitchClip, sites::TWITCH_CLIP);
     within(player.load(&clip, secs(3))).await.unwrap();
 
     // A channel has no timeline: the room's line is followed by a clock, its seeks lead to the edge.
-    let live = SiteDoubles::media(Provider::TwitchLive, sites::TWITCH_LIVE);
+    let live = sites::media(Provider::TwitchLive, sites::TWITCH_LIVE);
     within(player.load(&live, MediaTime::ZERO)).await.unwrap();
     let at = local_now();
     player.play(at).await.unwrap();
@@ -503,7 +493,7 @@ async fn a_locked_video_asks_for_its_password() {
         return;
     };
     let mut player = town.player().await;
-    let media = SiteDoubles::media(Provider::Vimeo, sites::VIMEO_PRIVATE);
+    let media = sites::media(Provider::Vimeo, sites::VIMEO_PRIVATE);
     // Whether a form comes before a film is known once the page had its time.
     let refused = within(player.load(&media, secs(5))).await;
     assert!(
@@ -583,7 +573,7 @@ async fn a_player_of_a_site_that_chrome_holds_back_asks_for_a_click() {
     let mut args = town.doubles.chrome_args();
     args.push("--autoplay-policy=document-user-activation-required".into());
     let mut player = launch(args).await;
-    let media = SiteDoubles::media(Provider::Netflix, sites::NETFLIX);
+    let media = sites::media(Provider::Netflix, sites::NETFLIX);
     within(player.load(&media, secs(5))).await.unwrap();
     player.play(local_now()).await.unwrap();
     assert_eq!(next_act(&mut player).await, Notice::NeedsClick);

@@ -13,32 +13,14 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use doubles::{Film, Server};
-use support::{Home, Program, close_chrome_of, no_chrome};
+use doubles::{Film, Server, or_skip};
+use support::{Home, Program, close_chrome_of, found_chrome, host_words, join_words, live, opened};
 
 /// A host without a player, and its link.
 fn host(home: &Home, more: &[&str]) -> (Program, String, String) {
-    let mut args = vec![
-        "host",
-        "--json",
-        "--name",
-        "Ana",
-        "--bind",
-        "127.0.0.1:0",
-        "--player",
-        "none",
-    ];
-    args.extend(more);
-    let host = home.start("Ana (host)", &args);
-    let (session, link) = host.wait("its link", |line| {
-        Some((
-            line["session"].as_str()?.to_owned(),
-            line["link"].as_str()?.to_owned(),
-        ))
-    });
-    host.wait("that it is live", |line| {
-        (line["connection"]["state"] == "live").then_some(())
-    });
+    let host = home.start("Ana (host)", &host_words(more));
+    let (session, link) = opened(&host);
+    live(&host);
     (host, session, link)
 }
 
@@ -185,13 +167,8 @@ fn addresses_that_are_no_videos_and_words_that_mean_nothing_are_refused_and_the_
 fn a_guest_may_not_open_addresses_on_new_hosts_and_names_are_taken_once() {
     let (home, guests) = (Home::new(), Home::new());
     let (mut ana, _, link) = host(&home, &[]);
-    let mut bo = guests.start(
-        "Bo",
-        &["join", "--json", &link, "--name", "Bo", "--player", "none"],
-    );
-    bo.wait("that he is in", |line| {
-        (line["connection"]["state"] == "live").then_some(())
-    });
+    let mut bo = guests.start("Bo", &join_words(&link, "Bo"));
+    live(&bo);
     let said = refused(&mut bo, "load http://127.0.0.1:9/film.mp4");
     assert!(said.contains("Ask the host"), "{said}");
     let others = Home::new();
@@ -211,18 +188,12 @@ fn a_guest_may_not_open_addresses_on_new_hosts_and_names_are_taken_once() {
 #[test]
 fn the_end_of_input_does_not_end_the_party_but_a_signal_does() {
     let home = Home::new();
-    let (mut ana, session, _) = host(&home, &[]);
+    let guests = Home::new();
+    let (mut ana, session, link) = host(&home, &[]);
     ana.say("say before the end");
     ana.wait_event(0, "said");
     ana.end_input();
-    let (guests, link) = (
-        Home::new(),
-        ana.wait("its link", |line| line["link"].as_str().map(str::to_owned)),
-    );
-    let bo = guests.start(
-        "Bo",
-        &["join", "--json", &link, "--name", "Bo", "--player", "none"],
-    );
+    let bo = guests.start("Bo", &join_words(&link, "Bo"));
     ana.wait("Bo", |line| {
         (line["event"]["body"]["joined"]["name"] == "Bo").then_some(())
     });
@@ -248,25 +219,15 @@ fn the_end_of_input_does_not_end_the_party_but_a_signal_does() {
 
 #[test]
 fn without_chrome_the_party_goes_on_and_says_what_to_install() {
-    let Ok(film) = Film::made() else {
-        return eprintln!("skipped: no ffmpeg");
+    let Some(film) = or_skip(Film::made()) else {
+        return;
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let films = runtime.block_on(Server::films(film));
     let home = Home::new();
-    let mut command = home.command(&[
-        "host",
-        "--json",
-        "--name",
-        "Ana",
-        "--bind",
-        "127.0.0.1:0",
-        "--player",
-        "browser",
-        "--headless",
-        "--media",
-        &films.url("/film.mp4"),
-    ]);
+    let film = films.url("/film.mp4");
+    let words = host_words(&["--player", "browser", "--headless", "--media", &film]);
+    let mut command = home.command(&words);
     command
         .env("SEANCE_CHROME", "/nowhere/chrome")
         .env("PATH", "/nowhere");
@@ -284,31 +245,14 @@ fn without_chrome_the_party_goes_on_and_says_what_to_install() {
 
 #[test]
 fn chrome_closed_by_its_user_is_said_once_and_opens_again() {
-    if let Some(reason) = no_chrome() {
-        return eprintln!("skipped: {reason}");
-    }
-    let Ok(film) = Film::made() else {
-        return eprintln!("skipped: no ffmpeg");
-    };
+    let found = or_skip(found_chrome()).and_then(|()| or_skip(Film::made()));
+    let Some(film) = found else { return };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let films = runtime.block_on(Server::films(film));
     let home = Home::new();
-    let mut ana = home.start(
-        "Ana (host)",
-        &[
-            "host",
-            "--json",
-            "--name",
-            "Ana",
-            "--bind",
-            "127.0.0.1:0",
-            "--player",
-            "browser",
-            "--headless",
-            "--media",
-            &films.url("/film.mp4"),
-        ],
-    );
+    let film = films.url("/film.mp4");
+    let words = host_words(&["--player", "browser", "--headless", "--media", &film]);
+    let mut ana = home.start("Ana (host)", &words);
     let paused = |line: &Value| {
         line["presence"]
             .as_array()?
@@ -634,21 +578,10 @@ fn a_full_disk_makes_the_party_read_only_and_nothing_acknowledged_is_lost() {
     let Some(disk) = SmallDisk::mount(home.path().join("small"), 48) else {
         return eprintln!("skipped: mounting a small disk needs root");
     };
-    let mut command = home.command(&[
-        "host",
-        "--json",
-        "--name",
-        "Ana",
-        "--bind",
-        "127.0.0.1:0",
-        "--player",
-        "none",
-    ]);
+    let mut command = home.command(&host_words(&[]));
     command.env("SEANCE_HOME", &disk.0);
     let mut ana = Program::start("Ana (host)", command);
-    let session = ana.wait("its session", |line| {
-        line["session"].as_str().map(str::to_owned)
-    });
+    let (session, _) = opened(&ana);
     ana.say("say saved");
     ana.wait_event(0, "said");
     // Somebody else fills the disk to the brim.

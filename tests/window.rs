@@ -16,7 +16,7 @@ use seance::engine::id::SessionId;
 use seance::net::link::JoinLink;
 use serde_json::Value;
 
-use support::{DEADLINE, Home, Program};
+use support::{DEADLINE, Home, Program, join_words, live};
 
 /// Where things are in a window of 1100 × 720.
 mod place {
@@ -167,19 +167,8 @@ fn an_evening_in_the_window_is_hosted_controlled_left_and_remembered() {
     });
     let (session, link) = link_of(&home);
 
-    let join = [
-        "join",
-        "--json",
-        &link.to_string(),
-        "--name",
-        "Bo",
-        "--player",
-        "none",
-    ];
-    let mut bo = guests.start("Bo", &join);
-    bo.wait("that he is in", |line| {
-        (line["connection"]["state"] == "live").then_some(())
-    });
+    let mut bo = guests.start("Bo", &join_words(&link.to_string(), "Bo"));
+    live(&bo);
     assert_eq!(bo.wait_event(0, "media_set")["by"], 1);
 
     window.click(place::PLAY);

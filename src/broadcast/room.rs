@@ -310,11 +310,6 @@ impl RoomHandle {
         entries
     }
 
-    /// Whether the room is over, so that whatever is asked of it comes to nothing.
-    pub fn has_ended(&self) -> bool {
-        self.requests.is_closed()
-    }
-
     /// Passes an intent on; the answer comes as a [`Reply`].
     pub async fn ask(&self, connection: ConnectionId, member: MemberId, ask: Ask) {
         self.tell(Request::Ask {

@@ -77,11 +77,7 @@ mod tests {
         let bound: SocketAddr = "127.0.0.1:7878".parse().unwrap();
         let opened = super::super::open(Box::new(Direct::new(bound)), bound);
         let mut watch = opened.watch();
-        let state = watch
-            .wait_for(|state| *state != State::Connecting)
-            .await
-            .unwrap()
-            .clone();
+        let state = opened.settled().await;
         assert_eq!(state.places(), [Place::plain("127.0.0.1:7878")]);
         opened.close().await;
         assert!(

@@ -239,6 +239,17 @@ impl Opened {
         self.state.clone()
     }
 
+    /// How it stands once it is no longer on its way.
+    #[cfg(test)]
+    async fn settled(&self) -> State {
+        let mut watch = self.watch();
+        let state = watch
+            .wait_for(|state| *state != State::Connecting)
+            .await
+            .unwrap();
+        state.clone()
+    }
+
     /// Ends it, and waits until its service knows or that took too long.
     pub async fn close(mut self) {
         self.stop.send_replace(true);

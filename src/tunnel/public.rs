@@ -320,12 +320,7 @@ mod tests {
         let local = party.local_addr().unwrap();
         let place: Place = "https://party.example".parse().unwrap();
         let opened = super::super::open(Box::new(Public::new(place.clone(), front)), local);
-        let mut watch = opened.watch();
-        let state = watch
-            .wait_for(|state| *state != State::Connecting)
-            .await
-            .unwrap()
-            .clone();
+        let state = opened.settled().await;
         assert_eq!(state, State::Online(vec![place]));
 
         let connector = tokio_rustls::TlsConnector::from(Trust::of([first]).config());
@@ -365,12 +360,7 @@ mod tests {
             Box::new(Public::new(place, front)),
             "127.0.0.1:1".parse().unwrap(),
         );
-        let mut watch = opened.watch();
-        let state = watch
-            .wait_for(|state| *state != State::Connecting)
-            .await
-            .unwrap()
-            .clone();
+        let state = opened.settled().await;
         let says = state.trouble().unwrap().to_string();
         assert!(
             matches!(state, State::Failed(_)) && says.contains("/nowhere/chain.pem"),

@@ -34,6 +34,19 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+/// What was found, or `None` with the printed reason why a test cannot run here.
+pub fn or_skip<T>(found: Result<T, impl std::fmt::Display>) -> Option<T> {
+    found.map_err(|reason| eprintln!("skipped: {reason}")).ok()
+}
+
+/// Lets `RUST_LOG=seance=debug` tell what a player in this process thinks.
+pub fn think_aloud() {
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_test_writer()
+        .try_init();
+}
+
 /// What a double answers.
 pub type Answer = Response<Full<Bytes>>;
 
@@ -308,6 +321,51 @@ impl Server {
     }
 }
 
+/// Sites of a test's own, all on one port, under the names of those they double.
+#[derive(Debug)]
+pub struct Namesakes {
+    hosts: &'static [&'static str],
+    server: Server,
+    fingerprint: String,
+}
+
+impl Namesakes {
+    /// Serves, as `hosts` and by https, what `answer` says.
+    pub async fn start(
+        hosts: &'static [&'static str],
+        answer: impl Fn(&Request<Incoming>) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        let certificate = Certificate::of(hosts);
+        Self {
+            hosts,
+            server: Server::start(Some(certificate.acceptor), answer).await,
+            fingerprint: certificate.fingerprint,
+        }
+    }
+
+    /// The flags by which Chrome looks for them on our port and accepts our certificate.
+    pub fn chrome_args(&self) -> Vec<String> {
+        let port = self.server.address.port();
+        let rules: Vec<String> = self
+            .hosts
+            .iter()
+            .map(|host| format!("MAP {host} 127.0.0.1:{port}"))
+            .collect();
+        vec![
+            format!("--host-resolver-rules={}", rules.join(",")),
+            format!("--ignore-certificate-errors-spki-list={}", self.fingerprint),
+        ]
+    }
+}
+
+/// A request's header; empty where it has none.
+pub fn header<'a>(request: &'a Request<Incoming>, name: &str) -> &'a str {
+    let value = request.headers().get(name);
+    value
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+}
+
 /// An ordinary page with a film on it: a hidden preview first, then the film.
 const PAGE: &str = r#"<!doctype html><title>a page</title>
 <video id=preview src=/other.mp4 style="display:none"></video>
@@ -353,6 +411,8 @@ pub struct Certificate {
     pub acceptor: TlsAcceptor,
     /// The SHA-256 of its public key, in base64.
     pub fingerprint: String,
+    /// Itself, for whoever is told to trust it.
+    pub made: rcgen::Certificate,
 }
 
 impl Certificate {
@@ -389,6 +449,7 @@ impl Certificate {
         Self {
             acceptor: TlsAcceptor::from(Arc::new(config)),
             fingerprint,
+            made: made.cert,
         }
     }
 }

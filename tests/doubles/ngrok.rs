@@ -21,6 +21,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_rustls::TlsAcceptor;
 
+use super::Certificate;
+
 const AUTH: u32 = 0;
 const BIND: u32 = 1;
 const UNBIND: u32 = 2;
@@ -101,20 +103,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Ngrok {
     /// The service, with one account, whose token this is.
     pub async fn start(token: &str) -> Self {
-        let names = ["localhost", "127.0.0.1", "film-night.ngrok.test"];
-        let made = rcgen::generate_simple_self_signed(names.map(str::to_owned)).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![made.cert.der().clone()],
-                rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der())
-                    .unwrap(),
-            )
-            .unwrap();
-        let tls = TlsAcceptor::from(Arc::new(config));
+        let certificate = Certificate::of(&["localhost", "127.0.0.1", "film-night.ngrok.test"]);
+        let tls = certificate.acceptor;
         let agents = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let guests = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (door, edge) = (agents.local_addr().unwrap(), guests.local_addr().unwrap());
@@ -136,8 +126,8 @@ impl Ngrok {
         Self {
             server: format!("localhost:{}", door.port()),
             edge,
-            authority: made.cert.pem(),
-            authority_der: made.cert.der().clone(),
+            authority: certificate.made.pem(),
+            authority_der: certificate.made.der().clone(),
             shared,
             tasks,
         }

@@ -8,7 +8,7 @@
 use hyper::StatusCode;
 use seance::engine::media::{Media, Provider};
 
-use super::{Certificate, Film, Server, html, redirect, status, text};
+use super::{Film, Namesakes, header, html, redirect, status, text};
 
 /// A Netflix film that just plays.
 pub const NETFLIX: &str = "81040344";
@@ -58,83 +58,49 @@ const HOSTS: &[&str] = &[
     "clips.twitch.tv",
 ];
 
-/// All of them, listening on one port.
-#[derive(Debug)]
-pub struct SiteDoubles {
-    /// Their server.
-    pub server: Server,
-    fingerprint: String,
+/// Starts all of them.
+pub async fn start(film: Film, fragments: Film, advert: Film) -> Namesakes {
+    Namesakes::start(HOSTS, move |request| {
+        let signed_in = header(request, "cookie").contains("account=");
+        match (header(request, "host"), request.uri().path()) {
+            (_, "/film.mp4") => film.answer(request),
+            (_, "/fragments.mp4") => fragments.answer(request),
+            (_, "/advert.mp4") => advert.answer(request),
+            (_, "/double.js") => text(
+                StatusCode::OK,
+                "text/javascript",
+                include_str!("sites/double.js"),
+            ),
+            ("www.netflix.com", "/login") => html(NETFLIX_LOGIN),
+            ("www.netflix.com", "/browse") => html("<!doctype html><title>Netflix</title>"),
+            ("www.netflix.com", path) if path.ends_with(NETFLIX_ACCOUNT) && !signed_in => {
+                redirect("/login?nextpage=x")
+            }
+            ("www.netflix.com", _) => html(include_str!("sites/netflix.html")),
+            // It finds a locale for everybody.
+            ("www.primevideo.com", path) if path.starts_with("/detail/") => {
+                let query = request.uri().query().unwrap_or_default();
+                redirect(&format!("/region/eu{path}/ref=atv_dp?{query}"))
+            }
+            ("www.primevideo.com", _) => html(include_str!("sites/prime.html")),
+            ("www.disneyplus.com", _) => html(include_str!("sites/disney.html")),
+            ("vimeo.com", _) => html(include_str!("sites/vimeo.html")),
+            ("www.dailymotion.com", _) => html(include_str!("sites/dailymotion.html")),
+            ("clips.twitch.tv", path) => {
+                redirect(&format!("https://www.twitch.tv/someone/clip{path}"))
+            }
+            ("www.twitch.tv", _) => html(include_str!("sites/twitch.html")),
+            _ => status(StatusCode::NOT_FOUND),
+        }
+    })
+    .await
 }
 
-impl SiteDoubles {
-    /// Starts them.
-    pub async fn start(film: Film, fragments: Film, advert: Film) -> Self {
-        let certificate = Certificate::of(HOSTS);
-        let server = Server::start(Some(certificate.acceptor), move |request| {
-            let header = |name| {
-                let value = request.headers().get(name);
-                value
-                    .and_then(|value| value.to_str().ok())
-                    .unwrap_or_default()
-            };
-            let signed_in = header("cookie").contains("account=");
-            match (header("host"), request.uri().path()) {
-                (_, "/film.mp4") => film.answer(request),
-                (_, "/fragments.mp4") => fragments.answer(request),
-                (_, "/advert.mp4") => advert.answer(request),
-                (_, "/double.js") => text(
-                    StatusCode::OK,
-                    "text/javascript",
-                    include_str!("sites/double.js"),
-                ),
-                ("www.netflix.com", "/login") => html(NETFLIX_LOGIN),
-                ("www.netflix.com", "/browse") => html("<!doctype html><title>Netflix</title>"),
-                ("www.netflix.com", path) if path.ends_with(NETFLIX_ACCOUNT) && !signed_in => {
-                    redirect("/login?nextpage=x")
-                }
-                ("www.netflix.com", _) => html(include_str!("sites/netflix.html")),
-                // It finds a locale for everybody.
-                ("www.primevideo.com", path) if path.starts_with("/detail/") => {
-                    let query = request.uri().query().unwrap_or_default();
-                    redirect(&format!("/region/eu{path}/ref=atv_dp?{query}"))
-                }
-                ("www.primevideo.com", _) => html(include_str!("sites/prime.html")),
-                ("www.disneyplus.com", _) => html(include_str!("sites/disney.html")),
-                ("vimeo.com", _) => html(include_str!("sites/vimeo.html")),
-                ("www.dailymotion.com", _) => html(include_str!("sites/dailymotion.html")),
-                ("clips.twitch.tv", path) => {
-                    redirect(&format!("https://www.twitch.tv/someone/clip{path}"))
-                }
-                ("www.twitch.tv", _) => html(include_str!("sites/twitch.html")),
-                _ => status(StatusCode::NOT_FOUND),
-            }
-        })
-        .await;
-        Self {
-            server,
-            fingerprint: certificate.fingerprint,
-        }
-    }
-
-    /// The flags by which Chrome finds them.
-    pub fn chrome_args(&self) -> Vec<String> {
-        let port = self.server.address.port();
-        let rules: Vec<String> = HOSTS
-            .iter()
-            .map(|host| format!("MAP {host} 127.0.0.1:{port}"))
-            .collect();
-        vec![
-            format!("--host-resolver-rules={}", rules.join(",")),
-            format!("--ignore-certificate-errors-spki-list={}", self.fingerprint),
-        ]
-    }
-
-    /// A film of one of them.
-    pub fn media(provider: Provider, id: &str) -> Media {
-        Media {
-            provider,
-            id: id.into(),
-        }
+/// A film of one of them.
+pub fn media(provider: Provider, id: &str) -> Media {
+    Media {
+        provider,
+        id: id.into(),
     }
 }
 

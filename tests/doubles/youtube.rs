@@ -2,9 +2,9 @@
 //!
 //! Chrome is told to look for www.youtube.com and consent.youtube.com on our
 //! port and to accept our certificate; both are flags of the test only. What a
-//! video does, its id says, see [`YoutubeDouble::media`] and `youtube.html`.
+//! video does, its id says, see [`media`] and `youtube.html`.
 
-use super::{Certificate, Film, Server, html, redirect, status};
+use super::{Film, Namesakes, header, html, redirect, status};
 use hyper::StatusCode;
 use seance::engine::media::{Media, Provider};
 
@@ -29,26 +29,13 @@ pub const CONSENT_ABOVE: &str = "consentbum1";
 /// A video that shows only after the question about cookies, on a page of its own.
 pub const CONSENT: &str = "askconsent1";
 
-/// The double, listening.
-#[derive(Debug)]
-pub struct YoutubeDouble {
-    /// Its server.
-    pub server: Server,
-    fingerprint: String,
-}
-
-impl YoutubeDouble {
-    /// Starts it.
-    pub async fn start(film: Film, advert: Film) -> Self {
-        let certificate = Certificate::of(&["www.youtube.com", "consent.youtube.com"]);
-        let server = Server::start(Some(certificate.acceptor), move |request| {
-            let host = request
-                .headers()
-                .get("host")
-                .and_then(|host| host.to_str().ok())
-                .unwrap_or_default();
+/// Starts it.
+pub async fn start(film: Film, advert: Film) -> Namesakes {
+    Namesakes::start(
+        &["www.youtube.com", "consent.youtube.com"],
+        move |request| {
             let query = request.uri().query().unwrap_or_default();
-            match (host, request.uri().path()) {
+            match (header(request, "host"), request.uri().path()) {
                 ("consent.youtube.com", _) => html(CONSENT_PAGE),
                 (_, "/watch") if query.contains(CONSENT) && !query.contains("agreed") => {
                     redirect("https://consent.youtube.com/m?continue=x")
@@ -58,32 +45,16 @@ impl YoutubeDouble {
                 (_, "/advert.mp4") => advert.answer(request),
                 _ => status(StatusCode::NOT_FOUND),
             }
-        })
-        .await;
-        Self {
-            server,
-            fingerprint: certificate.fingerprint,
-        }
-    }
+        },
+    )
+    .await
+}
 
-    /// The flags by which Chrome finds it.
-    pub fn chrome_args(&self) -> Vec<String> {
-        let port = self.server.address.port();
-        vec![
-            format!(
-                "--host-resolver-rules=MAP www.youtube.com 127.0.0.1:{port},\
-                 MAP consent.youtube.com 127.0.0.1:{port}"
-            ),
-            format!("--ignore-certificate-errors-spki-list={}", self.fingerprint),
-        ]
-    }
-
-    /// A video on it.
-    pub fn media(id: &str) -> Media {
-        Media {
-            provider: Provider::Youtube,
-            id: id.into(),
-        }
+/// A video on it.
+pub fn media(id: &str) -> Media {
+    Media {
+        provider: Provider::Youtube,
+        id: id.into(),
     }
 }
 

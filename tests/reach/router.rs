@@ -10,8 +10,8 @@ use seance::tunnel::{self, Opened, State};
 use tokio::net::TcpListener;
 
 use super::doubles::router::Router;
-use super::support::{DEADLINE, Home, Program};
-use super::{heard, live};
+use super::support::{DEADLINE, Home, Program, host_words, join_words, live};
+use super::{first_link, heard};
 
 /// A party's port, and the way to it through a router.
 struct Way {
@@ -296,25 +296,10 @@ async fn what_pcp_and_nat_pmp_refuse_is_not_hidden_by_the_silence_of_upnp() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_program_opens_a_port_shares_its_link_and_closes_it_when_it_ends() {
     let (home, router) = (Home::new(), Router::upnp().await);
-    let args = [
-        "host",
-        "--json",
-        "--name",
-        "Ana",
-        "--bind",
-        "127.0.0.1:0",
-        "--player",
-        "none",
-        "--unlisted",
-        "--open-port",
-    ];
-    let mut command = home.command(&args);
+    let mut command = home.command(&host_words(&["--unlisted", "--open-port"]));
     command.env("SEANCE_ROUTER", router.search.to_string());
     let mut host = Program::start("Ana (host)", command);
-    let link = host.wait("the router's link", |line| {
-        let way = line.get("way")?;
-        (way["name"] == "router").then(|| way["links"][0].as_str().map(str::to_owned))?
-    });
+    let link = first_link(&host, "router");
     let table = router.wait("opened", |table| !table.open.is_empty()).await;
     let (port, open) = table.open.first_key_value().unwrap();
     let outside = format!("203.0.113.7:{port}");
@@ -326,12 +311,7 @@ async fn the_program_opens_a_port_shares_its_link_and_closes_it_when_it_ends() {
     let answer = super::asked(open.to, "party.example").await;
     assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
     let inside = link.replace(&outside, &open.to.to_string());
-    let mut bo = home.start(
-        "Bo",
-        &[
-            "join", "--json", "--name", "Bo", "--player", "none", &inside,
-        ],
-    );
+    let mut bo = home.start("Bo", &join_words(&inside, "Bo"));
     live(&bo);
     heard(&mut bo, &host, "through the wall");
     host.say("quit");

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "every test file uses another part of the stage")]
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use chromiumoxide::Page;
@@ -12,12 +13,19 @@ use chromiumoxide::cdp::browser_protocol::input::{
 use chromiumoxide::cdp::browser_protocol::target::CloseTargetParams;
 use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
 use seance::engine::unit::{MediaTime, Micros};
-use seance::player::browser::{BrowserPlayer, LaunchOptions};
+use seance::player::browser::{BrowserPlayer, LaunchOptions, find_chrome};
 use seance::player::contract::Hand;
 use seance::player::{Activity, Player, Sample};
 
+use super::doubles::or_skip;
+
 /// How long anything here may take before the test says that it hangs.
 pub const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Chrome, or `None` with a printed reason.
+pub fn found_chrome() -> Option<PathBuf> {
+    or_skip(find_chrome().ok_or("no Chromium (set SEANCE_CHROME)"))
+}
 
 /// A player without a window, with these flags.
 pub async fn launch(extra_args: Vec<String>) -> BrowserPlayer {

@@ -22,7 +22,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// How long anything may take on a busy machine before a test gives up on it.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+///
+/// Longer than the minute after which a player that stuttered is slewed again
+/// (`engine/sync/controller.rs`): on such a machine one may need that minute to be in step.
+pub const DEADLINE: Duration = Duration::from_secs(150);
 
 /// A home of its own for one test, gone with it.
 pub struct Home(tempfile::TempDir);
@@ -354,6 +357,59 @@ impl Drop for Program {
     }
 }
 
+/// The words that start a host called Ana, without a player, on a free port of this machine alone;
+/// `more` may say otherwise.
+pub fn host_words<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let mut words = vec!["host", "--json"];
+    for usual in [
+        ["--name", "Ana"],
+        ["--bind", "127.0.0.1:0"],
+        ["--player", "none"],
+    ] {
+        if !more.contains(&usual[0]) {
+            words.extend(usual);
+        }
+    }
+    words.extend(more);
+    words
+}
+
+/// The words by which somebody joins in a terminal, without a player.
+pub fn join_words<'a>(link: &'a str, name: &'a str) -> [&'a str; 7] {
+    ["join", "--json", link, "--name", name, "--player", "none"]
+}
+
+/// What `host --json` prints first: session and link.
+pub fn opened(host: &Program) -> (String, String) {
+    host.wait("its link", |line| {
+        Some((
+            line["session"].as_str()?.to_owned(),
+            line["link"].as_str()?.to_owned(),
+        ))
+    })
+}
+
+/// Where the host of a link listens.
+pub fn address_of(link: &str) -> String {
+    link.trim_start_matches("http://")
+        .split('/')
+        .next()
+        .expect("a link has an address")
+        .to_owned()
+}
+
+/// Waits until a program is in the party.
+pub fn live(program: &Program) {
+    live_from(program, 0);
+}
+
+/// Waits until a program is in the party again, from line `from` on.
+pub fn live_from(program: &Program, from: usize) {
+    program.wait_from(from, "that it is live", |line| {
+        (line["connection"]["state"] == "live").then_some(())
+    });
+}
+
 /// Ends every Chrome of programs with this home, as its user closing it would; returns how many.
 pub fn close_chrome_of(home: &Home) -> usize {
     let profile = format!("--user-data-dir={}", home.path().join("tmp").display());
@@ -391,12 +447,14 @@ pub fn pause(length: Duration) {
     std::thread::sleep(length);
 }
 
-/// Why tests with a browser cannot run here; `None` when they can.
-pub fn no_chrome() -> Option<&'static str> {
+/// Whether tests with a browser can run here, and why not.
+pub fn found_chrome() -> Result<(), &'static str> {
     // The program's own search, so that both agree.
     #[cfg(feature = "browser")]
     let found = seance::player::browser::find_chrome().is_some();
     #[cfg(not(feature = "browser"))]
     let found = false;
-    (!found).then_some("no Chrome or Chromium that this program would drive")
+    found
+        .then_some(())
+        .ok_or("no Chrome or Chromium that this program would drive")
 }

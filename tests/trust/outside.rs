@@ -8,21 +8,16 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::{Home, Program};
+use crate::support::{Home, Program, host_words, live, opened};
 use crate::tried;
 
 /// A host in a terminal who logs everything; returns it with its link.
 fn host(home: &Home, more: &[&str]) -> (Program, String) {
-    let mut args = vec!["host", "--json", "--name", "Ana", "--player", "none"];
-    args.extend(["--bind", "127.0.0.1:0"]);
-    args.extend(more);
-    let mut command = home.command(&args);
+    let mut command = home.command(&host_words(more));
     command.env("SEANCE_LOG", "trace");
     let program = Program::start("Ana (host)", command);
-    let link = program.wait("its link", |line| Some(line["link"].as_str()?.to_owned()));
-    program.wait("that it is live", |line| {
-        (line["connection"]["state"] == "live").then_some(())
-    });
+    let (_, link) = opened(&program);
+    live(&program);
     (program, link)
 }
 
@@ -35,9 +30,7 @@ fn guest(home: &Home, link: &str, name: &str, passcode: Option<&str>) -> Program
     }
     let mut program = Program::start(name, command);
     program.say(link);
-    program.wait("that it is live", |line| {
-        (line["connection"]["state"] == "live").then_some(())
-    });
+    live(&program);
     program
 }
 

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 
 use crate::party::within;
-use crate::support::{Home, Program};
+use crate::support::{Home, Program, address_of, host_words, opened};
 use crate::tried;
 
 const GUESTS: usize = 450;
@@ -367,27 +367,9 @@ fn worked(process: &str) -> f64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_hundred_guests_lose_nothing_to_the_one_in_ten_who_misbehaves() {
     let home = Home::new();
-    let program = home.start(
-        "Ana (host)",
-        &[
-            "host",
-            "--json",
-            "--name",
-            "Ana",
-            "--player",
-            "none",
-            "--bind",
-            "127.0.0.1:0",
-        ],
-    );
-    let link = program.wait("its link", |line| Some(line["link"].as_str()?.to_owned()));
-    let address: SocketAddr = link
-        .trim_start_matches("http://")
-        .split('/')
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap();
+    let program = home.start("Ana (host)", &host_words(&[]));
+    let (_, link) = opened(&program);
+    let address: SocketAddr = address_of(&link).parse().unwrap();
     let mut guests = Vec::new();
     for number in 0..GUESTS {
         guests.push(guest(address, link.clone(), number).await);

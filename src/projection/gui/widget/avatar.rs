@@ -6,7 +6,7 @@ use druid::{PaintCtx, Point, RenderContext};
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::super::theme::{Palette, hue};
-use super::words::{Face, set};
+use super::words::{Face, set_line};
 use crate::engine::id::MemberId;
 
 /// The disc's diameter, in px.
@@ -31,14 +31,7 @@ pub(in super::super) fn paint(
         bold: true,
     };
     // The panel's colour is as far from the disc's as the disc's is from the panel.
-    let laid = set(
-        ctx.text(),
-        &initial,
-        face,
-        colors.panel,
-        f64::INFINITY,
-        Default::default(),
-    );
+    let laid = set_line(ctx.text(), &initial, face, colors.panel);
     let at = center - laid.size().to_vec2() / 2.0;
     ctx.draw_text(&laid, Point::new(at.x.round(), at.y.round()));
 }

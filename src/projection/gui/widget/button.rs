@@ -5,9 +5,9 @@ use druid::{
     PaintCtx, Point, RenderContext, Size, UpdateCtx, Widget,
 };
 
-use super::super::cmd;
 use super::super::theme::{CONTROL, RADIUS_FIELD, RING, Rgb, Tone, palette, size, space};
 use super::icon::{GRID, Icon, focus_ring};
+use super::press;
 use super::words::{Face, fit};
 use druid::piet::TextLayout;
 
@@ -90,12 +90,8 @@ impl<T: Data> Widget<T> for Button<T> {
     fn event(&mut self, ctx: &mut EventCtx, event: &Event, data: &mut T, _: &Env) {
         match event {
             Event::MouseDown(mouse) if mouse.button.is_left() && !ctx.is_disabled() => {
-                ctx.set_active(true);
+                press(ctx);
                 ctx.request_paint();
-                // A click leaves the keys to the desk, so that the space bar still means the film
-                // after a click on something else.
-                ctx.set_focus(cmd::DESK);
-                ctx.set_handled();
             }
             Event::MouseUp(_) if ctx.is_active() => {
                 ctx.set_active(false);

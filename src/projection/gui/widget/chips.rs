@@ -11,7 +11,8 @@ use super::super::data::{App, RATES};
 use super::super::replay::{ORDER, PACES};
 use super::super::theme::{CONTROL, RADIUS_FIELD, RING, palette, size};
 use super::icon::focus_ring;
-use super::words::{Face, set};
+use super::press;
+use super::words::{Face, set_line};
 use crate::engine::event::{Action, Via};
 use crate::engine::intent::Intent;
 use crate::engine::projectionist::Pace;
@@ -122,9 +123,7 @@ impl Widget<App> for Chips {
                 ctx.request_paint();
             }
             Event::MouseDown(mouse) if mouse.button.is_left() => {
-                ctx.set_active(true);
-                ctx.set_focus(cmd::DESK);
-                ctx.set_handled();
+                press(ctx);
             }
             Event::MouseUp(mouse) if ctx.is_active() => {
                 ctx.set_active(false);
@@ -208,14 +207,7 @@ impl Widget<App> for Chips {
                 size: size::SMALL,
                 bold: *chosen,
             };
-            let laid = set(
-                ctx.text(),
-                words,
-                face,
-                color,
-                f64::INFINITY,
-                Default::default(),
-            );
+            let laid = set_line(ctx.text(), words, face, color);
             let center = chip.center() - laid.size().to_vec2() / 2.0;
             ctx.draw_text(&laid, Point::new(center.x.round(), center.y.round()));
             if *chosen {

@@ -10,7 +10,7 @@ use druid::{
 
 use super::super::data::{App, clock_face};
 use super::super::theme::{palette, size};
-use super::words::{Face, set};
+use super::words::{Face, set_line};
 use crate::engine::unit::MediaTime;
 use crate::os::local_now;
 
@@ -81,14 +81,7 @@ impl Widget<App> for Clock {
             .chars()
             .map(|c| if c.is_ascii_digit() { '0' } else { c })
             .collect();
-        let laid = set(
-            ctx.text(),
-            &widest,
-            FACE,
-            palette(env).text,
-            f64::INFINITY,
-            Default::default(),
-        );
+        let laid = set_line(ctx.text(), &widest, FACE, palette(env).text);
         bc.constrain((laid.size().width.ceil(), laid.size().height.ceil()))
     }
 
@@ -96,14 +89,7 @@ impl Widget<App> for Clock {
         let colors = palette(env);
         let (at, total) = Self::reading(app);
         let mut draw = |text: &str, color, x| {
-            let laid = set(
-                ctx.text(),
-                text,
-                FACE,
-                color,
-                f64::INFINITY,
-                Default::default(),
-            );
+            let laid = set_line(ctx.text(), text, FACE, color);
             ctx.draw_text(&laid, Point::new(x, 0.0));
             laid.size().width
         };

@@ -9,7 +9,7 @@ use druid::{
 };
 
 use super::super::theme::{palette, size, space};
-use super::words::{Face, set};
+use super::words::{Face, set_line};
 
 /// How near the end still counts as the end, in px: about a line.
 const NEAR: f64 = 24.0;
@@ -88,14 +88,7 @@ impl<T: Data, W: Widget<T>> Widget<T> for Follow<T, W> {
             size: size::SMALL,
             bold: true,
         };
-        let laid = set(
-            ctx.text(),
-            "Latest ↓",
-            face,
-            colors.accent,
-            f64::INFINITY,
-            Default::default(),
-        );
+        let laid = set_line(ctx.text(), "Latest ↓", face, colors.accent);
         let pill = Size::new(laid.size().width + 2.0 * space::M, 26.0);
         let bounds = ctx.size();
         let origin = Point::new(

@@ -6,8 +6,8 @@
 use druid::kurbo::{Circle, CircleSegment};
 use druid::piet::TextLayout;
 use druid::{
-    BoxConstraints, Cursor, Env, Event, EventCtx, KbKey, LayoutCtx, LifeCycle, LifeCycleCtx,
-    PaintCtx, Point, Rect, RenderContext, Size, UpdateCtx, Widget,
+    BoxConstraints, Env, Event, EventCtx, KbKey, LayoutCtx, LifeCycle, LifeCycleCtx, PaintCtx,
+    Point, Rect, RenderContext, Size, UpdateCtx, Widget,
 };
 
 use super::super::cmd;
@@ -16,6 +16,7 @@ use super::super::theme::{Palette, RADIUS_FIELD, RING, Tone, palette, size, spac
 use super::avatar;
 use super::icon::{GRID, Icon, focus_ring};
 use super::words::{Face, fit};
+use super::{point, press};
 
 const ROW: f64 = 44.0;
 /// Before the presence words stands a shape that says the same without colour.
@@ -70,22 +71,12 @@ impl Widget<App> for People {
         match event {
             Event::MouseMove(mouse) => {
                 let hot = self.row_at(mouse.pos);
-                if hot.is_some() {
-                    ctx.set_cursor(&Cursor::Pointer);
-                } else {
-                    ctx.clear_cursor();
-                }
-                if hot != self.hot {
-                    self.hot = hot;
-                    ctx.request_paint();
-                }
+                point(ctx, &mut self.hot, hot);
             }
             Event::MouseDown(mouse)
                 if mouse.button.is_left() && self.row_at(mouse.pos).is_some() =>
             {
-                ctx.set_active(true);
-                ctx.set_focus(cmd::DESK);
-                ctx.set_handled();
+                press(ctx);
             }
             Event::MouseUp(mouse) if ctx.is_active() => {
                 ctx.set_active(false);

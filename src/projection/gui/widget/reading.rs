@@ -11,7 +11,7 @@ use druid::{
 use super::super::data::App;
 use super::super::replay::moment_face;
 use super::super::theme::{palette, size};
-use super::words::{Face, set};
+use super::words::{Face, set_line};
 use crate::engine::unit::LocalTime;
 use crate::os::local_now;
 
@@ -89,14 +89,7 @@ impl Widget<App> for Reading {
             }
             let digits = |c: char| if c.is_ascii_digit() { '0' } else { c };
             let zeros: String = words.chars().map(digits).collect();
-            let laid = set(
-                ctx.text(),
-                &zeros,
-                face,
-                text,
-                f64::INFINITY,
-                Default::default(),
-            );
+            let laid = set_line(ctx.text(), &zeros, face, text);
             laid.size()
         };
         let (evening, film) = (widest(&evening, EVENING), widest(&film, FILM));
@@ -116,14 +109,7 @@ impl Widget<App> for Reading {
             if words.is_empty() {
                 continue;
             }
-            let laid = set(
-                ctx.text(),
-                words,
-                face,
-                color,
-                f64::INFINITY,
-                Default::default(),
-            );
+            let laid = set_line(ctx.text(), words, face, color);
             ctx.draw_text(&laid, Point::new(0.0, top));
             top += laid.size().height;
         }

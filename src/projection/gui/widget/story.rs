@@ -5,15 +5,15 @@ use std::sync::Arc;
 use druid::piet::{PietTextLayout, Text, TextAttribute, TextLayout, TextLayoutBuilder};
 use druid::text::FontFamily;
 use druid::{
-    BoxConstraints, Cursor, Env, Event, EventCtx, LayoutCtx, LifeCycle, LifeCycleCtx, PaintCtx,
-    Point, Rect, RenderContext, Size, UpdateCtx, Widget,
+    BoxConstraints, Env, Event, EventCtx, LayoutCtx, LifeCycle, LifeCycleCtx, PaintCtx, Point,
+    Rect, RenderContext, Size, UpdateCtx, Widget,
 };
 
-use super::super::cmd;
 use super::super::data::{App, clock_face};
 use super::super::replay::WHY;
 use super::super::theme::{Palette, RADIUS_FIELD, hue, palette, size, space};
-use super::words::{Face, set, weight};
+use super::words::{Face, set_line, weight};
+use super::{point, press};
 use crate::engine::id::Seq;
 use crate::projection::view::{Entry, Kind};
 
@@ -99,14 +99,7 @@ impl Story {
             self.lines.clear();
             (self.width, self.hours, self.stale) = (width, hours, false);
             let widest = if hours { "0:00:00" } else { "00:00" };
-            let laid = set(
-                ctx.text(),
-                widest,
-                small,
-                colors.muted,
-                f64::INFINITY,
-                Default::default(),
-            );
+            let laid = set_line(ctx.text(), widest, small, colors.muted);
             self.gutter = space::L + laid.size().width.ceil() + space::S;
         }
         let first = entries.first().map(|entry| entry.seq);
@@ -122,13 +115,11 @@ impl Story {
         let end = hours.then(|| crate::engine::unit::MediaTime::from_secs(3_600));
         let words_width = (width - self.gutter - space::L).max(40.0);
         for entry in &entries[self.lines.len()..] {
-            let time = set(
+            let time = set_line(
                 ctx.text(),
                 &clock_face(entry.moment, end),
                 small,
                 colors.muted,
-                f64::INFINITY,
-                Default::default(),
             );
             self.lines.push(Laid {
                 seq: entry.seq,
@@ -155,20 +146,10 @@ impl Widget<App> for Story {
         match event {
             Event::MouseMove(mouse) => {
                 let hot = self.line_at(mouse.pos.y);
-                if hot.is_some() {
-                    ctx.set_cursor(&Cursor::Pointer);
-                } else {
-                    ctx.clear_cursor();
-                }
-                if hot != self.hot {
-                    self.hot = hot;
-                    ctx.request_paint();
-                }
+                point(ctx, &mut self.hot, hot);
             }
             Event::MouseDown(mouse) if mouse.button.is_left() => {
-                ctx.set_active(true);
-                ctx.set_focus(cmd::DESK);
-                ctx.set_handled();
+                press(ctx);
             }
             Event::MouseUp(mouse) if ctx.is_active() => {
                 ctx.set_active(false);

@@ -143,6 +143,23 @@ pub(in super::super) fn set(
         .expect("a text layout only fails on ranges, and there are none")
 }
 
+/// Lays `text` out on one line, however long.
+pub(in super::super) fn set_line(
+    factory: &mut druid::piet::PietText,
+    text: &str,
+    face: Face,
+    color: Rgb,
+) -> druid::piet::PietTextLayout {
+    set(
+        factory,
+        text,
+        face,
+        color,
+        f64::INFINITY,
+        TextAlignment::default(),
+    )
+}
+
 /// The weight of emphasised and of plain text.
 pub(in super::super) const fn weight(bold: bool) -> FontWeight {
     if bold {

@@ -18,7 +18,7 @@ import { showQueue } from "./queue.js";
 import { FilePlayer } from "./player/file.js";
 import { twitch, twitchRefusal } from "./player/twitch.js";
 import { vimeo } from "./player/vimeo.js";
-import { YoutubePlayer } from "./player/youtube.js";
+import { youtube } from "./player/youtube.js";
 import { clockFace, driftFace, lineOf, longFace, mayUndo, undoOf, undoable, waitingLine } from "./story.js";
 import { toast } from "./toast.js";
 import { Ways } from "./ways.js";
@@ -313,7 +313,7 @@ function mount(item) {
       driver.mount(new FilePlayer(video, item.media, hooks));
       break;
     case "youtube":
-      driver.mount(new YoutubePlayer($("stage"), item.media, anchor().position, hooks));
+      driver.mount(youtube($("stage"), item.media, anchor().position, hooks));
       break;
     case "vimeo":
       driver.mount(vimeo($("stage"), item.media, anchor().position, hooks));

@@ -32,12 +32,14 @@ const SEEK_MILLIS = 2_000;
 const TICKS = 8;
 /** A tick further from the line than this is a seek, not noise. */
 const JUMP_MICROS = 250_000;
+/** What is finer than a tick's jitter is not asked for. */
+const SLEW_MIN = 0.02;
 
 export class FramedPlayer {
   /** Seeks land on key frames; nearer than this is not worth another. */
   frameMicros = 300_000;
-  /** What is finer than a tick's jitter is not asked for. */
-  habits = { slewMin: 0.02 };
+  /** What the controller is told of this kind of player. */
+  habits;
   ready = false;
   failed = null;
   actedAt = -Infinity;
@@ -68,12 +70,13 @@ export class FramedPlayer {
   #live = null;
 
   /**
-   * `stage`: where the frame goes; `wire`: `{ site, origin, src, allow, live, knock, hear(data, told), play,
-   * pause, seek(secs), rate(factor), volume(part, muted) }`, whose orders answer a message or a list of them;
-   * `hooks` as for a file.
+   * `stage`: where the frame goes; `wire`: `{ site, origin, src, allow, live, slewMin, knock, hear(data, told),
+   * play, pause, seek(secs), rate(factor), volume(part, muted) }`, whose orders answer a message or a list of
+   * them; without `slewMin` the ticks are what is coarsest. `hooks` as for a file.
    */
   constructor(stage, wire, startMicros, hooks) {
     this.#wire = wire;
+    this.habits = { slewMin: wire.slewMin ?? SLEW_MIN };
     this.#hooks = hooks;
     if (wire.live) this.#live = { at: startMicros, since: localNow() };
     else this.#ticks = [{ at: localNow(), position: startMicros }];
@@ -172,7 +175,7 @@ export class FramedPlayer {
 
   setRate(factor) {
     if (this.#live || !this.#wire.rate || Math.abs(this.#rate - factor) < 1e-3) return;
-    this.#ticks = this.#ticks.slice(-1);
+    this.#bend();
     this.#post(this.#wire.rate(factor));
   }
 
@@ -228,8 +231,11 @@ export class FramedPlayer {
     state: (state) => {
       if (state !== this.#state) this.#moved(this.#state, state);
     },
-    time: (secs) => {
-      if (Number.isFinite(secs) && secs >= 0 && !this.#live) this.#tick(secs * 1e6);
+    /** It has only now begun to listen. */
+    deaf: () => this.#knock(),
+    /** `age`: how many seconds ago it stood there, where the player says so. */
+    time: (secs, age = 0) => {
+      if (Number.isFinite(secs) && secs >= 0 && !this.#live) this.#tick(secs * 1e6, Math.round(age * 1e6));
     },
     seeked: (secs) => {
       const aim = this.#seekTo;
@@ -238,7 +244,7 @@ export class FramedPlayer {
     rate: (rate) => {
       if (!Number.isFinite(rate) || rate <= 0 || rate === this.#rate) return;
       this.#rate = rate;
-      this.#ticks = this.#ticks.slice(-1);
+      this.#bend();
     },
     length: (secs) => {
       // A day of film is a live stream's way of saying "no end".
@@ -251,22 +257,30 @@ export class FramedPlayer {
     failed: (sentence) => this.#fail(sentence),
   };
 
-  #tick(position) {
+  #tick(position, age) {
     const now = localNow();
-    const last = this.#ticks.at(-1);
-    if (last && position === last.position) return;
+    const at = now - age;
     const aim = this.#seekTo;
     if (aim) {
-      // A tick from before the landing says nothing.
-      if (this.#state === "buffering" || Math.abs(position - aim.micros) > NEAR_MICROS) return;
+      // A tick from before the landing says nothing, for as long as a landing is waited for.
+      const near = this.#state !== "buffering" && Math.abs(position - aim.micros) <= NEAR_MICROS;
+      if (!near && now - aim.since < COMMAND_MICROS) return;
       this.#landed(aim);
     }
+    const last = this.#ticks.at(-1);
+    if (last && position === last.position && !this.#rough) return;
     this.#movedAt = now;
     if (this.#rough) this.#ticks = [];
     this.#rough = false;
-    if (last && Math.abs(position - last.position - (now - last.at) * this.#rate) > JUMP_MICROS) this.#ticks = [];
-    this.#ticks.push({ at: now, position });
+    if (last && Math.abs(position - last.position - (at - last.at) * this.#rate) > JUMP_MICROS) this.#ticks = [];
+    this.#ticks.push({ at, position });
     if (this.#ticks.length > TICKS) this.#ticks.shift();
+  }
+
+  /** The line goes on at another slope: it is drawn anew from the next tick, and guessed from the last until then. */
+  #bend() {
+    this.#ticks = this.#ticks.slice(-1);
+    this.#rough = true;
   }
 
   #landed(aim) {
