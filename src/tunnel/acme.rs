@@ -127,8 +127,11 @@ impl Keeper {
         let authority = place.authority();
         let domain = authority
             .rsplit_once(':')
-            .map_or(authority, |(name, _)| name);
-        let is_name = !domain.starts_with('[') && domain.parse::<std::net::IpAddr>().is_err();
+            .map_or(authority, |(name, _)| name)
+            .trim_end_matches('.');
+        let is_name = !domain.is_empty()
+            && !domain.starts_with('[')
+            && domain.parse::<std::net::IpAddr>().is_err();
         if !place.is_secure() || !is_name {
             return Err(Trouble::new(
                 format!("{place} can have no certificate of its own."),
@@ -136,7 +139,7 @@ impl Keeper {
             ));
         }
         let keeper = Self {
-            domain: domain.trim_end_matches('.').to_owned(),
+            domain: domain.to_owned(),
             folder: root.join(FOLDER).join(named_after(&options.directory)),
             options,
         };
@@ -203,10 +206,12 @@ impl Keeper {
                     tracing::info!(domain = self.domain, "there is a new certificate");
                     desk.show(Some(Arc::clone(&kept.config)));
                     report.say(State::Online(vec![place.clone()]));
-                    held = Some(kept);
-                    waits.reset();
                     // One that is due at once, as by an authority with another clock, is no
-                    // reason to order without end.
+                    // reason to order without end: then the waits go on growing.
+                    if os::wall_millis() < kept.due {
+                        waits.reset();
+                    }
+                    held = Some(kept);
                     waits.next()
                 }
                 Err(obstacle) => {

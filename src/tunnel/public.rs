@@ -288,7 +288,7 @@ mod tests {
     use super::*;
     use crate::net::tls::Trust;
     use rustls::pki_types::ServerName;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::io::AsyncReadExt as _;
 
     #[tokio::test]
     async fn what_comes_by_tls_reaches_the_party_and_a_renewed_certificate_is_served() {
