@@ -27,7 +27,7 @@ mod beside;
 pub mod capsule;
 pub mod commit;
 #[cfg(feature = "server")]
-mod files;
+pub(crate) mod files;
 #[cfg(feature = "server")]
 pub mod key;
 pub mod memory;
