@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use clap::ValueEnum as _;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
@@ -27,11 +28,14 @@ use crate::engine::text::Passcode;
 use crate::log::store::Home;
 use crate::net::client::{self, News};
 use crate::net::link::JoinLink;
+use crate::projection::gui::together::REGIONS;
 use crate::projection::gui::{
     self, Backend, NearbyRow, Remembered, Request, Room, Screen, Secret, Start, Theme, WayRow,
 };
 use crate::projection::view::{SessionRow, Wish};
+use crate::tunnel::mapping::Mapping;
 use crate::tunnel::nearby::{Found, Looking};
+use crate::tunnel::ngrok::Region;
 use crate::tunnel::public::{Front, Public};
 use crate::tunnel::token::{Token, TokenStore};
 use crate::tunnel::{State, Tunnel};
@@ -119,13 +123,35 @@ struct ChosenWays {
     #[serde(default)]
     ngrok: bool,
     #[serde(default)]
+    domain: Option<String>,
+    #[serde(default)]
+    region: Option<String>,
+    #[serde(default)]
+    port: bool,
+    #[serde(default)]
     own: Option<String>,
 }
 
 impl From<ChosenWays> for gui::Ways {
     fn from(ways: ChosenWays) -> Self {
+        let region = ways.region.as_deref();
         Self {
             ngrok: ways.ngrok,
+            domain: ways.domain,
+            region: REGIONS.into_iter().find(|known| Some(*known) == region),
+            port: ways.port,
+            own: ways.own,
+        }
+    }
+}
+
+impl From<gui::Ways> for ChosenWays {
+    fn from(ways: gui::Ways) -> Self {
+        Self {
+            ngrok: ways.ngrok,
+            domain: ways.domain,
+            region: ways.region.map(str::to_owned),
+            port: ways.port,
             own: ways.own,
         }
     }
@@ -440,13 +466,19 @@ impl Desk {
     /// The ways from elsewhere that were chosen.
     fn tunnels(&self) -> Result<Vec<Box<dyn Tunnel>>> {
         let mut all: Vec<Box<dyn Tunnel>> = Vec::new();
-        if self.settings.ways.ngrok {
-            all.push(Box::new(tunnel::ngrok_of(
-                self.home.root(),
-                tunnel::NgrokChoice::default(),
-            )?));
+        let ways = &self.settings.ways;
+        if ways.ngrok {
+            let region = ways.region.as_deref();
+            let choice = tunnel::NgrokChoice {
+                domain: ways.domain.clone(),
+                region: region.and_then(|word| Region::from_str(word, false).ok()),
+            };
+            all.push(Box::new(tunnel::ngrok_of(self.home.root(), choice)?));
         }
-        if let Some(own) = &self.settings.ways.own {
+        if ways.port {
+            all.push(Box::new(Mapping::new(tunnel::router()?)));
+        }
+        if let Some(own) = &ways.own {
             let place = own.parse().map_err(|_| {
                 anyhow::anyhow!("{own} is no address. Type it as https://party.example.org.")
             })?;
@@ -456,10 +488,7 @@ impl Desk {
     }
 
     fn remember_ways(&mut self, ways: gui::Ways) {
-        let ways = ChosenWays {
-            ngrok: ways.ngrok,
-            own: ways.own,
-        };
+        let ways = ChosenWays::from(ways);
         if self.settings.ways != ways {
             self.settings.ways = ways;
             self.settings.save(&self.home);
