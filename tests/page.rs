@@ -678,18 +678,16 @@ async fn vimeo_and_twitch_in_their_frames_follow_the_room_and_subscriptions_send
     // The room hears who does not see it, and why.
     let said = bo.wait("that somebody cannot see it", |line| {
         let event = line.get("event")?;
-        let text = event["body"]["said"]["text"].as_str()?;
-        text.starts_with("(I cannot see the film: ")
+        event["body"]["unable"]["why"]
+            .is_string()
             .then(|| event.clone())
     });
     assert_eq!(
-        (&said["by"], &said["via"], &said["body"]["said"]["text"]),
-        (
-            &number.into(),
-            &"player".into(),
-            &"(I cannot see the film: Vimeo does not show this video outside its own site)".into()
-        )
+        (&said["by"], &said["via"], &said["body"]["unable"]["why"]),
+        (&number.into(), &"player".into(), &"not_embeddable".into())
     );
+    kim.until("document.querySelector('#people').textContent.includes('cannot see it')")
+        .await;
     bo.say("load https://www.netflix.com/watch/81040344");
     kim.until("document.querySelector('#screen-text').textContent.includes('Netflix needs the Séance program on your computer')")
         .await;

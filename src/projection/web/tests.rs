@@ -387,6 +387,18 @@ fn a_player_tells_each_thing_it_saw_once_and_again_to_a_new_connection() {
         out.ended = step("ended", { item: 1, generation: 2 }, line(1, 2, true));
         witness.forget();
         out.again = step("ended", { item: 1, generation: 2 }, line(1, 2, true));
+        const trouble = (item, why) => ({ item, why, words: null });
+        out.unable = step("loading", null, line(2, 3), trouble(2, "sign_in"));
+        out.otherwise = step("loading", null, line(2, 3), trouble(2, "region"));
+        witness.forget();
+        hears = false;
+        out.unable_unheard = step("loading", null, line(2, 3), trouble(2, "region"));
+        hears = true;
+        out.unable_again = step("loading", null, line(2, 3), trouble(2, "region"));
+        out.able = step("paused", { item: 2, generation: 3 }, line(2, 3));
+        out.unable_later = step("loading", { item: 2, generation: 3 }, line(2, 3), trouble(2, "unreachable"));
+        out.other_film = step("loading", null, line(3, 4));
+        out.no_player = step(null, null, line(3, 4), trouble(3, "other_player"));
         console.log(JSON.stringify(out));
     "#;
     let Some(told) = node_once(SCRIPT) else {
@@ -394,6 +406,7 @@ fn a_player_tells_each_thing_it_saw_once_and_again_to_a_new_connection() {
     };
     let ready = |item: u32, generation: u32| serde_json::json!({ "ready": { "item": item, "generation": generation } });
     let ended = serde_json::json!({ "ended": { "item": 1 } });
+    let unable = |item: u32, why: &str| serde_json::json!({ "unable": { "item": item, "why": why, "words": null } });
     assert_eq!(
         told,
         serde_json::json!({
@@ -408,6 +421,14 @@ fn a_player_tells_each_thing_it_saw_once_and_again_to_a_new_connection() {
             "paused_at_end": [],
             "ended": [ended],
             "again": [ready(1, 2), ended],
+            "unable": [unable(2, "sign_in")],
+            "otherwise": [unable(2, "region")],
+            "unable_unheard": [],
+            "unable_again": [unable(2, "region"), ready(0, 0)],
+            "able": [serde_json::json!({ "unable": { "item": 2, "why": null, "words": null } }), ready(2, 3)],
+            "unable_later": [unable(2, "unreachable")],
+            "other_film": [],
+            "no_player": [unable(3, "other_player")],
         })
     );
 }
@@ -911,7 +932,7 @@ mod parity {
 
     #[test]
     fn the_page_folds_and_tells_every_evening_as_the_program_does() {
-        let evenings: Vec<Vec<Event>> = (1..=12).map(evening).collect();
+        let evenings: Vec<Vec<Event>> = (1..=24).map(evening).collect();
         let kinds: BTreeSet<String> = evenings
             .iter()
             .flatten()
@@ -1009,6 +1030,25 @@ mod parity {
         {"approval_set":{"on":true}}
         {"passcode_set":{"on":true}}
         {"knock_answered":{"name":"Nobody","let_in":false}}
+        {"unable":{"item":8,"why":"region","words":null}}
+        {"joined":{"member":1,"name":"Ana","role":"host","client":"page"}}
+        {"unable":{"item":8,"why":"other","words":"by somebody, or nobody"}}
+        {"unable":{"item":8,"why":"other","words":"by somebody, or nobody"}}
+        {"unable":{"item":77,"why":"region","words":null}}
+        {"unable":{"item":8,"why":"not_live","words":null}}
+        {"unable":{"item":77,"why":null,"words":null}}
+        {"unable":{"item":8,"why":"left","words":null}}
+        {"unable":{"item":8,"why":null,"words":"not at all"}}
+        {"unable":{"item":8,"why":null,"words":null}}
+        {"unable":{"item":8,"why":"age","words":null}}
+        {"unable":{"item":8,"why":"asks","words":null}}
+        {"left":{"member":1,"reason":"lost"}}
+        {"unable":{"item":8,"why":"asks","words":null}}
+        {"unable":{"item":8,"why":"asks","words":null}}
+        {"joined":{"member":1,"name":"Ana","role":"host","client":"page"}}
+        {"unable":{"item":8,"why":"sign_in","words":null}}
+        {"unable":{"item":8,"why":"sign_in","words":null}}
+        {"cued":{"item":8,"position":5}}
     "#;
 
     #[test]

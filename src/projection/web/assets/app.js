@@ -63,7 +63,7 @@ let knocks = [];
 let ways = null;
 let mountedKey = "";
 let shownAnchor = "";
-let film = { title: null, note: null, length: null };
+let film = { title: null, note: null, length: null, trouble: null };
 let dragging = false;
 let gathered = null;
 let undo = { timer: 0, seq: null };
@@ -314,9 +314,10 @@ function followRoom() {
 
 function mount(item) {
   const number = anchor().item;
-  film = { title: null, note: null, length: null };
+  film = { title: null, note: null, length: null, trouble: null };
   const hooks = {
     ready: () => {
+      film.trouble = null;
       driver.player?.setVolume(volume / 100, muted);
       driver.follow();
       draw();
@@ -334,10 +335,11 @@ function mount(item) {
       film.title = title;
       draw();
     },
-    failed: (sentence) => {
+    failed: (sentence, why) => {
       const url = pageUrl(item.media, driver.target() ?? 0);
       film.note = { title: "The film does not play here", text: sentence, url, site: siteOf(item.media) };
-      tellUnable(number, sentence);
+      film.trouble = troubleOf(number, sentence, why);
+      report();
       draw();
     },
   };
@@ -354,26 +356,21 @@ function mount(item) {
     case "twitch_vod":
     case "twitch_live": {
       const refusal = twitchRefusal(location);
-      if (refusal !== null) hooks.failed(refusal);
+      if (refusal !== null) hooks.failed(refusal, "not_embeddable");
       else driver.mount(twitch($("stage"), item.media, anchor().position, hooks));
       break;
     }
     default:
       film.note = { title: item.title ?? labelOf(item.media), text: cannotShow(item.media), url: pageUrl(item.media), site: siteOf(item.media) };
+      film.trouble = troubleOf(number, film.note.text, "other_player");
   }
   report();
 }
 
-/** What the room was last told this page cannot show, and why. */
-let unable = "";
-
-/** Tells the room, once for each reason, why somebody does not see the film; not what to do about it. */
-function tellUnable(item, sentence) {
-  const reason = sentence.split(". ", 1)[0].replace(/\.$/, "");
-  const told = `${item} ${reason}`;
-  if (told === unable || !connection?.live) return;
-  unable = told;
-  connection.ask({ say: { text: `(I cannot see the film: ${reason})` } }, "player");
+/** What the room hears of a film this page does not show: the reason, and where that says too little the sentence's first half; what to do about it, its second, is the viewer's business. */
+function troubleOf(item, sentence, why = "other") {
+  const words = why === "other" ? sentence.split(". ", 1)[0].replace(/\.$/, "").slice(0, 160) : null;
+  return { item, why, words };
 }
 
 /** Why this page shows no player of that site, and what helps. */
@@ -391,7 +388,7 @@ function unmount() {
   driver?.mount(null);
   mountedKey = "";
   shownAnchor = "";
-  film = { title: null, note: null, length: null };
+  film = { title: null, note: null, length: null, trouble: null };
 }
 
 function measure() {
@@ -419,7 +416,7 @@ function report() {
   if (!connection?.live) return;
   const now = localNow();
   const { activity, drift } = driver;
-  witness.look(activity, driver.stands, anchor());
+  witness.look(activity, driver.stands, anchor(), film.trouble);
   if (activity !== reported.activity || now - tracedAt > VITALS_EVERY_MICROS) {
     tracedAt = now;
     connection.vitals({

@@ -72,6 +72,7 @@ export function emptyState() {
     entrance: {
       invites: Object.create(null), own_revoked: false, approval: false, passcode: false, came_by: Object.create(null),
     },
+    unable: Object.create(null),
   };
 }
 
@@ -167,6 +168,7 @@ const running = ({ timeline, hold }) => timeline.anchor.playing || hold !== null
 
 function gone(state, id) {
   away(state.roster[id], state.at);
+  delete state.unable[id];
   state.queue.skips = without(state.queue.skips, id);
 }
 
@@ -239,6 +241,7 @@ function cue(state, item, position, at) {
   for (const member of Object.values(state.roster)) {
     if (member.suspended === "cannot_play") member.suspended = null;
   }
+  state.unable = Object.create(null);
   forget(state);
 }
 
@@ -273,6 +276,7 @@ const FOLDS = {
   },
   epoch_started(state) {
     for (const member of Object.values(state.roster)) if (member.present) away(member, state.at);
+    state.unable = Object.create(null);
   },
   joined(state, { member, name, role, client }) {
     if (role === "host") state.opener ??= member;
@@ -289,6 +293,7 @@ const FOLDS = {
       spoke: known?.spoke ?? null,
       answers: known?.answers ?? [],
     };
+    delete state.unable[member];
   },
   left(state, { member }) {
     gone(state, member);
@@ -398,6 +403,11 @@ const FOLDS = {
   },
   passcode_set({ entrance }, { on }) {
     entrance.passcode = on;
+  },
+  unable({ roster, timeline, unable }, { item, why, words }, { by }) {
+    if (by === null || !roster[by]?.present || item !== timeline.anchor.item) return;
+    if (why === null) delete unable[by];
+    else unable[by] = { why, words };
   },
   mode_set({ queue }, { mode }) {
     queue.mode = mode;

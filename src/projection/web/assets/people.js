@@ -2,7 +2,7 @@
 
 import { $, face, hueOf, make, say } from "./dom.js";
 import { may } from "./fold.js";
-import { ACTION_WORDS, driftFace } from "./story.js";
+import { ACTION_WORDS, driftFace, troubleWords } from "./story.js";
 
 /** Further off than this is worth a colour. */
 const OFF_MICROS = 100_000;
@@ -165,7 +165,8 @@ function openDeeds(row, open) {
 function fill(row, state, id, report, me) {
   const member = state.roster[id];
   const muted = may(state, id, "chat") ? "" : "muted";
-  const [mark, colour, words] = doingOf(report);
+  const trouble = state.unable[id];
+  const [mark, colour, words] = trouble ? ["○", "warn", "cannot see it"] : doingOf(report);
   const [markElement, name, tag] = row.children;
   say(markElement, mark);
   markElement.className = `mark ${colour}`;
@@ -173,5 +174,7 @@ function fill(row, state, id, report, me) {
   if (name.title !== member.name) name.title = member.name;
   const unawaited = member.awaited === false ? "not waited for" : "";
   say(tag, [ROLES[member.role] ?? "", muted, unawaited, id === me ? "you" : ""].filter(Boolean).join(", "));
-  say(row.querySelector(".doing"), words);
+  const doing = row.querySelector(".doing");
+  say(doing, words);
+  doing.title = trouble ? troubleWords(trouble) : "";
 }
