@@ -304,6 +304,7 @@ impl Visitor {
                     const element = document.querySelector({});
                     if (!element || element.disabled) return null;
                     const box = element.getBoundingClientRect();
+                    if (box.width === 0) return null;
                     const [x, y] = [box.left + box.width * {part}, box.top + box.height / 2];
                     const there = document.elementFromPoint(x, y);
                     return there && (element.contains(there) || there.contains(element)) ? [x, y] : null;
