@@ -14,7 +14,9 @@
 //! What is simulated: a player whose film runs fast or slow (its rate is
 //! multiplied, as a sound card's crystal does) and a network (`Wan`, a proxy
 //! that delays and keeps order; a lost packet is a wait for its retransmission,
-//! because a proxy of TCP cannot lose bytes).
+//! because a proxy of TCP cannot lose bytes). A film that runs out of data comes
+//! from a server that sends little more than is played (`slow`), and then
+//! nothing to one player for a while.
 
 #[cfg(feature = "browser")]
 #[path = "../tests/doubles/mod.rs"]
@@ -22,6 +24,9 @@ mod doubles;
 #[cfg(feature = "browser")]
 #[path = "skew/party.rs"]
 mod party;
+#[cfg(feature = "browser")]
+#[path = "skew/slow.rs"]
+mod slow;
 #[cfg(feature = "browser")]
 #[path = "skew/tell.rs"]
 mod tell;
@@ -54,6 +59,7 @@ mod run {
 
     use super::doubles::{Film, Server};
     use super::party::{Kind, Party, Setting, launch, media_of, start_sampling};
+    use super::slow::SlowFilm;
     use super::tell::{Phase, Teller};
     use super::track::{Line, Track};
     use super::wan::Weather;
@@ -74,12 +80,15 @@ mod run {
         #[arg(long, default_value_t = 60)]
         rest: u64,
         /// Which worlds: free, room, mpv, mixed (Chrome, a guest page, mpv, in turn), ppm, 300ppm,
-        /// fast, wan [default: all; with --short all but ppm and fast].
+        /// fast, wan, uneven [default: all; with --short all but ppm and fast].
         #[arg(long, value_delimiter = ',')]
         worlds: Vec<String>,
-        /// Fewer seeks and shorter rests: some seven minutes in all.
+        /// Fewer seeks and shorter rests: less than eight minutes in all.
         #[arg(long)]
         short: bool,
+        /// At the end, the table of docs/in-step.md.
+        #[arg(long, conflicts_with = "json")]
+        markdown: bool,
         /// How often each world is run.
         #[arg(long, default_value_t = 1)]
         repeat: usize,
@@ -98,7 +107,7 @@ mod run {
         let mut args = Args::parse();
         if args.worlds.is_empty() {
             let all = [
-                "free", "room", "mpv", "mixed", "ppm", "300ppm", "fast", "wan",
+                "free", "room", "mpv", "mixed", "ppm", "300ppm", "fast", "wan", "uneven",
             ];
             let rare = |world: &&str| !(args.short && ["ppm", "fast"].contains(world));
             args.worlds = all
@@ -108,7 +117,7 @@ mod run {
                 .collect();
         }
         if args.short {
-            args.rest = args.rest.min(40);
+            args.rest = args.rest.min(30);
         }
         if std::env::var_os("RUST_LOG").is_some() {
             tracing_subscriber::fmt()
@@ -125,9 +134,10 @@ mod run {
 
     async fn bench(args: Args) -> Result<()> {
         let film = Film::made().map_err(|why| anyhow!(why))?;
+        let slow = SlowFilm::start(film.mp4.clone()).await?;
         let films = Server::films(film).await;
         let url = films.url("/film.mp4");
-        let mut teller = Teller::new(args.json, args.raw.as_deref())?;
+        let mut teller = Teller::new(args.json, args.markdown, args.raw.as_deref())?;
         teller.machine(args.players)?;
         for round in 0..args.repeat {
             for name in &args.worlds {
@@ -141,7 +151,10 @@ mod run {
                 }
                 let told = match setting {
                     None => free(&args, &url, &mut teller).await,
-                    Some(setting) => world(name, setting, &args, &url, &mut teller).await,
+                    Some(setting) => {
+                        let films = (url.as_str(), &slow);
+                        world(name, setting, &args, films, &mut teller).await
+                    }
                 };
                 told.with_context(|| format!("the world {name:?} broke down"))?;
             }
@@ -183,6 +196,10 @@ mod run {
             "wan" => Some(Setting {
                 film_ppm: vec![50.0, -50.0],
                 weather: Some(Weather::WAN),
+                ..plain
+            }),
+            "uneven" => Some(Setting {
+                weather: Some(Weather::UNEVEN),
                 ..plain
             }),
             other => return Err(anyhow!("there is no world {other:?}")),
@@ -237,7 +254,7 @@ mod run {
         name: &str,
         setting: Setting,
         args: &Args,
-        url: &str,
+        (url, slow): (&str, &SlowFilm),
         teller: &mut Teller,
     ) -> Result<()> {
         let full = matches!(name, "room" | "mpv" | "mixed" | "wan");
@@ -282,6 +299,13 @@ mod run {
         let line = party.line();
         let rest = if full { args.rest } else { args.rest / 2 };
         watched.look(&mut party, "rest", line, rest).await?;
+        if name == "room" {
+            party.show(&slow.url()).await?;
+            let line = party.play().await?;
+            watched.look(&mut party, "slow film", line, 5).await?;
+            let line = party.stall(slow, 8).await?;
+            watched.look(&mut party, "stall", line, 10).await?;
+        }
         party.close().await;
         Ok(())
     }

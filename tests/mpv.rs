@@ -19,7 +19,7 @@ use seance::engine::unit::{LocalTime, MediaTime, Micros, SessionTime};
 use seance::os::local_now;
 use seance::player::contract::{self, Hand};
 use seance::player::driver::{self, DriverNews, Goal, drive};
-use seance::player::mpv::{MpvHand, MpvOptions, MpvPlayer, address_of, find_mpv};
+use seance::player::mpv::{MpvHand, MpvOptions, MpvPlayer, address_of, find_mpv, length_of};
 use seance::player::{Activity, Notice, Player, PlayerError};
 use serde_json::{Value, json};
 use support::{Home, opened};
@@ -128,7 +128,9 @@ async fn a_copy_on_this_disk_is_played_and_a_wrong_one_is_warned_of() {
     };
     let copy = stage.folder.path().join("film.mp4");
     let mut player = stage.player(vec![stage.folder.path().to_owned()]).await;
-    let address = address_of(&copy).unwrap();
+    let length = length_of(&copy).await;
+    assert_eq!(length, Some(Micros::from_secs(FILM_SECS as i64)));
+    let address = address_of(&copy, None).unwrap();
     let media = |address: &str| media::parse(address).unwrap().media;
     let start = MediaTime::from_secs(10);
     player.load(&media(&address), start).await.unwrap();
@@ -384,6 +386,22 @@ async fn two_people_watch_their_own_copies_of_a_film_on_disk() {
         "the story names the film: {told}"
     );
     assert!(!told.contains(film), "and no path: {told}");
+    let claimed = format!("&secs={FILM_SECS}");
+    let events = home.run(&["replay", &session, "--json"]).stdout();
+    assert!(events.contains(&claimed), "its address says how long it is");
+    // Watched again, mpv follows it as it did then.
+    let films = stage.folder.path().to_str().unwrap();
+    let again = ["replay", &session, "--watch", "--player=mpv", "--headless"];
+    let slowly = ["--films", films, "--speed", "0.25", "--json"];
+    let mut again = home.start("again", &[&again[..], &slowly[..]].concat());
+    again.wait("mpv follows the film again", |line| {
+        (line["following"]["activity"] == "playing").then_some(())
+    });
+    assert!(
+        again.wait_end(),
+        "it ends with the evening: {}",
+        again.errors()
+    );
     let plot = home.run(&["replay", &session, "--plot", "Bo"]).stdout();
     assert!(
         plot.starts_with("Bo: ") && plot.contains("±1 ms ┤"),

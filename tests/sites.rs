@@ -243,6 +243,51 @@ async fn netflix_is_driven_through_its_own_player_alone() {
     player.close().await;
 }
 
+/// The control of the tests around it: the double does break, as the site does, when its element
+/// is written to, and all that we ever order does not break it.
+#[tokio::test]
+async fn netflix_breaks_when_its_element_is_written_to_and_our_orders_never_do_that() {
+    let Some(town) = Town::enter().await else {
+        return;
+    };
+    let mut player = town
+        .running(Provider::Netflix, sites::NETFLIX, secs(10))
+        .await;
+    player.set_rate(1.01).await.unwrap();
+    player.seek(secs(30)).await.unwrap();
+    until(&mut player, |sample| {
+        sample.activity == Activity::Playing && near(sample.position, secs(31), 3_600)
+    })
+    .await;
+    player.set_rate(1.0).await.unwrap();
+    player.pause(secs(33)).await.unwrap();
+    until(&mut player, is(Activity::Paused)).await;
+    player.play(local_now()).await.unwrap();
+    until(&mut player, is(Activity::Playing)).await;
+    assert_unbroken(&player).await;
+
+    script(
+        &player,
+        "document.querySelector('.watch-video video').currentTime += 1",
+    )
+    .await;
+    until_page(&player, "double.crashed !== null").await;
+    let shown = script(
+        &player,
+        "document.querySelector('[data-uia=error-container]').textContent",
+    )
+    .await;
+    assert_eq!(shown, "M7375");
+    let said = loop {
+        match next_act(&mut player).await {
+            Notice::Failed(why) => break why,
+            _ => continue,
+        }
+    };
+    assert!(said.contains("Netflix"), "{said}");
+    player.close().await;
+}
+
 #[tokio::test]
 async fn netflix_says_who_must_do_what_and_opens_after_it() {
     let Some(town) = Town::enter().await else {

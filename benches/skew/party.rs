@@ -35,11 +35,16 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use super::slow::SlowFilm;
 use super::track::{Line, MpvTracker, SAMPLER, Track};
 use super::wan::{self, Weather};
 
 /// Nothing here takes longer on a machine that works at all.
 const DEADLINE: Duration = Duration::from_secs(40);
+
+/// A line that stays so long is the one to be on: a wait of the room is an event of its own,
+/// right behind the one that called for it.
+const SETTLED: Duration = Duration::from_millis(150);
 
 /// By what somebody watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,6 +236,10 @@ impl Party {
         for number in 0..setting.players {
             let seed = setting.seed.wrapping_mul(97).wrapping_add(number as u64);
             let way = match setting.weather {
+                // Uneven for the second the other way round.
+                Some(weather) if number % 2 == 1 => {
+                    wan::open(address, weather.turned(), seed).await?
+                }
                 Some(weather) => wan::open(address, weather, seed).await?,
                 None => address,
             };
@@ -261,17 +270,32 @@ impl Party {
             };
             party.seats.push(seat);
         }
-        party
-            .ask(Intent::Load {
-                url: url.to_owned(),
-            })
-            .await?;
-        for page in party.pages() {
+        party.show(url).await?;
+        Ok(party)
+    }
+
+    /// Loads a film and waits until it stands everywhere.
+    pub async fn show(&mut self, url: &str) -> Result<()> {
+        let mut anchor = self.seats[0].anchor.clone();
+        let before = anchor.borrow_and_update().item;
+        let url = url.to_owned();
+        self.ask(Intent::Load { url }).await?;
+        within(anchor.wait_for(|now| now.item != before)).await?;
+        for page in self.pages() {
             stands(&page).await?;
             start_sampling(&page).await?;
         }
-        party.mpvs_stand().await?;
-        Ok(party)
+        self.mpvs_stand().await
+    }
+
+    /// Holds back one viewer's data for `secs`; answers the line on which everybody goes on.
+    pub async fn stall(&mut self, slow: &SlowFilm, secs: u64) -> Result<Line> {
+        anyhow::ensure!(slow.hold(), "nobody is being sent the slow film");
+        tokio::time::sleep(Duration::from_secs(secs)).await;
+        slow.release();
+        let mut anchor = self.seats[0].anchor.clone();
+        settled(&mut anchor, |now| now.playing).await?;
+        Ok(self.line().from(os::local_now().max(self.line().from)))
     }
 
     async fn mpvs_stand(&self) -> Result<()> {
@@ -421,7 +445,7 @@ impl Party {
         let mut anchor = self.seats[0].anchor.clone();
         let before = *anchor.borrow_and_update();
         self.ask(intent).await?;
-        within(anchor.wait_for(|now| *now != before && now.playing == plays)).await?;
+        settled(&mut anchor, |now| *now != before && now.playing == plays).await?;
         Ok(self.line())
     }
 
@@ -482,6 +506,12 @@ async fn sit<P: Player>(mut member: Member, player: Detuned<P>, anchor: watch::S
                         via: Via::Player,
                         aim: None,
                         intent: Intent::Measure { item, duration: length },
+                    },
+                    // As in the program: the room waits for who is not there yet.
+                    DriverNews::Ready { item, generation } => Order::Ask {
+                        via: Via::Player,
+                        aim: None,
+                        intent: Intent::Ready { item, generation },
                     },
                     DriverNews::Trouble(why) | DriverNews::Failed { why, .. } | DriverNews::Lost(why) => {
                         eprintln!("a player says: {why}");
@@ -546,6 +576,22 @@ async fn until(page: &Page, expression: &str, what: &str) -> Result<()> {
     match tokio::time::timeout(DEADLINE, look).await {
         Ok(done) => done,
         Err(_) => Err(anyhow!("never came true: {what}")),
+    }
+}
+
+/// Waits until the line is as wanted and stays.
+async fn settled(
+    anchor: &mut watch::Receiver<Anchor>,
+    wanted: impl Fn(&Anchor) -> bool,
+) -> Result<()> {
+    loop {
+        within(anchor.wait_for(&wanted)).await?;
+        if tokio::time::timeout(SETTLED, anchor.changed())
+            .await
+            .is_err()
+        {
+            return Ok(());
+        }
     }
 }
 

@@ -216,15 +216,18 @@ pub struct Teller {
     raw: Option<BufWriter<File>>,
     baseline: Option<(Spread, Spread)>,
     seeks: Vec<(String, f64, f64)>,
+    /// Rows of the table for people, where it was asked for.
+    rows: Option<Vec<Phase>>,
 }
 
 impl Teller {
-    pub fn new(json: bool, raw: Option<&Path>) -> Result<Self> {
+    pub fn new(json: bool, markdown: bool, raw: Option<&Path>) -> Result<Self> {
         Ok(Self {
             json,
             raw: raw.map(File::create).transpose()?.map(BufWriter::new),
             baseline: None,
             seeks: Vec::new(),
+            rows: markdown.then(Vec::new),
         })
     }
 
@@ -331,11 +334,18 @@ impl Teller {
                 own_error.median / error.median
             );
         }
+        if let Some(rows) = &mut self.rows {
+            rows.push(phase);
+        }
         Ok(())
     }
 
     /// What all phases of a kind say together: how long it takes to be in step.
     pub fn summary(&self) {
+        if let Some(rows) = &self.rows {
+            print!("\n{}", table(rows));
+            return;
+        }
         let mut kinds: Vec<&String> = self.seeks.iter().map(|(kind, ..)| kind).collect();
         kinds.sort();
         kinds.dedup();
@@ -365,4 +375,55 @@ impl Teller {
             }
         }
     }
+}
+
+/// The table of docs/in-step.md: a row for each world and kind of phase, the worst of each figure.
+fn table(rows: &[Phase]) -> String {
+    let mut kinds: Vec<(&str, &str)> = Vec::new();
+    for row in rows {
+        let kind = (row.world.as_str(), row.name);
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    let mut text = String::from(
+        "| world | phase | skew: median / p95 / worst | against the line | first | to 40 / to 10 | rates | seeks |\n\
+         |---|---|---|---|---|---|---|---|\n",
+    );
+    for (world, name) in kinds {
+        let of: Vec<&Phase> = rows
+            .iter()
+            .filter(|row| (row.world.as_str(), row.name) == (world, name))
+            .collect();
+        let spread = |pick: &dyn Fn(&Phase) -> Option<Spread>| {
+            let found = of.iter().filter_map(|row| pick(row));
+            let worst = found.reduce(|a, b| Spread {
+                median: a.median.max(b.median),
+                p95: a.p95.max(b.p95),
+                max: a.max.max(b.max),
+            });
+            worst.map_or_else(
+                || "–".to_owned(),
+                |it| format!("{:.1} / {:.1} / {:.0}", it.median, it.p95, it.max),
+            )
+        };
+        let worst = |pick: &dyn Fn(&Phase) -> &Vec<f64>| {
+            let all = of.iter().flat_map(|row| pick(row).iter().copied());
+            let far = |a: f64, b: f64| if a.abs() < b.abs() { b } else { a };
+            all.reduce(far)
+                .map_or_else(|| "–".to_owned(), |it| format!("{it:.0}"))
+        };
+        let most = |pick: &dyn Fn(&Phase) -> usize| of.iter().map(|row| pick(row)).max();
+        text += &format!(
+            "| {world} | {name} | {} | {} | {} | {} / {} | {} | {} |\n",
+            spread(&|row| row.skew),
+            spread(&|row| row.error),
+            worst(&|row| &row.first),
+            worst(&|row| &row.within_40),
+            worst(&|row| &row.within_10),
+            most(&|row| row.rates).unwrap_or(0),
+            most(&|row| row.seeks).unwrap_or(0),
+        );
+    }
+    text
 }

@@ -12,8 +12,10 @@ use tokio::time::Instant;
 /// How a network treats what is sent through it.
 #[derive(Clone, Copy, Debug)]
 pub struct Weather {
-    /// The middle of one way's delay, in milliseconds.
-    pub delay_millis: f64,
+    /// The middle of the delay on the way to the host, in milliseconds.
+    pub there_millis: f64,
+    /// The same on the way back.
+    pub back_millis: f64,
     /// How far a single delay lies from it at most, in milliseconds.
     pub jitter_millis: f64,
     /// How often in a thousand a packet is lost on the way to the host; thrice as often on the way back.
@@ -23,10 +25,28 @@ pub struct Weather {
 impl Weather {
     /// The goal's network: 40 ms ± 20 ms a way and one packet in a hundred lost.
     pub const WAN: Self = Self {
-        delay_millis: 40.0,
+        there_millis: 40.0,
+        back_millis: 40.0,
         jitter_millis: 20.0,
         lost_per_mille: 10,
     };
+    /// One way is longer than the other, which no exchange of messages can see: half the
+    /// difference, 5 ms, is the least error there is, and twice that between two such members.
+    pub const UNEVEN: Self = Self {
+        there_millis: 35.0,
+        back_millis: 45.0,
+        jitter_millis: 5.0,
+        lost_per_mille: 0,
+    };
+
+    /// The same seen from the other end.
+    pub const fn turned(self) -> Self {
+        Self {
+            there_millis: self.back_millis,
+            back_millis: self.there_millis,
+            ..self
+        }
+    }
 }
 
 /// TCP notices a lost packet no sooner than this on Linux (`TCP_RTO_MIN`).
@@ -64,9 +84,10 @@ pub async fn open(to: SocketAddr, weather: Weather, seed: u64) -> std::io::Resul
             // The proxy's own batching is not part of the weather.
             let (_, _) = (near.set_nodelay(true), far.set_nodelay(true));
             let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
+            let back = weather.turned();
             let back = Weather {
                 lost_per_mille: weather.lost_per_mille * 3,
-                ..weather
+                ..back
             };
             carry(near_in, far_out, weather, Dice(dice.next()));
             carry(far_in, near_out, back, Dice(dice.next()));
@@ -75,7 +96,7 @@ pub async fn open(to: SocketAddr, weather: Weather, seed: u64) -> std::io::Resul
     Ok(address)
 }
 
-/// Carries one direction; each read is a packet.
+/// Carries one direction, `weather`'s way there; each read is a packet.
 fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, weather: Weather, mut dice: Dice) {
     let (out, mut queue) = mpsc::channel::<(Instant, Vec<u8>)>(1_024);
     tokio::spawn(async move {
@@ -85,7 +106,7 @@ fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, weather: Weather, mut 
             if length == 0 {
                 break;
             }
-            let millis = weather.delay_millis + weather.jitter_millis * dice.swing();
+            let millis = weather.there_millis + weather.jitter_millis * dice.swing();
             let mut arrives = Instant::now() + Duration::from_secs_f64(millis / 1e3);
             if dice.next() % 1_000 < weather.lost_per_mille {
                 arrives += RETRANSMISSION;

@@ -380,12 +380,16 @@ fn who(party: &Party, style: Style) {
         match style {
             Style::Json => println!(
                 "{}",
-                json!({ "who": { "member": id, "name": member.name, "role": member.role, "report": report(id) } })
+                json!({ "who": { "member": id, "name": member.name, "role": member.role, "report": report(id), "unable": view.state.unable.get(id) } })
             ),
             Style::Words => {
-                let doing = report(id)
-                    .map(|report| terminal::report_words(&report))
-                    .unwrap_or_default();
+                let doing = match (view.state.unable.get(id), report(id)) {
+                    (Some(trouble), _) => {
+                        format!("cannot see the film: {}", for_terminal(trouble.reason()))
+                    }
+                    (None, Some(report)) => terminal::report_words(&report),
+                    (None, None) => String::new(),
+                };
                 let me = if view.me == Some(id) { " (you)" } else { "" };
                 println!("  {}{me}  {doing}", for_terminal(member.name.as_str()));
             }

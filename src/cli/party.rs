@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::engine::event::Via;
+use crate::engine::event::{Inability, Via};
 use crate::engine::id::{ItemId, Seq};
 use crate::engine::intent::{Aim, Intent};
 use crate::engine::presence::{Report, Vitals};
@@ -28,6 +28,8 @@ use crate::projection::view::{Entry, View};
 const DRIVER_NEWS_MAX: usize = 64;
 /// How long leaving may take before the program ends anyway.
 const LEAVE_WAIT_MAX: Duration = Duration::from_secs(3);
+/// The most letters of a player's own sentence that the room is told.
+const WORDS_MAX: usize = 160;
 /// How long the player may take to close.
 const CLOSE_WAIT_MAX: Duration = Duration::from_secs(12);
 
@@ -98,8 +100,10 @@ pub struct Party {
     driver: Option<JoinHandle<()>>,
     driver_in: mpsc::Sender<DriverNews>,
     driver_news: mpsc::Receiver<DriverNews>,
-    /// What the room was last told this member's player cannot show, and why.
-    unable: Option<(ItemId, String)>,
+    /// What this member's player stands ready for.
+    ready: Option<Aim>,
+    /// What it cannot show, as the room is told.
+    unable: Option<Intent>,
 }
 
 impl Party {
@@ -119,6 +123,7 @@ impl Party {
             driver: None,
             driver_in,
             driver_news,
+            ready: None,
             unable: None,
         }
     }
@@ -144,6 +149,9 @@ impl Party {
                     let news = news?;
                     let entry = self.view.take(&news);
                     self.aim_player();
+                    if matches!(news, News::CaughtUp) {
+                        self.tell_again().await;
+                    }
                     return Some(Happening::News(news, entry));
                 }
                 Ok(()) = self.member.clock.changed() => {
@@ -175,7 +183,11 @@ impl Party {
     pub async fn ask(&mut self, via: Via, intent: Intent) {
         let intent = match intent {
             Intent::Load { url } => Intent::Load {
-                url: self.addressed(url),
+                url: self.addressed(url).await,
+            },
+            Intent::QueueAdd { url, front } => Intent::QueueAdd {
+                url: self.addressed(url).await,
+                front,
             },
             other => other,
         };
@@ -205,6 +217,7 @@ impl Party {
             let _ = tokio::time::timeout(CLOSE_WAIT_MAX, driver).await;
         }
         self.player = PlayerState::Dismissed;
+        self.ready = None;
         self.order(Order::Report(NO_PLAYER)).await;
     }
 
@@ -236,20 +249,14 @@ impl Party {
         self.order(Order::Ask { via, aim, intent }).await;
     }
 
-    /// Tells the room that this member's player does not show the item, and why, once for each
-    /// reason: the others wonder where somebody is. There is no word of the log for it yet, so
-    /// it is a line of the chat that names the player as its way in.
-    async fn tell_unable(&mut self, item: ItemId, why: &str) {
-        let told = self
-            .unable
-            .as_ref()
-            .is_some_and(|(of, told)| *of == item && told == why);
-        if told {
-            return;
+    /// Another connection, and the room knows nothing of this member's player: what still holds is told anew.
+    async fn tell_again(&self) {
+        if let Some(Aim { item, generation }) = self.ready {
+            self.tell(Intent::Ready { item, generation }).await;
         }
-        self.unable = Some((item, why.to_owned()));
-        let text = unable_line(why);
-        self.tell(Intent::Say { text }).await;
+        if let Some(unable) = self.unable.clone() {
+            self.tell(unable).await;
+        }
     }
 
     async fn order(&self, order: Order) {
@@ -279,28 +286,27 @@ impl Party {
 
     /// The address of a film on this disk, whose folder is remembered; of anything else, as it is.
     #[cfg(unix)]
-    fn addressed(&mut self, url: String) -> String {
-        use crate::player::mpv::{address_of, is_local};
+    async fn addressed(&mut self, url: String) -> String {
+        use crate::player::mpv::{address_of, is_local, length_of};
         let PlayerChoice::Mpv { films, .. } = &mut self.choice else {
             return url;
         };
         if !is_local(&url) {
             return url;
         }
-        let path = PathBuf::from(&url);
-        let address = path.canonicalize().and_then(|path| {
-            let folder = path.parent().map(PathBuf::from).unwrap_or_default();
-            if !films.contains(&folder) {
-                films.push(folder);
-            }
-            address_of(&path)
-        });
-        // What cannot be read is refused by the room as no address.
-        address.unwrap_or(url)
+        let Ok(path) = PathBuf::from(&url).canonicalize() else {
+            return url; // what cannot be read is refused by the room as no address
+        };
+        let folder = path.parent().map(PathBuf::from).unwrap_or_default();
+        if !films.contains(&folder) {
+            films.push(folder);
+        }
+        let length = length_of(&path).await;
+        address_of(&path, length).unwrap_or(url)
     }
 
     #[cfg(not(unix))]
-    fn addressed(&mut self, url: String) -> String {
+    async fn addressed(&mut self, url: String) -> String {
         url
     }
 
@@ -379,6 +385,8 @@ impl Party {
             }
             DriverNews::Ready { item, generation } => {
                 self.view.player = None;
+                self.ready = Some(Aim { item, generation });
+                self.unable = None;
                 self.tell(Intent::Ready { item, generation }).await;
                 None
             }
@@ -386,14 +394,18 @@ impl Party {
                 self.tell(Intent::Ended { item }).await;
                 None
             }
-            DriverNews::Failed { item, why } => {
-                self.tell_unable(item, &why).await;
+            DriverNews::Failed { item, reason, why } => {
+                let intent = unable(item, reason, &why);
+                self.ready = None;
+                self.unable = Some(intent.clone());
+                self.tell(intent).await;
                 Some(why)
             }
             DriverNews::Trouble(why) => Some(why),
             DriverNews::Lost(why) => {
                 self.player = PlayerState::Dismissed;
                 self.goals = None;
+                self.ready = None;
                 self.order(Order::Report(NO_PLAYER)).await;
                 Some(why)
             }
@@ -447,11 +459,17 @@ pub(super) fn launch_player(
     }
 }
 
-/// The line by which a room hears why a member does not see the film: the reason alone. What to
-/// do about it, which follows in the sentence, is the member's business.
-fn unable_line(why: &str) -> String {
-    let reason = why.split_once(". ").map_or(why, |(reason, _)| reason);
-    format!("(I cannot see the film: {})", reason.trim_end_matches('.'))
+/// What the room is told of an item that a member's player does not show: the reason, and where
+/// that says too little the sentence's first half. What to do about it, its second, is the
+/// member's business.
+fn unable(item: ItemId, reason: Inability, sentence: &str) -> Intent {
+    let first = sentence.split_once(". ").map_or(sentence, |(it, _)| it);
+    let words = first.trim_end_matches('.').chars().take(WORDS_MAX);
+    Intent::Unable {
+        item,
+        why: Some(reason),
+        words: (reason == Inability::Other).then(|| words.collect()),
+    }
 }
 
 /// How the program starts mpv.
@@ -490,14 +508,29 @@ mod tests {
 
     #[test]
     fn the_room_hears_the_reason_and_not_what_to_do_about_it() {
-        let why = "Netflix wants you to sign in. Sign in in the Séance browser window; the film opens after that.";
+        let item = ItemId::new(3);
+        let told = |reason, sentence: &str| match unable(item, reason, sentence) {
+            Intent::Unable {
+                item: of,
+                why,
+                words,
+            } if of == item => (why, words),
+            other => panic!("{other:?}"),
+        };
+        let sentence = "Netflix wants you to sign in. Sign in in the Séance browser window.";
         assert_eq!(
-            unable_line(why),
-            "(I cannot see the film: Netflix wants you to sign in)"
+            told(Inability::SignIn, sentence),
+            (Some(Inability::SignIn), None)
         );
+        let words = "mpv could not show this film: no demuxer".to_owned();
         assert_eq!(
-            unable_line("This video is not available on YouTube."),
-            "(I cannot see the film: This video is not available on YouTube)"
+            told(Inability::Other, &format!("{words}.")),
+            (Some(Inability::Other), Some(words))
+        );
+        let long = "x".repeat(5_000);
+        assert_eq!(
+            told(Inability::Other, &long).1.map(|it| it.len()),
+            Some(160)
         );
     }
 }

@@ -1,11 +1,13 @@
 //! `seance replay --watch` and `--why`: an evening again, in a terminal.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args;
 use serde_json::json;
 
+use crate::cli::PlayerName;
 use crate::cli::evening::{CHROME_PROFILE, read_lines, told_to_stop};
 use crate::cli::party::PlayerChoice;
 use crate::cli::screening::{Scene, Screening, programme};
@@ -34,12 +36,16 @@ pub(super) struct WatchArgs {
     /// Sit through the stretches in which nothing happened, too.
     #[arg(long, requires = "watch")]
     with_waits: bool,
-    /// Let a Chrome follow the film along.
-    #[arg(long, requires = "watch")]
-    player: bool,
-    /// Run that Chrome without a window.
+    /// Let a player follow the film along: a Chrome, or with --player=mpv your mpv.
+    #[arg(long, value_enum, value_name = "PLAYER", requires = "watch",
+          num_args = 0..=1, require_equals = true, default_missing_value = "browser")]
+    player: Option<PlayerName>,
+    /// Run that player without a window.
     #[arg(long, requires = "player")]
     headless: bool,
+    /// Where your own copies of films lie, for mpv; may be given more than once.
+    #[arg(long, value_name = "FOLDER", requires = "player")]
+    films: Vec<PathBuf>,
     /// Why this event happened: who, by what input, and what called for it.
     #[arg(long, value_name = "SEQ", conflicts_with_all = ["watch", "at"])]
     why: Option<u64>,
@@ -72,11 +78,17 @@ pub(super) async fn run(session: &str, args: WatchArgs, style: Style) -> Result<
         return Ok(print_why(&why, style)?);
     }
     let choice = match args.player {
-        false => PlayerChoice::None,
-        true if cfg!(not(feature = "browser")) => {
-            bail!("This Séance was built without the Chrome player. Leave --player out.")
+        None | Some(PlayerName::None) => PlayerChoice::None,
+        Some(PlayerName::Mpv) => PlayerChoice::Mpv {
+            headless: args.headless,
+            films: args.films,
+        },
+        Some(PlayerName::Browser) if cfg!(not(feature = "browser")) => {
+            bail!(
+                "This Séance was built without the Chrome player. Use --player=mpv, or leave --player out."
+            )
         }
-        true => PlayerChoice::Browser {
+        Some(PlayerName::Browser) => PlayerChoice::Browser {
             headless: args.headless,
             profile: (!args.headless).then(|| home.root().join(CHROME_PROFILE)),
         },
@@ -90,7 +102,7 @@ pub(super) async fn run(session: &str, args: WatchArgs, style: Style) -> Result<
     if let Some(from) = args.from {
         screening.order(Order::Seek(from)).await;
     }
-    if args.player {
+    if args.player.is_some() {
         screening.open_player();
     }
     screening.order(Order::Play).await;

@@ -19,7 +19,7 @@ use crate::cli::evening::{ALONE_FOR, CHROME_PROFILE, default_name};
 use crate::cli::hosting::{self, HostOptions, Hosting};
 use crate::cli::library;
 use crate::cli::party::{self, Happening, Party, PlayerChoice};
-use crate::cli::reach::{Reach, Way};
+use crate::cli::reach::Way;
 use crate::cli::ticket::Ticket;
 use crate::cli::tunnel;
 use crate::engine::event::{Client, Via};
@@ -36,7 +36,7 @@ use crate::projection::view::{SessionRow, Wish};
 use crate::tunnel::mapping::Mapping;
 use crate::tunnel::nearby::{Found, Looking};
 use crate::tunnel::ngrok::Region;
-use crate::tunnel::public::Public;
+use crate::tunnel::public::{Front, Public};
 use crate::tunnel::token::{Token, TokenStore};
 use crate::tunnel::{State, Tunnel};
 
@@ -458,7 +458,7 @@ impl Desk {
             return;
         };
         match self.tunnels() {
-            Ok(tunnels) => reopen_failed(hosting.reach(), tunnels).await,
+            Ok(tunnels) => hosting.reach().reopen_failed(tunnels).await,
             Err(error) => evening.hint = Some(error.to_string().into()),
         }
     }
@@ -482,7 +482,7 @@ impl Desk {
             let place = own.parse().map_err(|_| {
                 anyhow::anyhow!("{own} is no address. Type it as https://party.example.org.")
             })?;
-            all.push(Box::new(Public::new(place, None)));
+            all.push(Box::new(Public::new(place, Front::Proxy)));
         }
         Ok(all)
     }
@@ -539,18 +539,6 @@ async fn changed<T: Clone>(watched: &mut Option<watch::Receiver<T>>) -> T {
         return watched.borrow_and_update().clone();
     }
     std::future::pending().await
-}
-
-/// Opens those again that failed; what stands is left alone.
-async fn reopen_failed(reach: &mut Reach, tunnels: Vec<Box<dyn Tunnel>>) {
-    let ways = reach.ways().borrow().clone();
-    for tunnel in tunnels {
-        let name = tunnel.name();
-        let failed = |way: &Way| way.name == name && matches!(way.state, State::Failed(_));
-        if ways.iter().any(failed) {
-            reach.add(tunnel).await;
-        }
-    }
 }
 
 fn nearby_row(found: &Found) -> NearbyRow {

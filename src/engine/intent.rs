@@ -6,7 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::event::{Action, HoldReason, QueueMode, Repeat, Role, Suspension, Via};
+use crate::engine::event::{
+    Action, HoldReason, Inability, QueueMode, Repeat, Role, Suspension, Via,
+};
 use crate::engine::id::{Generation, ItemId, MemberId, Seq, Stamp};
 use crate::engine::text::Passcode;
 use crate::engine::unit::{MediaTime, Micros, Rate};
@@ -301,6 +303,17 @@ pub enum Intent {
         /// In, or away.
         let_in: bool,
     },
+    /// Tell that one's player does not show the item, or shows it after all.
+    Unable {
+        /// Which item.
+        item: ItemId,
+        /// Why it does not; `None` when it does.
+        #[serde(default)]
+        why: Option<Inability>,
+        /// What the player says about it, where the reason alone says too little.
+        #[serde(default)]
+        words: Option<String>,
+    },
 }
 
 impl Intent {
@@ -308,7 +321,7 @@ impl Intent {
     pub const fn is_observation(&self) -> bool {
         matches!(
             self,
-            Self::Measure { .. } | Self::Ready { .. } | Self::Ended { .. }
+            Self::Measure { .. } | Self::Ready { .. } | Self::Ended { .. } | Self::Unable { .. }
         )
     }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::fold::{Digest, RoomState};
 
 /// The format of snapshots written by this version; any other is rebuilt.
-pub const FORMAT: u8 = 2;
+pub const FORMAT: u8 = 3;
 
 /// Why a snapshot is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -135,6 +135,8 @@ struct Driver<P, N> {
     generation: Generation,
     /// The rate last ordered, as a factor.
     rate_told: f64,
+    /// The player did not answer when it was told a rate: it is told again.
+    rate_missed: bool,
     next_sample: LocalTime,
     /// The user's hand rests until then.
     yielding: Option<LocalTime>,
@@ -175,6 +177,7 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
             controller,
             generation: Generation::default(),
             rate_told: 1.0,
+            rate_missed: false,
             next_sample: started,
             yielding: None,
             put_back_from: started,
@@ -304,8 +307,11 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
 
     async fn failed(&mut self, why: String) -> Flow {
         self.stance = Stance::Failed;
+        // Whoever sees it after all says so again.
+        self.ready_said = None;
+        let reason = self.player.inability();
         match self.item() {
-            Some(item) => self.say(DriverNews::Failed { item, why }).await,
+            Some(item) => self.say(DriverNews::Failed { item, reason, why }).await,
             None => Ok(()),
         }
     }
@@ -481,6 +487,7 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
 
     async fn tell_rate(&mut self, rate: f64) -> Flow {
         let set = within(CALL_DEADLINE, self.player.set_rate(rate)).await;
+        self.rate_missed = matches!(set, Err(PlayerError::Late(_)));
         if self.done(set).await? {
             self.rate_told = rate;
         }
@@ -746,7 +753,12 @@ impl<P: Player, N: Fn() -> LocalTime + Send + Sync> Driver<P, N> {
             (Activity::Stalled, _) => Sight::Stalled,
             (Activity::Advert | Activity::NeedsClick | Activity::Ended, _) => Sight::Away,
         };
-        if activity == Activity::Playing {
+        if self.rate_missed {
+            // It answers again. A pulse it never heard of is over, and says nothing about the player.
+            self.disturb(Disturbance::Other);
+            let room = self.controller.rate();
+            self.tell_rate(room).await?;
+        } else if activity == Activity::Playing {
             self.watch_rate(sample.rate).await?;
         }
         if let Some(clock) = self.clock {
@@ -927,6 +939,7 @@ async fn within<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::event::Inability;
     use crate::engine::media::{Media, Provider};
     use crate::engine::unit::SessionTime;
     use crate::player::mock::{FineRates, Manner, MockHandle, MockPlayer, Now, Told, tokio_clock};
@@ -1336,6 +1349,22 @@ mod tests {
         );
     }
 
+    /// A stopped or swapping machine, in the middle of a correction.
+    #[tokio::test(start_paused = true)]
+    async fn a_player_that_is_silent_during_its_pulses_is_in_step_soon_after() {
+        let house = House::running(Manner::default()).await;
+        for _ in 0..3 {
+            house.hand.jolt(Micros::from_millis(-200));
+            pass(1_200).await;
+            house.hand.fall_silent(true);
+            pass(6_000).await;
+            house.hand.fall_silent(false);
+            pass(4_000).await;
+        }
+        pass(10_000).await;
+        house.assert_in_step();
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_film_that_cannot_be_shown_is_said_and_the_next_one_plays() {
         let mut house = House::empty(Manner {
@@ -1349,6 +1378,7 @@ mod tests {
             house.drain(),
             [DriverNews::Failed {
                 item: ItemId::new(1),
+                reason: Inability::Other,
                 why
             }]
         );

@@ -1,6 +1,7 @@
 //! What the room wants of a player, and what its driver has to say.
 
 use crate::engine::clock::offset::Estimate;
+use crate::engine::event::Inability;
 use crate::engine::fold::timeline::Anchor;
 use crate::engine::id::{Generation, ItemId};
 use crate::engine::media::Media;
@@ -76,7 +77,9 @@ pub enum DriverNews {
     Failed {
         /// The item.
         item: ItemId,
-        /// Why.
+        /// Why, in a word for the room.
+        reason: Inability,
+        /// Why, and what to do about it, for its viewer.
         why: String,
     },
     /// How the player is doing, for presence: once a second at most, and at once when what it does changes.

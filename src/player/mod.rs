@@ -12,6 +12,7 @@ pub mod browser;
 
 use std::future::Future;
 
+use crate::engine::event::Inability;
 use crate::engine::media::Media;
 use crate::engine::sync::controller::{Footing, Habits};
 use crate::engine::unit::{LocalTime, MediaTime, Micros};
@@ -108,6 +109,11 @@ pub trait Player: Send + 'static {
 
     /// Waits for the next [`Notice`]. Cancelling it loses none. After [`Notice::Lost`] it never answers.
     fn notice(&mut self) -> impl Future<Output = Notice> + Send;
+
+    /// Why the film it last failed to show is not shown, in a word for the room.
+    fn inability(&self) -> Inability {
+        Inability::Other
+    }
 
     /// What is known of this kind of player before it does anything.
     fn habits(&self) -> Habits {

@@ -14,6 +14,7 @@ use crate::engine::event::{
 use crate::engine::fold::RoomState;
 use crate::engine::fold::entrance::OWN_LINK;
 use crate::engine::fold::history::{Deed, Remedy};
+use crate::engine::fold::unable;
 use crate::engine::frame::Knock;
 use crate::engine::id::{ItemId, MemberId, Seq};
 use crate::engine::media::Media;
@@ -462,6 +463,15 @@ fn told(before: &RoomState, event: &Event, name: &str, body: &Body) -> Option<St
                 Suspension::CannotPlay => format!("{who} cannot play this"),
             }
         }
+        Body::Unable { why: None, .. } => format!("{name} sees the film now"),
+        Body::Unable {
+            why: Some(why),
+            words,
+            ..
+        } => format!(
+            "{name} cannot see the film: {}",
+            unable::reason(*why, words.as_ref())
+        ),
         Body::Returned { member } => format!("{} is back in step", called(member)),
         Body::Awaited {
             member,

@@ -4,7 +4,7 @@
 //! file brings `engine` into sight.
 
 use super::engine::event::{
-    Action, Client, Departure, Event, HoldReason, QueueMode, Repeat, Role, Suspension,
+    Action, Client, Departure, Event, HoldReason, Inability, QueueMode, Repeat, Role, Suspension,
 };
 use super::engine::fold::RoomState;
 use super::engine::fold::entrance::OWN_LINK;
@@ -108,7 +108,7 @@ fn of_people(dice: &mut Dice) -> Intent {
     let lasts = (dice.roll(2) == 0).then(|| Micros::from_secs(1 + dice.roll(900) as i64));
     let seq = Seq::new(dice.roll(1_500));
     let allow = dice.roll(2) == 0;
-    match dice.roll(37) {
+    match dice.roll(38) {
         0..=2 => Intent::Grant {
             member,
             action,
@@ -175,6 +175,16 @@ fn of_people(dice: &mut Dice) -> Intent {
         36 => Intent::SetPasscode {
             passcode: allow.then(|| Passcode::new("open sesame").unwrap()),
         },
+        37 => Intent::Unable {
+            item: ItemId::new(dice.roll(40) as u32),
+            why: [
+                None,
+                Some(Inability::Region),
+                Some(Inability::SignIn),
+                Some(Inability::Other),
+            ][dice.roll(4) as usize],
+            words: allow.then(|| "mpv could not show this film".to_owned()),
+        },
         _ => Intent::Ready {
             item: ItemId::new(dice.roll(40) as u32),
             generation: Generation::new(dice.roll(90) as u32),
@@ -209,6 +219,9 @@ fn sensible(intent: Intent, state: &RoomState, dice: &mut Dice) -> Intent {
         Intent::Ready { .. } if dice.roll(4) > 0 => {
             let Aim { item, generation } = state.timeline.aim();
             Intent::Ready { item, generation }
+        }
+        Intent::Unable { why, words, .. } if dice.roll(4) > 0 => {
+            Intent::Unable { item, why, words }
         }
         Intent::RevokeInvite { .. } if !state.entrance.invites.is_empty() => {
             let made: Vec<_> = state.entrance.invites.keys().collect();

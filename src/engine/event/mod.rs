@@ -9,7 +9,9 @@ pub mod chain;
 pub mod codec;
 mod terms;
 
-pub use terms::{Action, Choice, HoldEnd, HoldReason, QueueMode, Repeat, Suspension, Tally};
+pub use terms::{
+    Action, Choice, HoldEnd, HoldReason, Inability, QueueMode, Repeat, Suspension, Tally,
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -481,10 +483,19 @@ pub enum Body {
         /// Let in, or turned away.
         let_in: bool,
     },
+    /// A member's player does not show the item, or shows it after all.
+    Unable {
+        /// Which item.
+        item: ItemId,
+        /// Why it does not; `None` when it does.
+        why: Option<Inability>,
+        /// What the player said about it, where the reason alone says too little.
+        words: Option<Line>,
+    },
 }
 
 /// How many kinds of [`Body`] this version knows; a larger tag on the wire is from the future.
-pub const BODY_KINDS: u32 = 54;
+pub const BODY_KINDS: u32 = 55;
 
 /// One fact of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]

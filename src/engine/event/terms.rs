@@ -132,6 +132,62 @@ pub enum Suspension {
     CannotPlay,
 }
 
+/// Why a member's player does not show the item. The order is the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Inability {
+    /// Removed, private, or never there.
+    Unavailable,
+    /// Not shown in the viewer's country.
+    Region,
+    /// The viewer's age has to be proven first.
+    Age,
+    /// Shown on its own site only, and not within other pages.
+    NotEmbeddable,
+    /// The site wants its viewer to sign in, to say who is watching, or to pay.
+    SignIn,
+    /// The site asks something else before it plays.
+    Asks,
+    /// A live stream or a première that has not begun, or is over.
+    NotLive,
+    /// The site cannot be reached from there, or answers with an error.
+    Unreachable,
+    /// The player cannot decode it.
+    Format,
+    /// The player cannot open protected films.
+    Protected,
+    /// A film on somebody's disk, of which the viewer has no copy.
+    NoCopy,
+    /// What the viewer watches by does not show films of this site at all.
+    OtherPlayer,
+    /// The viewer's player went elsewhere.
+    Left,
+    /// Something else; the words that come with it say what.
+    Other,
+}
+
+impl Inability {
+    /// What is the matter, as the end of a sentence about somebody else.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Unavailable => "it is not available there",
+            Self::Region => "it is not shown in their country",
+            Self::Age => "the site wants to know their age",
+            Self::NotEmbeddable => "it plays on its own site only",
+            Self::SignIn => "the site wants them to sign in",
+            Self::Asks => "the site asks them something first",
+            Self::NotLive => "it has not begun, or is over",
+            Self::Unreachable => "the site does not answer them",
+            Self::Format => "their player cannot play this kind of film",
+            Self::Protected => "their browser cannot open protected films",
+            Self::NoCopy => "they have no copy of it",
+            Self::OtherPlayer => "it needs another player than theirs",
+            Self::Left => "their player went elsewhere",
+            Self::Other => "it does not play there",
+        }
+    }
+}
+
 /// In which order the queue is played. The order is the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -14,6 +14,7 @@ pub mod roster;
 pub mod rules;
 pub mod timeline;
 pub mod transcript;
+pub mod unable;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,6 +35,7 @@ use roster::{Roster, Ruling};
 use rules::Rules;
 use timeline::Timeline;
 use transcript::Transcript;
+use unable::{Trouble, Unable};
 
 /// Everything that is true of a room after some event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,9 +70,12 @@ pub struct RoomState {
     pub history: History,
     /// What was said lately.
     pub transcript: Transcript,
-    /// How one comes in. Last, see [`RoomState::digest`].
+    /// How one comes in. Last but one, see [`RoomState::digest`].
     #[serde(default)]
     pub entrance: Entrance,
+    /// Who does not see what is on. Last, see [`RoomState::digest`].
+    #[serde(default)]
+    pub unable: Unable,
 }
 
 impl RoomState {
@@ -89,7 +94,10 @@ impl RoomState {
                 self.session = Some(*session);
                 self.title = Some(title.clone());
             }
-            Body::EpochStarted { .. } => self.roster.everybody_away(header.at),
+            Body::EpochStarted { .. } => {
+                self.roster.everybody_away(header.at);
+                self.unable.clear();
+            }
             Body::Joined {
                 member,
                 name,
@@ -100,6 +108,7 @@ impl RoomState {
                     self.opener = self.opener.or(Some(*member));
                 }
                 self.roster.joined(*member, name, *role, *client, header.at);
+                self.unable.set(*member, None);
             }
             Body::Left { member, .. } | Body::Kicked { member } => self.gone(*member),
             Body::Banned { member, banned } => {
@@ -205,6 +214,18 @@ impl RoomState {
             Body::PasscodeSet { on } => self.entrance.passcode = *on,
             // What it told is who may come; who came, `Joined` tells.
             Body::KnockAnswered { .. } => {}
+            Body::Unable { item, why, words } => {
+                let trouble = why.map(|why| Trouble {
+                    why,
+                    words: words.clone(),
+                });
+                let known = |by: &MemberId| self.roster.get(*by).is_some_and(|by| by.present);
+                if let Some(by) = header.by.filter(known)
+                    && *item == self.timeline.anchor.item
+                {
+                    self.unable.set(by, trouble);
+                }
+            }
             Body::ModeSet { mode } => self.queue.mode = *mode,
             Body::RepeatSet { repeat } => self.queue.repeat = *repeat,
             Body::MediaSet { .. }
@@ -393,6 +414,7 @@ impl RoomState {
 
     fn gone(&mut self, member: MemberId) {
         self.roster.left(member, self.at);
+        self.unable.set(member, None);
         self.queue.skips.remove(&member);
     }
 
@@ -453,6 +475,7 @@ impl RoomState {
         self.timeline.cued(item, position, header.at);
         self.queue.cued(item);
         self.roster.item_changed();
+        self.unable.clear();
         let queue = &self.queue;
         self.timeline.forget(|item| queue.place(item).is_some());
     }
@@ -465,13 +488,17 @@ impl RoomState {
     /// The order-sensitive hash of this state: equal seq, equal digest, everywhere.
     ///
     /// A state whose entrance nobody touched hashes as it did before there was one, so that old
-    /// sessions keep their digest: the entrance is the last field, and left off then. Two states
-    /// cannot hash alike by that, for the fields before it end where they end.
+    /// sessions keep their digest: it is left off then, and so is the field behind it where
+    /// everybody sees the film. Two states cannot hash alike by that, for the fields before end
+    /// where they end, and the last is only ever left off when it is empty.
     pub fn digest(&self) -> Digest {
         let mut hasher = blake3::Hasher::new_derive_key("seance 2026 room state v1");
         let mut bytes = postcard::to_stdvec(self).expect("a state always encodes into memory");
-        if self.entrance == Entrance::default() {
-            bytes.truncate(bytes.len() - ENTRANCE_EMPTY_BYTES);
+        if self.unable.is_empty() {
+            bytes.truncate(bytes.len() - UNABLE_EMPTY_BYTES);
+            if self.entrance == Entrance::default() {
+                bytes.truncate(bytes.len() - ENTRANCE_EMPTY_BYTES);
+            }
         }
         hasher.update(&bytes);
         Digest(*hasher.finalize().as_bytes())
@@ -480,6 +507,9 @@ impl RoomState {
 
 /// What an untouched [`Entrance`] takes: two empty maps and three noes.
 const ENTRANCE_EMPTY_BYTES: usize = 5;
+
+/// What an empty [`Unable`] takes: an empty map.
+const UNABLE_EMPTY_BYTES: usize = 1;
 
 /// A hash of folded state; two folds that agree have the same one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

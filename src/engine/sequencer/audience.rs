@@ -48,7 +48,7 @@ pub struct Audience {
 }
 
 impl Audience {
-    /// Those the room waits for: they have a player that follows, and patience left.
+    /// Those the room waits for: they have a player that shows the film and follows, and patience left.
     pub fn waited_for(&self, state: &RoomState) -> Vec<MemberId> {
         self.seats
             .keys()
@@ -56,7 +56,7 @@ impl Audience {
             .filter(|member| {
                 state.roster.get(*member).is_some_and(|known| {
                     known.present && known.awaited && known.suspended.is_none()
-                })
+                }) && !state.unable.contains(*member)
             })
             .collect()
     }

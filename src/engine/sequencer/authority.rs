@@ -174,6 +174,7 @@ fn needs(state: &RoomState, by: MemberId, intent: &Intent) -> &'static [Action] 
         | Intent::SayReady {}
         | Intent::Suspend { .. }
         | Intent::Return {}
+        | Intent::Unable { .. }
         | Intent::Request { .. }
         | Intent::HandOver { .. } => &[],
     }

@@ -11,6 +11,7 @@ use crate::engine::text::{Line, Name, Reaction, Title};
 use crate::engine::unit::{MediaTime, Micros, SessionTime};
 
 use super::audience::Audience;
+use super::unable;
 
 /// How long the room waits for a film to load (PEERS §4.3).
 pub const LOAD_WAIT_MAX: Micros = Micros::from_secs(8);
@@ -208,6 +209,12 @@ impl Scene<'_> {
                 Ok(self.go_on(true).unwrap_or_default())
             }
             Intent::Undo { .. } => nothing,
+            // Whose player stands ready sees it after all.
+            Intent::Ready { item, .. }
+                if *item == timeline.anchor.item && state.unable.contains(by) =>
+            {
+                one(unable::seen(*item))
+            }
             Intent::Ready { item, .. } => match timeline.item(*item) {
                 None if *item != ItemId::default() => Err(Refusal::UnknownItem { item: *item }),
                 _ => nothing, // an observation: the sequencer notes it
@@ -243,6 +250,7 @@ impl Scene<'_> {
                 }
                 one(Body::Returned { member: by })
             }
+            Intent::Unable { item, why, words } => self.unable(by, *item, *why, words.as_deref()),
             Intent::QueueAdd { url, front } => {
                 let found = self.found(by, url)?;
                 self.room_in_queue()?;
@@ -619,7 +627,10 @@ impl Scene<'_> {
             match hold.reason {
                 HoldReason::ReadyCheck => true,
                 HoldReason::Load | HoldReason::Seek => {
-                    member.awaited && member.suspended.is_none() && seat.ready != aim
+                    member.awaited
+                        && member.suspended.is_none()
+                        && !self.state.unable.contains(*id)
+                        && seat.ready != aim
                 }
                 HoldReason::Stall => member.awaited && seat.activity == Some(Activity::Stalled),
                 HoldReason::Ad => member.awaited && seat.activity == Some(Activity::Advert),
@@ -918,7 +929,7 @@ impl Scene<'_> {
         Ok(found)
     }
 
-    fn item(&self, item: ItemId) -> Result<Option<Micros>, Refusal> {
+    pub(super) fn item(&self, item: ItemId) -> Result<Option<Micros>, Refusal> {
         self.state
             .timeline
             .item(item)
@@ -968,7 +979,7 @@ impl Scene<'_> {
     }
 }
 
-fn line(text: &str) -> Result<Line, Refusal> {
+pub(super) fn line(text: &str) -> Result<Line, Refusal> {
     Line::new(text).map_err(|bad| Refusal::BadText {
         sentence: bad.to_string(),
     })

@@ -3,7 +3,7 @@
 
 use super::tests::{Party, film};
 use super::*;
-use crate::engine::event::{Action, QueueMode, Repeat, codec};
+use crate::engine::event::{Action, Inability, QueueMode, Repeat, codec};
 use crate::engine::id::{Generation, ItemId};
 use crate::engine::replay::{Replay, ReplayError, Step as Taken};
 use crate::engine::snapshot;
@@ -63,6 +63,12 @@ fn intent() -> impl Strategy<Value = Intent> {
         ])
         .prop_map(|reason| Intent::Suspend { reason }),
         Just(Intent::Return {}),
+        (
+            item(),
+            proptest::option::of(select(vec![Inability::Region, Inability::Other])),
+            proptest::option::of(text())
+        )
+            .prop_map(|(item, why, words)| Intent::Unable { item, why, words }),
     ];
     let queue_of = prop_oneof![
         (film(), any::<bool>()).prop_map(|(url, front)| Intent::QueueAdd { url, front }),

@@ -19,6 +19,7 @@ mod entry;
 mod laws;
 #[cfg(test)]
 mod tests;
+mod unable;
 
 pub use audience::{Audience, BUDGET_HOLDS, BUDGET_TIME, BUDGET_WINDOW, STABLE_MIN, STALL_MIN};
 pub use authority::authorise;
@@ -657,7 +658,8 @@ impl Sequencer {
             self.due = None;
             let anchor = self.state.timeline.anchor;
             let known = self.state.roster.get(member);
-            let follows = known.is_some_and(|it| it.present && it.suspended.is_none());
+            let follows = known.is_some_and(|it| it.present && it.suspended.is_none())
+                && !self.state.unable.contains(member);
             // While the film stands nobody misses anything.
             if !follows || !anchor.playing || now.at < anchor.at {
                 continue;
@@ -698,6 +700,7 @@ impl Sequencer {
         let runs = state.timeline.anchor.playing && state.hold.is_none();
         if !awaited
             || !runs
+            || state.unable.contains(member)
             || !state.rules.waits_for(reason)
             || players(Some(trouble)) > cap.max(1)
         {

@@ -1,7 +1,7 @@
 //! A small party in a row: members, time, and what becomes of what they ask.
 
 use super::*;
-use crate::engine::event::{Action, QueueMode, Repeat};
+use crate::engine::event::{Action, Inability, QueueMode, Repeat};
 use crate::engine::fold::roster::ANSWERS_KEPT;
 use crate::engine::id::{Generation, ItemId};
 use crate::engine::unit::Rate;
@@ -626,6 +626,91 @@ mod holds {
         assert_eq!(known, Some(reason), "only they themselves end it");
         party.ask(ANA, Intent::Return {}).unwrap();
         assert_eq!(party.state().roster.get(ANA).unwrap().suspended, None);
+    }
+
+    fn cannot(item: u32, why: Option<Inability>) -> Intent {
+        Intent::Unable {
+            item: ItemId::new(item),
+            why,
+            words: Some("mpv could not show this film".to_owned()),
+        }
+    }
+
+    #[test]
+    fn whoever_cannot_see_the_film_is_named_once_and_not_waited_for() {
+        let mut party = Party::waiting(1);
+        let item = party.state().timeline.anchor.item.get();
+        party.ask(HOST, seek(600)).unwrap();
+        party.ready(HOST);
+        assert!(!party.playing(), "the room waits for Ana");
+        party
+            .ask(ANA, cannot(item, Some(Inability::Region)))
+            .unwrap();
+        let trouble = party.state().unable.get(ANA).unwrap();
+        assert_eq!(trouble.why, Inability::Region);
+        assert_eq!(trouble.words, None, "a reason that says enough");
+        assert!(party.playing(), "nobody is waited for any more");
+        let told = |party: &Party| party.count(|it| matches!(it, Body::Unable { .. }));
+        party
+            .ask(ANA, cannot(item, Some(Inability::Region)))
+            .unwrap();
+        assert_eq!(told(&party), 1, "the same again is no news");
+        party.ask(HOST, seek(700)).unwrap();
+        assert_eq!(party.waiting_for(), Some((HoldReason::Seek, vec![HOST])));
+        party.ready(ANA);
+        assert!(
+            party.state().unable.is_empty(),
+            "whose player stands ready sees it"
+        );
+        assert_eq!(told(&party), 2);
+        party.ready(HOST);
+        assert!(party.playing());
+    }
+
+    #[test]
+    fn it_ends_with_the_item_with_going_and_when_taken_back() {
+        let mut party = Party::waiting(1);
+        let on = |party: &Party| party.state().timeline.anchor.item.get();
+        let (first, other) = (on(&party), Some(Inability::Other));
+        party.ask(ANA, cannot(first, other)).unwrap();
+        let words = &party.state().unable.get(ANA).unwrap().words;
+        assert_eq!(
+            words.as_ref().unwrap().as_str(),
+            "mpv could not show this film"
+        );
+        party.ask(ANA, cannot(first, None)).unwrap();
+        assert!(party.state().unable.is_empty());
+        party.ask(ANA, cannot(first, other)).unwrap();
+        party.load(9);
+        assert!(party.state().unable.is_empty());
+        party.ask(ANA, cannot(first, other)).unwrap();
+        assert!(party.state().unable.is_empty(), "of a film that is over");
+        let unknown = party.ask(ANA, cannot(77, other)).unwrap_err();
+        assert!(
+            matches!(unknown, Refusal::UnknownItem { .. }),
+            "{unknown:?}"
+        );
+        let second = on(&party);
+        party.ask(ANA, cannot(second, other)).unwrap();
+        party.leave(ANA);
+        assert!(party.state().unable.is_empty());
+    }
+
+    #[test]
+    fn who_may_not_talk_is_heard_by_the_reason_alone() {
+        let mut party = Party::waiting(1);
+        let item = party.state().timeline.anchor.item.get();
+        let mute = Intent::Revoke {
+            member: ANA,
+            action: Action::Chat,
+            lasts: None,
+        };
+        party.ask(HOST, mute).unwrap();
+        party
+            .ask(ANA, cannot(item, Some(Inability::Other)))
+            .unwrap();
+        let trouble = party.state().unable.get(ANA).unwrap();
+        assert_eq!((trouble.why, &trouble.words), (Inability::Other, &None));
     }
 
     #[test]

@@ -40,6 +40,7 @@ use chromiumoxide::{Command, Page};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use crate::engine::event::Inability;
 use crate::engine::media::{Media, Provider};
 use crate::engine::sync::controller::{Footing, Habits};
 use crate::engine::unit::{LocalTime, MediaTime, Micros};
@@ -118,6 +119,8 @@ struct Film {
     landed: Option<String>,
     /// The server has no film; the page in the window is our apology.
     refused: bool,
+    /// Why it is not shown, if it is not.
+    unable: Option<page::Reason>,
     /// The site asked something, such as to sign in, before it showed the film.
     asked: bool,
     /// The film before this one: its page may still speak for a moment.
@@ -345,6 +348,8 @@ pub struct BrowserPlayer {
     lost_said: bool,
     /// The number of the last load.
     load: u32,
+    /// Whether the last film asked for lies on somebody's disk.
+    on_a_disk: bool,
     profile: PathBuf,
     /// Dropped or used, it tells the supervisor to close Chrome.
     stop: oneshot::Sender<()>,
@@ -382,6 +387,7 @@ impl BrowserPlayer {
             notices,
             lost_said: false,
             load: 0,
+            on_a_disk: false,
             profile,
             stop,
             supervisor: tokio::spawn(supervisor.run(stopped)),
@@ -411,6 +417,7 @@ impl BrowserPlayer {
             rate: 1.0,
             landed: None,
             refused: false,
+            unable: None,
             asked: false,
             before,
         });
@@ -423,7 +430,8 @@ impl BrowserPlayer {
 impl Player for BrowserPlayer {
     async fn load(&mut self, media: &Media, start: MediaTime) -> Result<(), PlayerError> {
         self.shared.alive()?;
-        if media.host() == Some(ON_A_DISK) {
+        self.on_a_disk = media.host() == Some(ON_A_DISK);
+        if self.on_a_disk {
             return Err(PlayerError::Media(DISK_FILM.to_owned()));
         }
         let place = Place::of(media)?;
@@ -547,6 +555,16 @@ impl Player for BrowserPlayer {
         let why = self.shared.lost.borrow().clone();
         self.lost_said = true;
         Notice::Lost(why.unwrap_or_else(|| supervisor::CLOSED.to_owned()))
+    }
+
+    fn inability(&self) -> Inability {
+        if self.on_a_disk {
+            return Inability::OtherPlayer;
+        }
+        let film = lock(&self.shared.film);
+        film.as_ref()
+            .and_then(|film| film.unable)
+            .map_or(Inability::Other, page::Reason::inability)
     }
 
     fn habits(&self) -> Habits {

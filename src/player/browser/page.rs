@@ -7,6 +7,7 @@
 
 use serde::Deserialize;
 
+use crate::engine::event::Inability;
 use crate::engine::unit::{MICROS_MAX, MediaTime, Micros};
 use crate::player::Activity;
 
@@ -144,6 +145,24 @@ pub(super) enum Reason {
 }
 
 impl Reason {
+    /// The same in a word for the room.
+    pub const fn inability(self) -> Inability {
+        match self {
+            Self::Left | Self::Other => Inability::Left,
+            Self::Unreachable | Self::ServerError | Self::Broken | Self::SiteError => {
+                Inability::Unreachable
+            }
+            Self::Gone | Self::Unavailable | Self::NoVideo => Inability::Unavailable,
+            Self::Forbidden | Self::Login | Self::Profile | Self::Press => Inability::SignIn,
+            Self::NotAFilm | Self::Undecodable => Inability::Format,
+            Self::Age => Inability::Age,
+            Self::Region => Inability::Region,
+            Self::NotYet => Inability::NotLive,
+            Self::Consent | Self::Gate | Self::Wall => Inability::Asks,
+            Self::NoDrm => Inability::Protected,
+        }
+    }
+
     /// The sentence for people; `site` is what they call it.
     pub fn sentence(self, site: &str) -> String {
         match self {

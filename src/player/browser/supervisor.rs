@@ -370,10 +370,10 @@ impl Supervisor {
 
     /// The film cannot be shown: an opening load fails, one that was shown says so once.
     fn fail(&mut self, reason: Reason) {
-        let Some((load, sentence)) = lock(&self.shared.film)
-            .as_ref()
-            .map(|film| (film.load, reason.sentence(film.place.name())))
-        else {
+        let Some((load, sentence)) = lock(&self.shared.film).as_mut().map(|film| {
+            film.unable = Some(reason);
+            (film.load, reason.sentence(film.place.name()))
+        }) else {
             return;
         };
         let before = self.shared.stage.borrow().1.clone();

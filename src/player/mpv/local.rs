@@ -5,7 +5,7 @@
 //! answers for (`.invalid`, RFC 6761):
 //!
 //! ```text
-//! https://film.invalid/Big%20Buck%20Bunny.mkv?bytes=355856562
+//! https://film.invalid/Big%20Buck%20Bunny.mkv?bytes=355856562&secs=596
 //! ```
 //!
 //! Each viewer's mpv looks for a file of that name where its viewer keeps films.
@@ -57,11 +57,12 @@ pub fn is_local(text: &str) -> bool {
     !text.contains("://") && Path::new(text).is_file()
 }
 
-/// The address by which others find their own copy of the film at `path`.
+/// The address by which others find their own copy of the film at `path`, which is so long, if
+/// that is known.
 ///
 /// # Errors
 /// What the system says of the file; or that its name is no text.
-pub fn address_of(path: &Path) -> std::io::Result<String> {
+pub fn address_of(path: &Path, length: Option<Micros>) -> std::io::Result<String> {
     let bytes = fs::metadata(path)?.len();
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.ok_or(std::io::ErrorKind::InvalidFilename)?;
@@ -71,6 +72,10 @@ pub fn address_of(path: &Path) -> std::io::Result<String> {
         .push(name);
     url.query_pairs_mut()
         .append_pair("bytes", &bytes.to_string());
+    if let Some(length) = length {
+        let secs = (length + Micros::from_millis(500)).get() / 1_000_000;
+        url.query_pairs_mut().append_pair("secs", &secs.to_string());
+    }
     Ok(url.into())
 }
 
@@ -190,7 +195,9 @@ mod tests {
     }
 
     fn media_of(path: &Path) -> Media {
-        media::parse(&address_of(path).unwrap()).unwrap().media
+        media::parse(&address_of(path, None).unwrap())
+            .unwrap()
+            .media
     }
 
     #[test]
@@ -266,6 +273,27 @@ mod tests {
             let found = find(&found.media, &[dir.path().join("films")]);
             assert!(matches!(found, Found::Missing(_)), "{name}: {found:?}");
         }
+    }
+
+    #[test]
+    fn an_address_says_how_long_the_film_is_where_that_is_known() {
+        let ours = place(&[("film.mp4", 10)]);
+        let path = ours.path().join("film.mp4");
+        let address = address_of(&path, Some(Micros::from_millis(596_474))).unwrap();
+        assert!(
+            address.ends_with("/film.mp4?bytes=10&secs=596"),
+            "{address}"
+        );
+        let media = media::parse(&address).unwrap().media;
+        assert!(media.is_valid(), "the log takes it");
+        let claim = claim_of(&media).unwrap();
+        assert_eq!(
+            (claim.bytes, claim.length),
+            (Some(10), Some(Micros::from_secs(596)))
+        );
+        // As sessions before wrote it.
+        let before = claim_of(&media_of(&path)).unwrap();
+        assert_eq!((before.bytes, before.length), (Some(10), None));
     }
 
     #[test]

@@ -26,13 +26,14 @@
 mod local;
 mod wire;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::engine::event::Inability;
 use crate::engine::media::{Media, Provider};
 use crate::engine::sync::controller::{Footing, Habits};
 use crate::engine::sync::echo::Act;
@@ -48,6 +49,8 @@ const NOT_FOUND: &str =
 
 /// A healthy mpv answers within a millisecond; one that decodes a large frame in some ten.
 const CALL_DEADLINE: Duration = Duration::from_secs(2);
+/// Reading a film's length may take so long: a disk that has to wake up.
+const LENGTH_DEADLINE: Duration = Duration::from_secs(5);
 /// Opening a film on a slow line, or yt-dlp on a slow site. The driver's own limit is the same.
 const LOAD_DEADLINE: Duration = Duration::from_secs(30);
 /// How long mpv may take from its start to its first answer. A guess; measured: 0.1 s.
@@ -91,6 +94,33 @@ pub fn has_ytdl() -> bool {
     ["yt-dlp", "yt-dlp_x86", "youtube-dl"]
         .iter()
         .any(|name| on_path(name).is_some())
+}
+
+/// How long the film at `path` is, as mpv reads it; `None` where it does not say so soon.
+pub async fn length_of(path: &Path) -> Option<Micros> {
+    let mut mpv = tokio::process::Command::new(find_mpv()?);
+    mpv.args([
+        "--no-config",
+        "--load-scripts=no",
+        "--ytdl=no",
+        "--vo=null",
+        "--ao=null",
+        "--frames=1",
+        "--msg-level=all=no,term-msg=info,cplayer=info",
+        "--term-playing-msg=seance-length=${=duration}",
+        "--",
+    ])
+    .arg(path)
+    .stdin(std::process::Stdio::null())
+    .kill_on_drop(true);
+    let output = tokio::time::timeout(LENGTH_DEADLINE, mpv.output()).await;
+    let said = output.ok()?.ok()?.stdout;
+    let said = String::from_utf8_lossy(&said);
+    let secs = said
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("seance-length="))?;
+    let secs: f64 = secs.parse().ok()?;
+    (secs > 0.0 && secs < 1e6).then(|| Micros::new((secs * 1e6).round() as i64))
 }
 
 fn on_path(name: &str) -> Option<PathBuf> {
@@ -142,6 +172,8 @@ pub struct MpvPlayer {
     own_notices: mpsc::Sender<Notice>,
     lost_said: bool,
     films: Vec<PathBuf>,
+    /// Why the last film was not opened, where mpv was not even asked.
+    unable: Option<Inability>,
     /// The frame the film was asked to stand on.
     aim: Option<MediaTime>,
     footing: Footing,
@@ -171,6 +203,7 @@ impl MpvPlayer {
             own_notices: notices_in,
             lost_said: false,
             films: options.films,
+            unable: None,
             aim: None,
             footing: Footing::Sought,
             wire: tokio::spawn(wire.run(inbox)),
@@ -306,7 +339,14 @@ impl MpvPlayer {
 impl Player for MpvPlayer {
     async fn load(&mut self, media: &Media, start: MediaTime) -> Result<(), PlayerError> {
         self.alive()?;
-        let (source, warning) = self.source(media)?;
+        let (source, warning) = self.source(media).inspect_err(|_| {
+            self.unable = Some(if claim_of(media).is_some() {
+                Inability::NoCopy
+            } else {
+                Inability::OtherPlayer
+            });
+        })?;
+        self.unable = None;
         self.aim = Some(start);
         self.footing = Footing::Sought;
         self.set_pause(true).await?;
@@ -430,6 +470,10 @@ impl Player for MpvPlayer {
         }
         self.lost_said = true;
         Notice::Lost(self.why_lost())
+    }
+
+    fn inability(&self) -> Inability {
+        self.unable.unwrap_or(Inability::Other)
     }
 
     fn habits(&self) -> Habits {

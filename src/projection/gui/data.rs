@@ -664,6 +664,10 @@ impl App {
             .present()
             .filter(|(id, _)| Some(*id) != view.me)
             .filter_map(|(id, member)| {
+                if let Some(trouble) = view.state.unable.get(id) {
+                    let (name, reason) = (&member.name, trouble.reason());
+                    return Some(format!("\u{200E}{name} cannot see it: {reason}"));
+                }
                 let activity = view.presence.get(&id)?.activity?;
                 let what = match activity {
                     Activity::Loading => "is loading",
@@ -696,6 +700,7 @@ impl App {
             .present()
             .map(|(id, member)| {
                 let (presence, tone) = match view.presence.get(&id) {
+                    _ if view.state.unable.contains(id) => ("cannot see it".to_owned(), Tone::Warn),
                     Some(report) => presence(report),
                     None => (String::new(), Tone::Muted),
                 };

@@ -130,8 +130,12 @@ impl fmt::Debug for Programme {
 fn mark_kind(event: &Event) -> MarkKind {
     match &event.body {
         Body::Said { .. } | Body::Replied { .. } | Body::Reacted { .. } => MarkKind::Talk,
-        Body::Joined { .. } | Body::Returned { .. } => MarkKind::Came,
-        Body::Left { .. } | Body::Kicked { .. } | Body::Suspended { .. } => MarkKind::Went,
+        Body::Joined { .. } | Body::Returned { .. } | Body::Unable { why: None, .. } => {
+            MarkKind::Came
+        }
+        Body::Left { .. } | Body::Kicked { .. } | Body::Suspended { .. } | Body::Unable { .. } => {
+            MarkKind::Went
+        }
         Body::Played { .. } => MarkKind::Play,
         Body::HoldEnded { start, .. } if start.is_some() => MarkKind::Play,
         Body::Paused { .. } | Body::HoldStarted { .. } | Body::HoldEnded { .. } => MarkKind::Pause,

@@ -12,8 +12,10 @@
 //! `{"seek":{"to":83000000}}`, and `{"state":{}}`, `{"invites":{}}`, `{"quit":{}}`.
 
 use serde::Deserialize;
+use serde::de::IntoDeserializer as _;
+use serde::de::value::{Error, StrDeserializer};
 
-use crate::engine::event::{Action, HoldReason, QueueMode, Repeat, Role, Suspension};
+use crate::engine::event::{Action, HoldReason, Inability, QueueMode, Repeat, Role, Suspension};
 use crate::engine::fold::RoomState;
 use crate::engine::fold::entrance::OWN_LINK;
 use crate::engine::id::{ItemId, MemberId, Seq};
@@ -94,6 +96,7 @@ approve on         newcomers knock and wait; approve off
 admit 3            let knock 3 in; deny 3 turns it away
 passcode 4711      newcomers must know it; passcode off
 Yourself
+unable region      your own player cannot show the film, and why; able takes that back
 state              what is true right now
 who                who is here, and how far from in step
 player             open the player again after it was closed
@@ -154,6 +157,22 @@ impl Typed<'_> {
                 reason: Suspension::Detached,
             }),
             "back" => self.bare(Intent::Return {}),
+            "unable" => {
+                let (why, said) = first_word(self.rest);
+                let Some(why) = inability(why) else {
+                    return self.needs("a reason, such as region, sign_in or other");
+                };
+                Ok(Intent::Unable {
+                    item: on,
+                    why: Some(why),
+                    words: (!said.is_empty()).then(|| said.to_owned()),
+                })
+            }
+            "able" => self.bare(Intent::Unable {
+                item: on,
+                why: None,
+                words: None,
+            }),
             "queue" => self.queue(),
             "now" => self.item(self.rest).map(|item| Intent::PlayNow { item }),
             "mode" => self.one_of(&[
@@ -539,6 +558,12 @@ impl Typed<'_> {
 
 /// What people may be allowed, for those who typed something else.
 const ACTIONS: &str = "an action: play, seek, rate, queue, vote, chat, invite or moderate; of somebody, where it is for them";
+
+/// A reason as JSON spells it.
+fn inability(text: &str) -> Option<Inability> {
+    let spelled: StrDeserializer<'_, Error> = text.into_deserializer();
+    Inability::deserialize(spelled).ok()
+}
 
 fn action(typed: &str) -> Option<Action> {
     Action::ALL

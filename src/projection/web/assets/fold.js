@@ -72,6 +72,7 @@ export function emptyState() {
     entrance: {
       invites: Object.create(null), own_revoked: false, approval: false, passcode: false, came_by: Object.create(null),
     },
+    unable: Object.create(null),
   };
 }
 
@@ -139,6 +140,18 @@ export function upcoming({ entries, mode, turn }) {
   return entries[0];
 }
 
+/** The numbers of those who are here. */
+export const here = ({ roster }) => Object.keys(roster).filter((id) => roster[id].present).map(Number);
+
+/** How many skip votes of those present skip what is on; `RoomState::skips_needed` of the program. */
+export function skipsNeeded(state) {
+  const present = here(state).length;
+  return Math.max(1, Math.min(present, Math.floor((present * state.rules.skip_percent) / 100) + 1));
+}
+
+/** How many of those present want what is on to be skipped; `RoomState::skips_cast` of the program. */
+export const skipsCast = (state) => here(state).filter((id) => state.queue.skips.includes(id)).length;
+
 const insert = (list, place, value) => list.splice(Math.min(place, list.length), 0, value);
 const without = (list, value) => list.filter((one) => one !== value);
 const withNumber = (list, value) =>
@@ -155,6 +168,7 @@ const running = ({ timeline, hold }) => timeline.anchor.playing || hold !== null
 
 function gone(state, id) {
   away(state.roster[id], state.at);
+  delete state.unable[id];
   state.queue.skips = without(state.queue.skips, id);
 }
 
@@ -227,6 +241,7 @@ function cue(state, item, position, at) {
   for (const member of Object.values(state.roster)) {
     if (member.suspended === "cannot_play") member.suspended = null;
   }
+  state.unable = Object.create(null);
   forget(state);
 }
 
@@ -261,6 +276,7 @@ const FOLDS = {
   },
   epoch_started(state) {
     for (const member of Object.values(state.roster)) if (member.present) away(member, state.at);
+    state.unable = Object.create(null);
   },
   joined(state, { member, name, role, client }) {
     if (role === "host") state.opener ??= member;
@@ -277,6 +293,7 @@ const FOLDS = {
       spoke: known?.spoke ?? null,
       answers: known?.answers ?? [],
     };
+    delete state.unable[member];
   },
   left(state, { member }) {
     gone(state, member);
@@ -386,6 +403,11 @@ const FOLDS = {
   },
   passcode_set({ entrance }, { on }) {
     entrance.passcode = on;
+  },
+  unable({ roster, timeline, unable }, { item, why, words }, { by }) {
+    if (by === null || !roster[by]?.present || item !== timeline.anchor.item) return;
+    if (why === null) delete unable[by];
+    else unable[by] = { why, words };
   },
   mode_set({ queue }, { mode }) {
     queue.mode = mode;

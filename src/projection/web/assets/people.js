@@ -2,7 +2,7 @@
 
 import { $, face, hueOf, make, say } from "./dom.js";
 import { may } from "./fold.js";
-import { ACTION_WORDS, driftFace } from "./story.js";
+import { ACTION_WORDS, driftFace, troubleWords } from "./story.js";
 
 /** Further off than this is worth a colour. */
 const OFF_MICROS = 100_000;
@@ -29,7 +29,7 @@ export function doingOf(report) {
 const ROLES = { host: "host", co_host: "co-host", guest: "", viewer: "viewer" };
 
 /** Whether `me` may moderate that member; the program's `authority` has the same rule. */
-const isBelow = (state, me, member) => may(state, me, "moderate")
+export const isBelow = (state, me, member) => may(state, me, "moderate")
   && (["guest", "viewer"].includes(member.role) || (state.roster[me].role === "host" && member.role === "co_host"));
 
 /** What `me` may do about a member: words, a longer explanation, and the intent. */
@@ -165,12 +165,16 @@ function openDeeds(row, open) {
 function fill(row, state, id, report, me) {
   const member = state.roster[id];
   const muted = may(state, id, "chat") ? "" : "muted";
-  const [mark, colour, words] = doingOf(report);
+  const trouble = state.unable[id];
+  const [mark, colour, words] = trouble ? ["○", "warn", "cannot see it"] : doingOf(report);
   const [markElement, name, tag] = row.children;
   say(markElement, mark);
   markElement.className = `mark ${colour}`;
   say(name, member.name);
   if (name.title !== member.name) name.title = member.name;
-  say(tag, [ROLES[member.role] ?? "", muted, id === me ? "you" : ""].filter(Boolean).join(", "));
-  say(row.querySelector(".doing"), words);
+  const unawaited = member.awaited === false ? "not waited for" : "";
+  say(tag, [ROLES[member.role] ?? "", muted, unawaited, id === me ? "you" : ""].filter(Boolean).join(", "));
+  const doing = row.querySelector(".doing");
+  say(doing, words);
+  doing.title = trouble ? troubleWords(trouble) : "";
 }

@@ -225,12 +225,35 @@ const SUSPENDED = {
   detached: "watches on their own for a while",
   cannot_play: "cannot play this",
 };
-const MODES = {
+/** Why somebody does not see the film, as the end of a sentence; `Inability::words` of the program. */
+const UNABLE = {
+  unavailable: "it is not available there",
+  region: "it is not shown in their country",
+  age: "the site wants to know their age",
+  not_embeddable: "it plays on its own site only",
+  sign_in: "the site wants them to sign in",
+  asks: "the site asks them something first",
+  not_live: "it has not begun, or is over",
+  unreachable: "the site does not answer them",
+  format: "their player cannot play this kind of film",
+  protected: "their browser cannot open protected films",
+  no_copy: "they have no copy of it",
+  other_player: "it needs another player than theirs",
+  left: "their player went elsewhere",
+  other: "it does not play there",
+};
+
+/** The same of what is known of a member, or told. */
+export const troubleWords = ({ why, words }) => words ?? UNABLE[why] ?? UNABLE.other;
+
+/** How the queue plays. */
+export const MODES = {
   manual: "The queue plays as it stands",
   vote: "The queue plays what has most votes",
   round_robin: "Everybody's films take turns",
 };
-const REPEATS = { off: "Nothing repeats", one: "The film repeats", all: "The queue repeats" };
+/** What comes when a film ended. */
+export const REPEATS = { off: "Nothing repeats", one: "The film repeats", all: "The queue repeats" };
 
 /** The name of an item. */
 export function itemLabel(state, item) {
@@ -259,6 +282,9 @@ const TOLD = {
   },
   said_ready: (_before, _body, name) => `${name} is ready`,
   suspended: (before, { member, reason }) => `${nameOf(before, member)} ${SUSPENDED[reason]}`,
+  unable: (_before, trouble, name) => (trouble.why === null
+    ? `${name} sees the film now`
+    : `${name} cannot see the film: ${troubleWords(trouble)}`),
   returned: (before, { member }) => `${nameOf(before, member)} is back in step`,
   awaited: (before, { member, awaited }) => (awaited
     ? `Waiting for ${nameOf(before, member)} again`

@@ -37,7 +37,7 @@ const USELESS_MAX = 3;
 const IDLE_PULSES_MAX = 2;
 const STUTTERS_MAX = 3;
 /** So long after that slewing is tried once more, and twice as long each further time. */
-const SLEW_AGAIN_MIN = 60_000_000;
+const SLEW_AGAIN_MIN = 20_000_000;
 const SLEW_AGAIN_MAX = 960_000_000;
 const START_MAX = 1_000_000;
 const START_LESSON_MAX = 500_000;
@@ -173,7 +173,7 @@ export class Controller {
     if (this.#state.name !== "pulsing" || now < this.#state.until) return HOLD;
     this.#lesson = { of: "pulse", before: this.#state.drift };
     this.#stutters = 0;
-    this.#slewAgainAfter = SLEW_AGAIN_MIN;
+    if (this.#idlePulses === 0) this.#slewAgainAfter = SLEW_AGAIN_MIN;
     this.#settle(now);
     return REST;
   }
@@ -205,11 +205,7 @@ export class Controller {
     const pulsing = this.#state.name === "pulsing";
     if (pulsing && sight === "stalled") {
       this.#stutters += 1;
-      if (this.#stutters >= STUTTERS_MAX) {
-        this.#slewless = true;
-        this.#slewAgainAt = now + this.#slewAgainAfter;
-        this.#slewAgainAfter = Math.min(2 * this.#slewAgainAfter, SLEW_AGAIN_MAX);
-      }
+      if (this.#stutters >= STUTTERS_MAX) this.#stopSlewing(now);
     }
     if (sight === "away") {
       this.#lesson = null;
@@ -223,12 +219,20 @@ export class Controller {
     return pulsing ? REST : HOLD;
   }
 
+  /** Rates do not help for now. */
+  #stopSlewing(now) {
+    this.#slewless = true;
+    this.#slewAgainAt = now + this.#slewAgainAfter;
+    this.#slewAgainAfter = Math.min(2 * this.#slewAgainAfter, SLEW_AGAIN_MAX);
+  }
+
   #watch(now, drift) {
     if (this.#slewAgainAt !== null && now >= this.#slewAgainAt) {
       this.#slewAgainAt = null;
       this.#slewless = false;
-      // One stall more, and it is left alone again.
+      // One stall or one idle pulse more, and it is left alone again.
       this.#stutters = STUTTERS_MAX - 1;
+      this.#idlePulses = IDLE_PULSES_MAX - 1;
     }
     const enough = this.#doubting ? LONG_WINDOW : WINDOW;
     if (this.#window.length === enough) this.#window.shift();
@@ -243,7 +247,7 @@ export class Controller {
     if (this.#lesson) {
       const lesson = this.#lesson;
       this.#lesson = null;
-      this.#learn(lesson, median, zone);
+      this.#learn(now, lesson, median, zone);
     }
     // Also where noise hides it: only further looks tell whether the noise is over.
     this.#uneasy = Math.abs(drift) > least;
@@ -335,7 +339,7 @@ export class Controller {
     if (Math.abs(rate - room - change) > Math.abs(change) / 2) {
       pulse.unlike += 1;
       if (pulse.unlike >= 2) {
-        this.#slewless = true;
+        this.#stopSlewing(now);
         this.#settle(now);
         return REST;
       }
@@ -356,7 +360,7 @@ export class Controller {
     if (Math.abs(late) <= SEEK_MAX) this.#seek.learn(late, 0, SEEK_MAX);
   }
 
-  #learn(lesson, drift, zone) {
+  #learn(now, lesson, drift, zone) {
     // Behind by `drift` of film means late by so much time.
     const late = Math.trunc((-drift * 1000) / this.#room);
     switch (lesson.of) {
@@ -383,7 +387,7 @@ export class Controller {
         const cancelled = (lesson.before - drift) * Math.sign(lesson.before);
         if (cancelled * 4 < before) {
           this.#idlePulses += 1;
-          if (this.#idlePulses >= IDLE_PULSES_MAX) this.#slewless = true;
+          if (this.#idlePulses >= IDLE_PULSES_MAX) this.#stopSlewing(now);
         } else if (cancelled * 2 > before) {
           this.#idlePulses = 0;
           if (before > FINE_PAST) this.#cost.learn(drift, -COST_MAX, COST_MAX);

@@ -1,5 +1,5 @@
-// What this page's player knows and the room does not: how long the film is, that the player
-// stands where the room does, that the film is over.
+// What this page's player knows and the room does not: that it stands where the room does, that
+// the film is over, that it cannot show the film and why.
 //
 // Nobody pressed anything for these, so nobody hears of a "no" to them, and an answer that is
 // lost with a connection is not waited for: whatever still holds is told anew to the next one.
@@ -12,6 +12,7 @@ export class Witness {
   #seated = false;
   #ready = "";
   #ended = "";
+  #unable = "";
 
   /** `tell(intent)`: tells the room; false while it does not hear. */
   constructor(tell) {
@@ -20,6 +21,11 @@ export class Witness {
 
   /** The room knows nothing of our player any more: another connection, or we said that there is none. */
   forget() {
+    this.#unseat();
+    this.#unable = "";
+  }
+
+  #unseat() {
     this.#seated = false;
     this.#ready = "";
     this.#ended = "";
@@ -27,11 +33,13 @@ export class Witness {
 
   /**
    * Looks at the player: `activity` as a report says it (null without a player), `stands` the
-   * `{ item, generation }` it was last brought to (null while on the way), `anchor` the room's line.
+   * `{ item, generation }` it was last brought to (null while on the way), `anchor` the room's line,
+   * `trouble` the `{ item, why, words }` of a film it cannot show, or null.
    */
-  look(activity, stands, anchor) {
+  look(activity, stands, anchor, trouble = null) {
+    this.#complain(trouble, anchor.item);
     if (activity === null) {
-      this.forget();
+      this.#unseat();
       return;
     }
     const { item, generation, playing } = anchor;
@@ -40,6 +48,7 @@ export class Witness {
     if (arrived && this.#ready !== place) {
       if (this.#tell({ ready: { item, generation } })) {
         this.#ready = place;
+        this.#unable = ""; // the room takes it from that
         this.#seated = true;
       }
     } else if (!this.#seated) {
@@ -48,6 +57,18 @@ export class Witness {
     }
     if (arrived && activity === "ended" && playing && this.#ended !== place) {
       if (this.#tell({ ended: { item } })) this.#ended = place;
+    }
+  }
+
+  /** Once for each film and reason; that it is over, where the room does not see that by itself. */
+  #complain(trouble, item) {
+    const about = trouble === null ? "" : `${trouble.item} ${trouble.why}`;
+    if (about === this.#unable) return;
+    if (trouble !== null) {
+      this.#ready = ""; // what cannot be shown stands nowhere
+      if (this.#tell({ unable: trouble })) this.#unable = about;
+    } else if (!this.#unable.startsWith(`${item} `) || this.#tell({ unable: { item, why: null, words: null } })) {
+      this.#unable = "";
     }
   }
 }

@@ -18,6 +18,9 @@ const READINGS = 8;
 /** A mobile browser pauses a film just before it says that the page is hidden; a person's act is judged later than that. */
 const JUDGE_MILLIS = 300;
 
+/** What a media element's error means to the room: its network and its decoder, by number. */
+const ERRORS = { 2: "unreachable", 3: "format" };
+
 export class FilePlayer {
   /** A standing film is put right past this: what is off here would be off at the next start. */
   frameMicros = 4_000;
@@ -43,22 +46,22 @@ export class FilePlayer {
 
   /**
    * `video`: the page's one element, blessed by the joining click.
-   * `hooks`: `ready()`, `changed()`, `duration(micros)`, `act(kind, micros)`, `failed(sentence)`.
+   * `hooks`: `ready()`, `changed()`, `duration(micros)`, `act(kind, micros)`, `failed(sentence, why)`.
    */
   constructor(video, media, hooks) {
     this.#video = video;
     this.#hooks = hooks;
     const url = fileUrl(media);
     if (url === null) {
-      this.#fail("This is no film address a browser can open. Ask for an https link to a film file.");
+      this.#fail("This is no film address a browser can open. Ask for an https link to a film file.", "unavailable");
       return;
     }
     if (siteOf(media) === ON_A_DISK) {
-      this.#fail("This film lies on somebody's disk, where no browser may look. Join from the Séance program, with mpv, to watch your own copy.");
+      this.#fail("This film lies on somebody's disk, where no browser may look. Join from the Séance program, with mpv, to watch your own copy.", "other_player");
       return;
     }
     if (location.protocol === "https:" && url.startsWith("http:")) {
-      this.#fail("This film's address is not secure (http), so a secure page cannot show it. Join from the Séance program instead.");
+      this.#fail("This film's address is not secure (http), so a secure page cannot show it. Join from the Séance program instead.", "other_player");
       return;
     }
     this.#listen(siteOf(media));
@@ -168,7 +171,7 @@ export class FilePlayer {
     on("playing", () => { this.#stalled = false; this.#needsClick = false; this.#forget(); this.#observed("playing"); changed(); });
     on("pause", () => { this.#forget(); this.#observed("paused"); changed(); });
     on("ended", changed);
-    on("error", () => this.#fail(this.#errorSentence(site)));
+    on("error", () => this.#fail(this.#errorSentence(site), ERRORS[this.#video.error?.code] ?? "unavailable"));
   }
 
   /** An event equal to what we asked for is an echo; another is a person's only where one can reach the element. */
@@ -196,10 +199,10 @@ export class FilePlayer {
     }
   }
 
-  #fail(sentence) {
+  #fail(sentence, why) {
     this.failed = sentence;
     this.ready = false;
-    this.#hooks.failed(sentence);
+    this.#hooks.failed(sentence, why);
   }
 
   #forget() {

@@ -185,7 +185,7 @@ export class FramedPlayer {
 
   destroy() {
     this.#abort.abort();
-    clearInterval(this.#knocking);
+    this.#stopKnocking();
     clearTimeout(this.#judging);
     this.#frame.remove();
   }
@@ -199,18 +199,24 @@ export class FramedPlayer {
     for (const message of [messages].flat()) this.#frame.contentWindow?.postMessage(message, this.#wire.origin);
   }
 
-  /** Each load is a new player that has heard nothing yet. */
+  /** Each load is a new player that has heard nothing yet; one that speaks by itself may have spoken before. */
   #knock() {
-    clearInterval(this.#knocking);
+    this.#stopKnocking();
+    if (this.ready && !this.#wire.knock) return;
     const since = localNow();
     const knock = () => {
       if (this.#wire.knock) this.#post(this.#wire.knock());
       if (localNow() - since > ANSWER_MILLIS * 1000) {
-        this.#fail(`${this.#wire.site} does not answer. Check your connection and your blockers, then reload this page.`);
+        this.#fail(`${this.#wire.site} does not answer. Check your connection and your blockers, then reload this page.`, "unreachable");
       }
     };
     this.#knocking = setInterval(knock, KNOCK_EVERY_MILLIS);
     knock();
+  }
+
+  #stopKnocking() {
+    clearInterval(this.#knocking);
+    this.#knocking = 0;
   }
 
   #heard({ origin, source, data }) {
@@ -222,9 +228,10 @@ export class FramedPlayer {
   /** What a wire may tell of its player. */
   #told = {
     ready: (subscriptions = []) => {
-      if (this.ready || this.failed !== null) return;
-      clearInterval(this.#knocking);
+      if (this.failed !== null || (this.ready && this.#knocking === 0)) return;
+      this.#stopKnocking();
       this.#post(subscriptions);
+      if (this.ready) return; // it loaded again, and has heard nothing yet
       this.ready = true;
       this.#hooks.ready();
     },
@@ -254,7 +261,7 @@ export class FramedPlayer {
     },
     title: (title) => this.#hooks.title(String(title)),
     blocked: () => this.#needClick(),
-    failed: (sentence) => this.#fail(sentence),
+    failed: (sentence, why) => this.#fail(sentence, why),
   };
 
   #tick(position, age) {
@@ -334,11 +341,11 @@ export class FramedPlayer {
     this.#hooks.changed();
   }
 
-  #fail(sentence) {
-    clearInterval(this.#knocking);
+  #fail(sentence, why) {
+    this.#stopKnocking();
     if (this.failed !== null) return;
     this.failed = sentence;
     this.ready = false;
-    this.#hooks.failed(sentence);
+    this.#hooks.failed(sentence, why);
   }
 }

@@ -50,7 +50,7 @@ function wire(media, startMicros) {
       } else if (EVENTS.includes(namespace)) {
         if (eventName === "ready") told.ready();
         if (eventName === "playbackBlocked") told.blocked();
-        if (eventName === "offline" && live) told.failed("This channel is not live on Twitch at the moment.");
+        if (eventName === "offline" && live) told.failed("This channel is not live on Twitch at the moment.", "not_live");
       }
     },
     play: () => order(PLAY),

@@ -10,10 +10,10 @@ const EVENTS = [
   "playbackratechange", "loaded", "error",
 ];
 
-const SENTENCES = {
-  PasswordError: "This video wants a password, which Vimeo asks for on its own site.",
-  PrivacyError: "Vimeo does not show this video outside its own site.",
-  NotFoundError: "This video was removed from Vimeo or made private. Ask for another one.",
+const ERRORS = {
+  PasswordError: ["sign_in", "This video wants a password, which Vimeo asks for on its own site."],
+  PrivacyError: ["not_embeddable", "Vimeo does not show this video outside its own site."],
+  NotFoundError: ["unavailable", "This video was removed from Vimeo or made private. Ask for another one."],
 };
 
 export const vimeo = (stage, media, startMicros, hooks) => new FramedPlayer(stage, wire(media), startMicros, hooks);
@@ -39,7 +39,10 @@ function wire(media) {
     playbackratechange: (data, told) => told.rate(data.playbackRate),
     error(data, told) {
       if (data.name === "NotAllowedError" && data.method === "play") told.blocked();
-      else if (Object.hasOwn(SENTENCES, data.name)) told.failed(SENTENCES[data.name]);
+      else if (Object.hasOwn(ERRORS, data.name)) {
+        const [why, sentence] = ERRORS[data.name];
+        told.failed(sentence, why);
+      }
     },
   };
   return {

@@ -23,6 +23,11 @@ const SENTENCES = {
   153: "YouTube wants to know which page shows its video, and the browser did not say. Allow referrers for this page, or open the video on YouTube.",
 };
 
+/** The same for the room. */
+const REASONS = {
+  2: "unavailable", 100: "unavailable", 101: "not_embeddable", 150: "not_embeddable", 152: "not_embeddable", 153: "not_embeddable",
+};
+
 /** What an error code means to a person, and whether opening it on YouTube helps. */
 function errorSentence(code, host) {
   const byAddress = /^(\d+\.){3}\d+$|^\[/.test(host);
@@ -81,7 +86,7 @@ function wire(media, startMicros) {
     infoDelivery: delivery,
     onReady: (_, told) => ready(told),
     onStateChange: state,
-    onError: (code, told) => told.failed(errorSentence(Number(code), location.hostname)),
+    onError: (code, told) => told.failed(errorSentence(Number(code), location.hostname), REASONS[Number(code)]),
     onAutoplayBlocked: (_, told) => told.blocked(),
   };
   return {
