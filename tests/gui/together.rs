@@ -110,28 +110,6 @@ fn a_poll_is_asked_with_what_was_typed_and_nothing_else() {
 }
 
 #[test]
-fn a_choice_is_typed_on_while_the_field_below_it_appears() {
-    with_window(app(three().screen()), |harness, _| {
-        harness.submit_command(cmd::SHEET.with(Some(Sheet::Poll)));
-        harness.just_layout();
-        // The two fields lie below the question.
-        let typed = |harness: &Harness<App>| harness.data().draft.choices.clone();
-        for y in (200..360).step_by(8) {
-            click(harness, 300.0, f64::from(y));
-            strike(harness, "T");
-            if !typed(harness)[1].is_empty() {
-                break;
-            }
-        }
-        assert_eq!(harness.data().choice_fields(), 3);
-        harness.just_layout();
-        strike(harness, "e");
-        strike(harness, "a");
-        assert_eq!(typed(harness)[1], "Tea");
-    });
-}
-
-#[test]
 fn an_open_poll_is_answered_changed_withdrawn_and_closed() {
     let (party, id) = poll(three(), 2);
     let tea = Body::PollAnswered {

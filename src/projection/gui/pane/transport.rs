@@ -123,7 +123,7 @@ fn queued() -> impl Widget<Queued> {
 }
 
 /// How wide the button of a vote is, whatever it says.
-const VOTE: f64 = 120.0;
+const VOTE: f64 = 88.0;
 
 /// How many want that item soon, and a button to be one of them.
 fn votes() -> impl Widget<Queued> {
@@ -140,13 +140,6 @@ fn votes() -> impl Widget<Queued> {
             ctx.submit_command(cmd::REQUEST.with(App::ask(vote, Via::Gui)));
         },
     )
-    .icon(|row: &Queued| {
-        Some(if row.voted {
-            Icon::Checked
-        } else {
-            Icon::Unchecked
-        })
-    })
     .enabled(|row: &Queued| row.votable)
     .width_min(VOTE);
     Flex::row()
