@@ -42,6 +42,8 @@ const LINES: usize = 60;
 const SEEKS: usize = 30;
 /// Lines said with [`WINDOW`] of them under way.
 const BUSY_LINES: usize = 200;
+/// The same where rooms share the host.
+const BUSY_LINES_IN_ROOMS: usize = 1_000;
 const WINDOW: usize = 32;
 /// Lines under way when as many are said as go through.
 const SATURATED: usize = 256;
@@ -99,6 +101,13 @@ fn main() -> Result<()> {
     }
     shared::tell_machine("load", args.json);
     let mut figures = Figures::default();
+    let measured = measure(&mut figures, &args);
+    // What was measured before something went wrong is no less true.
+    figures.tell("load", args.json);
+    measured
+}
+
+fn measure(figures: &mut Figures, args: &Args) -> Result<()> {
     let wanted = |target: &Target| {
         args.only
             .as_ref()
@@ -107,14 +116,13 @@ fn main() -> Result<()> {
     for _ in 0..args.rounds {
         for &members in &args.members {
             for target in Target::ALL.into_iter().filter(wanted) {
-                one_room(&mut figures, target, members, &args)?;
+                one_room(figures, target, members, args)?;
             }
         }
         if args.rooms > 0 && wanted(&Target::Postcard) {
-            many_rooms(&mut figures, args.rooms, args.millis)?;
+            many_rooms(figures, args.rooms, args.millis)?;
         }
     }
-    figures.tell("load", args.json);
     Ok(())
 }
 
@@ -167,246 +175,201 @@ fn quantile(took: &[Micros], share: f64) -> f64 {
         .map_or(f64::NAN, |at| at.get() as f64 / 1e3)
 }
 
+/// Where the figures of one row go.
+struct Row<'a> {
+    figures: &'a mut Figures,
+    name: String,
+    /// The row that floors are held against, where there is one.
+    floor: Option<String>,
+}
+
+impl Row<'_> {
+    fn note(&mut self, title: &str, unit: &'static str, value: f64) {
+        self.figures.note(title, unit, None, &self.name, value);
+    }
+
+    /// The same, with its ratio to the floor of the same round.
+    fn beside_floor(&mut self, title: &str, unit: &'static str, value: f64) {
+        let floor = self.floor.as_deref();
+        self.figures.note(title, unit, floor, &self.name, value);
+    }
+}
+
 fn one_room(figures: &mut Figures, target: Target, members: usize, args: &Args) -> Result<()> {
     let (server, millis) = (Server::start(target, args.under.as_deref())?, args.millis);
     let mut crowd = Crowd::new(target, server.rooms.clone())?;
-    let row = format!("{members}: {}", target.name());
-    let base = format!("{members}: raw + fdatasync");
+    let mut row = Row {
+        figures,
+        name: format!("{members}: {}", target.name()),
+        floor: Some(format!("{members}: raw + fdatasync")),
+    };
     let mut lap = Lap::new(&server);
 
     let before = memory_kib(server.pid(), "VmRSS");
-    let began = os::local_now();
-    crowd.join(members)?;
-    let joined = os::local_now() - began;
-    crowd.settle()?;
-    let [server_cpu, _] = lap.lap();
-    let mut note = |title: &str, unit, value| figures.note(title, unit, None, &row, value);
-    note(
-        "Everybody joins at once",
-        "s until the last is in",
-        seconds(joined),
-    );
-    note(
-        "Everybody joins at once: processor",
-        "s of the server",
-        server_cpu,
-    );
-    note(
-        "Everybody joins at once: traffic",
-        "MB from the server",
-        crowd.count.bytes as f64 / 1e6,
-    );
-
+    join(&mut row, &mut crowd, &mut lap, members)?;
     if target.is_ours() {
-        crowd.just_ask(Intent::Load {
-            url: "https://youtu.be/YE7VzlLtp-4".to_owned(),
-        })?;
-        crowd.just_ask(Intent::Play {})?;
-        crowd.reporting = true;
-        crowd.pass(Micros::from_millis(millis / 2 + 1_000))?;
-        lap.lap();
-        let bytes = crowd.count.bytes;
-        let idle = Micros::from_millis(millis);
-        crowd.pass(idle)?;
-        let [server_cpu, _] = lap.lap();
-        let client_seconds = members as f64 * seconds(idle);
-        note(
-            "The film is on, nobody acts: processor",
-            "µs of the server a client and second",
-            server_cpu * 1e6 / client_seconds,
-        );
-        note(
-            "The film is on, nobody acts: traffic",
-            "bytes from the server a client and second",
-            (crowd.count.bytes - bytes) as f64 / client_seconds,
-        );
-        crowd.reporting = false;
-        crowd.settle()?;
+        idle(&mut row, &mut crowd, &mut lap, members, millis)?;
     }
-    note(
+    row.note(
         "Memory",
         "KiB of the server a member",
         (memory_kib(server.pid(), "VmRSS") - before) / members as f64,
     );
 
-    let mut note = |title: &str, unit, value| figures.note(title, unit, Some(&base), &row, value);
-    crowd.ask_all(LINES, 1, say)?;
-    note(
-        "A line, one at a time: p50",
-        "ms until the last member has it",
-        quantile(&crowd.took, 0.5),
-    );
-    note(
-        "A line, one at a time: p99",
-        "ms",
-        quantile(&crowd.took, 0.99),
-    );
+    talk(&mut row, &mut crowd)?;
     if target.is_ours() {
         crowd.ask_all(SEEKS, 1, seek)?;
-        note(
-            "A seek, one at a time: p50",
-            "ms",
-            quantile(&crowd.took, 0.5),
-        );
+        let took = quantile(&crowd.took, 0.5);
+        row.beside_floor("A seek, one at a time: p50", "ms", took);
     }
-    crowd.ask_all(BUSY_LINES, WINDOW, say)?;
-    note(
-        "A line, 32 under way: p50",
-        "ms",
-        quantile(&crowd.took, 0.5),
-    );
-    note(
-        "A line, 32 under way: p99",
-        "ms",
-        quantile(&crowd.took, 0.99),
-    );
-    note(
-        "A line, 32 under way: max",
-        "ms",
-        quantile(&crowd.took, 1.0),
-    );
+    busy_talk(&mut row, &mut crowd, BUSY_LINES)?;
 
     if members >= SATURATING {
-        saturate(figures, target, &mut crowd, &mut lap, members, millis, "")?;
+        saturate(&mut row, &mut crowd, &mut lap, millis)?;
         if target.is_ours() {
             crowd.one_goes_deaf()?;
-            saturate(
-                figures,
-                target,
-                &mut crowd,
-                &mut lap,
-                members,
-                millis,
-                ", one never reads",
-            )?;
+            row.name.push_str(", one never reads");
+            saturate(&mut row, &mut crowd, &mut lap, millis)?;
         }
     }
     Ok(())
 }
 
-fn saturate(
-    figures: &mut Figures,
-    target: Target,
-    crowd: &mut Crowd,
-    lap: &mut Lap,
-    members: usize,
-    millis: i64,
-    note: &str,
-) -> Result<()> {
-    let row = format!("{members}: {}{note}", target.name());
-    let base = format!("{members}: raw + fdatasync");
+fn many_rooms(figures: &mut Figures, rooms: usize, millis: i64) -> Result<()> {
+    const EACH: usize = 10;
+    let server = Server::start_rooms(rooms)?;
+    let mut crowd = Crowd::new(Target::Postcard, server.rooms.clone())?;
+    let mut row = Row {
+        figures,
+        name: format!("{rooms} rooms of {EACH}: séance, postcard"),
+        floor: None,
+    };
+    let mut lap = Lap::new(&server);
+    let before = memory_kib(server.pid(), "VmRSS");
+    join(&mut row, &mut crowd, &mut lap, EACH)?;
+    let members = rooms * EACH;
+    idle(&mut row, &mut crowd, &mut lap, members, millis)?;
+    row.note(
+        "Memory",
+        "KiB of the server a member",
+        (memory_kib(server.pid(), "VmRSS") - before) / members as f64,
+    );
+    talk(&mut row, &mut crowd)?;
+
     let deliveries = crowd.count.deliveries;
     lap.lap();
-    let took = crowd.saturate(Micros::from_millis(millis), SATURATED, say)?;
-    let [server, own] = lap.lap();
+    busy_talk(&mut row, &mut crowd, BUSY_LINES_IN_ROOMS)?;
+    let [server_cpu, _] = lap.lap();
     let deliveries = (crowd.count.deliveries - deliveries) as f64;
-    let base = Some(base.as_str());
-    figures.note(
-        "As many lines as go through",
-        "deliveries a second",
-        base,
-        &row,
-        deliveries / seconds(took),
-    );
-    figures.note(
-        "As many lines as go through: processor",
+    row.name.push_str(", 32 under way");
+    row.note(
+        PROCESSOR,
         "s of the server for 100,000 deliveries",
-        base,
-        &row,
-        server * 1e5 / deliveries,
-    );
-    figures.note(
-        "As many lines as go through: the generator's own processor",
-        "s for 100,000 deliveries",
-        None,
-        &row,
-        own * 1e5 / deliveries,
+        server_cpu * 1e5 / deliveries,
     );
     Ok(())
 }
 
-fn many_rooms(figures: &mut Figures, rooms: usize, millis: i64) -> Result<()> {
-    let server = Server::start_rooms(rooms)?;
-    let mut lap = Lap::new(&server);
-    let mut crowd = Crowd::new(Target::Postcard, server.rooms.clone())?;
+/// Everybody joins at once, `each` in every room.
+fn join(row: &mut Row, crowd: &mut Crowd, lap: &mut Lap, each: usize) -> Result<()> {
     let began = os::local_now();
-    crowd.join(10)?;
+    crowd.join(each)?;
     let joined = os::local_now() - began;
     crowd.settle()?;
     let [server_cpu, _] = lap.lap();
-    let row = format!("{rooms} rooms of 10: séance, postcard");
-    let mut note = |title: &str, unit, value| figures.note(title, unit, None, &row, value);
-    note(
-        "Everybody joins at once",
-        "s until the last is in",
-        seconds(joined),
-    );
-    note(
-        "Everybody joins at once: processor",
-        "s of the server",
-        server_cpu,
-    );
-    note(
+    let title = "Everybody joins at once";
+    row.note(title, "s until the last is in", seconds(joined));
+    let title = "Everybody joins at once: processor";
+    row.note(title, "s of the server", server_cpu);
+    row.note(
         "Everybody joins at once: traffic",
         "MB from the server",
         crowd.count.bytes as f64 / 1e6,
     );
+    Ok(())
+}
+
+/// A film is on in every room, and nobody acts.
+fn idle(
+    row: &mut Row,
+    crowd: &mut Crowd,
+    lap: &mut Lap,
+    members: usize,
+    millis: i64,
+) -> Result<()> {
+    crowd.just_ask(&Intent::Load {
+        url: "https://youtu.be/YE7VzlLtp-4".to_owned(),
+    })?;
+    crowd.just_ask(&Intent::Play {})?;
     crowd.reporting = true;
     crowd.pass(Micros::from_millis(millis / 2 + 1_000))?;
     lap.lap();
-    let bytes = crowd.count.bytes;
-    crowd.pass(Micros::from_millis(millis))?;
+    let (bytes, idle) = (crowd.count.bytes, Micros::from_millis(millis));
+    crowd.pass(idle)?;
     let [server_cpu, _] = lap.lap();
-    let client_seconds = rooms as f64 * 10.0 * millis as f64 / 1e3;
-    note(
+    let client_seconds = members as f64 * seconds(idle);
+    row.note(
         "The film is on, nobody acts: processor",
         "µs of the server a client and second",
         server_cpu * 1e6 / client_seconds,
     );
-    note(
+    row.note(
         "The film is on, nobody acts: traffic",
         "bytes from the server a client and second",
         (crowd.count.bytes - bytes) as f64 / client_seconds,
     );
     crowd.reporting = false;
-    crowd.settle()?;
+    crowd.settle()
+}
+
+/// Lines said one at a time.
+fn talk(row: &mut Row, crowd: &mut Crowd) -> Result<()> {
     crowd.ask_all(LINES, 1, say)?;
-    note(
+    row.beside_floor(
         "A line, one at a time: p50",
         "ms until the last member has it",
         quantile(&crowd.took, 0.5),
     );
-    note(
-        "A line, one at a time: p99",
-        "ms",
-        quantile(&crowd.took, 0.99),
-    );
+    let slow = quantile(&crowd.took, 0.99);
+    row.beside_floor("A line, one at a time: p99", "ms", slow);
+    Ok(())
+}
+
+/// Lines said with [`WINDOW`] of them under way.
+fn busy_talk(row: &mut Row, crowd: &mut Crowd, lines: usize) -> Result<()> {
+    crowd.ask_all(lines, WINDOW, say)?;
+    for (title, share) in [
+        ("A line, 32 under way: p50", 0.5),
+        ("A line, 32 under way: p99", 0.99),
+        ("A line, 32 under way: max", 1.0),
+    ] {
+        row.beside_floor(title, "ms", quantile(&crowd.took, share));
+    }
+    Ok(())
+}
+
+const PROCESSOR: &str = "As many lines as go through: processor";
+
+fn saturate(row: &mut Row, crowd: &mut Crowd, lap: &mut Lap, millis: i64) -> Result<()> {
     let deliveries = crowd.count.deliveries;
     lap.lap();
-    crowd.ask_all(1_000, WINDOW, say)?;
-    let [server_cpu, _] = lap.lap();
+    let took = crowd.saturate(Micros::from_millis(millis), SATURATED, say)?;
+    let [server, own] = lap.lap();
     let deliveries = (crowd.count.deliveries - deliveries) as f64;
-    note(
-        "A line, 32 under way: p50",
-        "ms",
-        quantile(&crowd.took, 0.5),
+    row.beside_floor(
+        "As many lines as go through",
+        "deliveries a second",
+        deliveries / seconds(took),
     );
-    note(
-        "A line, 32 under way: p99",
-        "ms",
-        quantile(&crowd.took, 0.99),
-    );
-    note(
-        "A line, 32 under way: max",
-        "ms",
-        quantile(&crowd.took, 1.0),
-    );
-    figures.note(
-        "As many lines as go through: processor",
+    row.beside_floor(
+        PROCESSOR,
         "s of the server for 100,000 deliveries",
-        Some("1000: raw + fdatasync"),
-        &format!("{row}, 32 under way"),
-        server_cpu * 1e5 / deliveries,
+        server * 1e5 / deliveries,
+    );
+    row.note(
+        "As many lines as go through: the generator's own processor",
+        "s for 100,000 deliveries",
+        own * 1e5 / deliveries,
     );
     Ok(())
 }

@@ -14,10 +14,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
+use seance::cli::hosting::fold_all;
 use seance::engine::event::{Body, Event, Header, Via, codec};
 use seance::engine::fold::RoomState;
 use seance::engine::id::{Epoch, MemberId, Seq, SessionId, Stamp};
-use seance::engine::replay::Replay;
 use seance::engine::text::Line;
 use seance::engine::unit::{MediaTime, SessionTime};
 use seance::log::EventLog;
@@ -36,8 +36,6 @@ const SHAPES: [(usize, usize); 4] = [(1, 1_500), (16, 600), (64, 300), (1_024, 6
 const MANY: u64 = 1_000_000;
 /// How many events a commit of the long session has.
 const MANY_COMMIT: u64 = 64;
-/// How many are read at a time, as a host that resumes a session does.
-const READ_STEP: usize = 4_096;
 
 /// What durability costs.
 #[derive(Debug, Parser)]
@@ -265,18 +263,15 @@ fn million(figures: &mut Figures, scans: usize) -> Result<()> {
     Ok(())
 }
 
-/// Opens, reads and folds all of a log in a process of its own, and says how long it took.
+/// Opens, reads and folds all of a log as a host that resumes it does, in a process of its own, and says how long it took.
 fn scan(path: &Path) -> Result<()> {
     let since = os::local_now();
     let mut opened = None;
     let state = if path.is_dir() {
         let log: Arc<dyn EventLog> = Arc::new(SledLog::open(path, SESSION)?);
         opened = Some(os::local_now() - since);
-        let mut replay = Replay::new();
-        while replay.cursor() < log.tail() {
-            replay.take_all(&log.read(replay.cursor(), READ_STEP)?)?;
-        }
-        replay.into_state()
+        let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
+        runtime.block_on(fold_all(&log))?.into_state()
     } else {
         let bytes = fs::read(path)?;
         let mut state = RoomState::default();

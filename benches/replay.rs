@@ -3,7 +3,7 @@
 //! `scripts/bench replay` runs it. "bare" is a postcard loop over the same headers and bodies
 //! without format, length, chain or state: what any reader of such events pays at least. Every
 //! round runs everything once, in turn, so that ratios hold on a busy machine; `benches/engine.rs`
-//! measures the same parts one by one for whoever works on them.
+//! measures the same parts one by one for whoever works on them. Time is this thread's of the processor.
 
 #[path = "shared/evening.rs"]
 mod evening;
@@ -13,11 +13,11 @@ use std::hint::black_box;
 
 use anyhow::Result;
 use clap::Parser;
+use rustix::time::{ClockId, clock_gettime};
 use seance::engine::event::{Body, Event, Header, codec};
 use seance::engine::fold::RoomState;
 use seance::engine::replay::Replay;
 use seance::engine::snapshot;
-use seance::os;
 
 use evening::{EVENTS, Mix, Packed, SNAPSHOT_EVERY, events};
 use shared::Figures;
@@ -71,11 +71,16 @@ impl Session {
     }
 }
 
-/// Seconds that something took.
+/// Seconds of the processor that something took: it is one thread that waits for nothing, and
+/// what else the machine is busy with is no part of it.
 fn timed<T>(work: impl FnOnce() -> T) -> f64 {
-    let since = os::local_now();
+    let used = || {
+        let used = clock_gettime(ClockId::ThreadCPUTime);
+        used.tv_sec as f64 + used.tv_nsec as f64 / 1e9
+    };
+    let before = used();
     black_box(work());
-    (os::local_now() - since).get() as f64 / 1e6
+    used() - before
 }
 
 fn main() -> Result<()> {

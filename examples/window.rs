@@ -7,7 +7,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use seance::engine::event::{Action, Body, Client, Event, Header, HoldReason, Role, Via};
+use seance::engine::event::{
+    Action, Body, Choice, Client, Event, Header, HoldReason, QueueMode, Role, Suspension, Via,
+};
 use seance::engine::fold::RoomState;
 use seance::engine::id::{Epoch, ItemId, MemberId, SessionId, Stamp};
 use seance::engine::media::{Media, Provider};
@@ -23,7 +25,7 @@ use seance::projection::gui::{
 use seance::projection::rewatch::{About, Order, Programme};
 use seance::projection::view::{self, Link, SessionRow, View};
 
-const SCENES: &str = "start, sessions, nearby, ways, error, busy, room, empty, crowd, long, lost, over, trouble, waiting, queue, knock, opening, stopped, alone, replay, why, week, export, damaged, crowd-again, single";
+const SCENES: &str = "start, sessions, nearby, ways, error, busy, room, empty, crowd, long, lost, over, trouble, waiting, queue, knock, opening, stopped, alone, votes, poll, polled, ready, asking, viewer, replay, why, week, export, damaged, crowd-again, single";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -87,6 +89,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             theme,
             ways: Ways {
                 ngrok: scene == "ways" || scene == "start",
+                port: scene == "ways",
+                domain: (scene == "ways").then(|| "film-night.ngrok.app".to_owned()),
+                region: None,
                 own: (scene == "ways").then(|| "https://party.example.org".to_owned()),
             },
             mpv: Some(false),
@@ -151,6 +156,18 @@ fn scene_named(name: &str) -> Option<Screen> {
         "empty" => Screen::Room(Tale::new("Film night").room()),
         "waiting" => Screen::Room(waiting()),
         "queue" => Screen::Room(queued()),
+        "votes" => Screen::Room(voted()),
+        "poll" => Screen::Room(polled(true)),
+        "polled" => Screen::Room(polled(false)),
+        "ready" => Screen::Room(asked_ready(4)),
+        "ready-crowd" => Screen::Room(asked_ready(11)),
+        "asking" => Screen::Room(asking_for()),
+        "viewer" => {
+            let mut room = asking_for();
+            room.view.me = Some(MemberId::new(3));
+            room.hosting = false;
+            Screen::Room(room)
+        }
         "crowd" => Screen::Room(party(23, "The whole film club, every last one of them")),
         "long" => Screen::Room(long_names()),
         "lost" => {
@@ -666,6 +683,106 @@ fn queued() -> Room {
             action: Action::Chat,
             allow: Some(false),
             until: None,
+        },
+    );
+    tale.room()
+}
+
+/// A queue that is voted on, and somebody who wants the next film now.
+fn voted() -> Room {
+    let mut tale = tale_of(4, "Film night");
+    tale.queue("La Jetée (1962)", 2);
+    tale.queue(
+        "Le Ballon rouge (1956), restored, with a long introduction by somebody",
+        1,
+    );
+    tale.queue("Neighbours (1952)", 3);
+    let mode = QueueMode::Vote;
+    tale.tell(2_410, Some(1), Body::ModeSet { mode });
+    for (by, item) in [(1, 3), (2, 3), (3, 2)] {
+        let item = ItemId::new(item);
+        tale.tell(2_420, Some(by), Body::VoteCast { item });
+    }
+    let item = ItemId::new(1);
+    tale.tell(2_430, Some(2), Body::SkipVoted { item });
+    tale.room()
+}
+
+/// A poll with answers, still open or over.
+fn polled(open: bool) -> Room {
+    let mut tale = tale_of(4, "Film night");
+    let choice = |label: &str| Choice {
+        label: Title::new(label).expect("the label is plain"),
+        media: None,
+        start: MediaTime::ZERO,
+    };
+    let poll = tale.state.tail();
+    tale.tell(
+        2_410,
+        Some(2),
+        Body::PollOpened {
+            question: Line::new("What do we watch after this?").expect("a line"),
+            choices: vec![
+                choice("La Jetée (1962)"),
+                choice("Le Ballon rouge (1956), restored, with a long introduction by somebody"),
+                choice("A walk, and bed"),
+            ],
+        },
+    );
+    for (by, chosen) in [(1, 2), (2, 0), (3, 2)] {
+        let choice = Some(chosen);
+        tale.tell(2_420, Some(by), Body::PollAnswered { poll, choice });
+    }
+    if !open {
+        let winner = Some(2);
+        tale.tell(2_430, Some(2), Body::PollClosed { poll, winner });
+    }
+    tale.room()
+}
+
+/// A party that is asked whether it is ready; one watches apart.
+fn asked_ready(people: usize) -> Room {
+    let mut tale = tale_of(people, "Film night");
+    let position = tale.state.timeline.position(SessionTime::from_secs(2_500));
+    tale.tell(2_500, Some(1), Body::Paused { position });
+    let member = MemberId::new(4);
+    let reason = Suspension::Detached;
+    tale.tell(2_510, Some(4), Body::Suspended { member, reason });
+    let waiting = tale.state.roster.present().map(|(id, _)| id);
+    let waiting = waiting.filter(|id| *id != member).collect();
+    tale.tell(
+        2_540,
+        Some(2),
+        Body::HoldStarted {
+            reason: HoldReason::ReadyCheck,
+            position,
+            deadline: SessionTime::from_secs(2_600),
+            waiting,
+        },
+    );
+    tale.tell(2_545, Some(2), Body::SaidReady {});
+    tale.room()
+}
+
+/// A viewer who asks to move the film, which stands.
+fn asking_for() -> Room {
+    let mut tale = tale_of(4, "Film night");
+    let position = tale.state.timeline.position(SessionTime::from_secs(2_500));
+    tale.tell(2_500, Some(1), Body::Paused { position });
+    let (member, role) = (MemberId::new(3), Role::Viewer);
+    tale.tell(2_510, Some(1), Body::RoleSet { member, role });
+    for action in [Action::Play, Action::Seek] {
+        tale.tell(2_520, Some(3), Body::Requested { action });
+    }
+    let (allow, until) = (Some(true), Some(SessionTime::from_secs(3_100)));
+    tale.tell(
+        2_530,
+        Some(1),
+        Body::Ruled {
+            member,
+            action: Action::Rate,
+            allow,
+            until,
         },
     );
     tale.room()

@@ -6,6 +6,8 @@
 
 #[path = "gui/again.rs"]
 mod again;
+#[path = "gui/together.rs"]
+mod together;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -806,29 +808,6 @@ fn the_room_s_wait_is_told_with_its_seconds_and_can_be_ended() {
 }
 
 #[test]
-fn a_ready_check_asks_the_viewer_too() {
-    let party = || {
-        let party = Party::open("One").join("Bo", Role::Guest).load("A film");
-        party.hold(HoldReason::ReadyCheck, &[1, 2])
-    };
-    with_window(app(party().screen()), |harness, asked| {
-        let line = harness.data().hold_line().unwrap();
-        assert_eq!(line, "Is everybody ready? Waiting for you and Bo");
-        let right = (540..640).step_by(20);
-        assert!(click_until_asked(
-            harness,
-            asked,
-            right,
-            80,
-            &Intent::SayReady {}
-        ));
-        let said = party().tell(Some(1), Body::SaidReady {});
-        harness.submit_command(cmd::SHOW.with(Arc::new(said.screen())));
-        assert!(!harness.data().asked_ready());
-    });
-}
-
-#[test]
 fn the_field_that_loads_also_adds_to_the_queue() {
     let mut app = app(Party::open("One").screen());
     app.draft.address = " https://films.example/b.mp4 ".to_owned();
@@ -931,18 +910,26 @@ fn a_host_finds_what_may_be_done_about_somebody_behind_their_row() {
             "Make co-host",
             "Make viewer",
             "Mute",
+            "Make host",
             "Send out",
             "Shut out",
         ];
         assert_eq!(words(harness.data()), of_a_guest);
         harness.just_layout();
         let beside = (930..1_060).step_by(40);
-        // The second line of buttons: each of them closes what it stands in.
+        // The third line of buttons: each of them closes what it stands in.
         let kick = Intent::Kick { member: bo };
-        assert!(click_until_asked(harness, asked, beside, 276, &kick));
+        assert!(click_until_asked(harness, asked, beside, 316, &kick));
         assert_eq!(harness.data().chosen, None, "it was chosen");
         harness.submit_command(cmd::CHOOSE.with(vi));
-        let of_a_viewer = ["Make co-host", "Make guest", "Mute", "Send out", "Shut out"];
+        let of_a_viewer = [
+            "Make co-host",
+            "Make guest",
+            "Mute",
+            "Make host",
+            "Send out",
+            "Shut out",
+        ];
         assert_eq!(words(harness.data()), of_a_viewer);
         // Whoever is gone is no longer chosen.
         let gone = party().tell(Some(1), Body::Kicked { member: vi });

@@ -1088,6 +1088,163 @@ async fn a_guest_gives_the_passcode_knocks_and_is_let_in_by_a_moderator_on_the_p
     chrome.close().await;
 }
 
+/// Waits until nothing is wider than a window of these sizes, and keeps a picture of each.
+async fn fits(visitor: &Visitor, name: &str) {
+    for (width, height) in [(360, 640), (390, 844), (1280, 800)] {
+        visitor.resize(width, height, 1.0).await;
+        visitor
+            .until(&format!(
+                "innerWidth === {width} && document.documentElement.scrollWidth <= {width}"
+            ))
+            .await;
+        if let Some(folder) = std::env::var_os("SEANCE_PICTURES") {
+            let picture = visitor.screenshot().await;
+            std::fs::write(
+                Path::new(&folder).join(format!("{name}-{width}.png")),
+                picture,
+            )
+            .unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_party_votes_answers_gets_ready_and_hands_out_the_controls_on_the_page() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let (home, guests) = (Home::new(), Home::new());
+    let mut ana = host(&home, &["--media", &stage.films.url("/film.mp4")]);
+    let long = "W".repeat(32);
+    let mut bo = terminal(&guests, &ana.link, &long);
+    let chrome = Chrome::start(&[]).await;
+    let kim = chrome.visitor("Kim").await;
+    kim.open(&ana.link).await;
+    let markup = "document.querySelectorAll('script, img, b, i, iframe, style, object').length";
+    let before = kim.eval(markup).await;
+    let kims = join(&kim, "Kim").await;
+    kim.until("seance.activity === 'paused'").await;
+
+    // Votes: the second of two is put first, by her and by Bo; she takes hers back.
+    ana.program.say("mode vote");
+    bo.say("queue add https://youtu.be/aqz-KE-bpKQ");
+    bo.say("queue add https://vimeo.com/392479337");
+    kim.until("document.querySelectorAll('#queue .vote').length === 2")
+        .await;
+    kim.click("#queue-open").await;
+    kim.click("#queue li:last-child .vote").await;
+    let vote = ana.program.wait_event(0, "vote_cast");
+    assert_eq!((&vote["by"], &vote["via"]), (&kims.into(), &"page".into()));
+    bo.say("vote 3");
+    kim.until("document.querySelector('#queue li:last-child .vote .count').textContent === '2'")
+        .await;
+    kim.until("document.querySelector('#queue-open').textContent.includes('Vimeo')")
+        .await;
+    bo.say("skip");
+    kim.until(
+        "document.querySelector('#skips').textContent === '1 of 3 wants to skip, 1 more needed'",
+    )
+    .await;
+    fits(&kim, "votes").await;
+    kim.click("#queue li:last-child .vote[aria-pressed=true]")
+        .await;
+    ana.program.wait_event(0, "vote_withdrawn");
+    bo.say("unskip");
+    kim.until("document.querySelector('#skips').hidden").await;
+
+    // A poll, with what looks like markup in it.
+    kim.click("#queue-open").await;
+    kim.until("document.querySelector('#chooser').hidden").await;
+    kim.click("#asking-open").await;
+    for (field, text) in [
+        ("#poll-question", "<b>What</b> next?"),
+        ("#poll-choices li:nth-child(1) input", "<img src=x>"),
+        ("#poll-choices li:nth-child(2) input", &"W".repeat(60)),
+        ("#poll-choices li:nth-child(3) input", "Bed"),
+    ] {
+        kim.click(field).await;
+        kim.write(text).await;
+    }
+    fits(&kim, "asking").await;
+    kim.press("Enter").await;
+    let opened = ana.program.wait_event(0, "poll_opened");
+    assert_eq!(opened["body"]["poll_opened"]["choices"][2]["label"], "Bed");
+    bo.say("answer 3");
+    kim.click("#poll-list li:nth-child(2) button").await;
+    kim.until("document.querySelector('#poll-told').textContent === '2 of 3 answered'")
+        .await;
+    kim.click("#poll-list li:nth-child(3) button").await;
+    kim.until("document.querySelector('#poll-list li:nth-child(3) .tally').textContent === '2'")
+        .await;
+    fits(&kim, "poll").await;
+    assert_eq!(kim.text("#poll-question-text").await, "<b>What</b> next?");
+    assert_eq!(
+        kim.text("#poll-list li:first-child .label").await,
+        "<img src=x>"
+    );
+    assert_eq!(kim.eval(markup).await, before, "nothing became an element");
+    kim.click("#poll-back").await;
+    kim.until("document.querySelector('#poll-list li:nth-child(3) .tally').textContent === '1'")
+        .await;
+    kim.click("#poll-close").await;
+    kim.until("document.querySelector('#poll-told').textContent === '“Bed” won'")
+        .await;
+    kim.click("#poll-done").await;
+    kim.until("document.querySelector('#poll').hidden").await;
+
+    // Is everybody ready? Three say so, and the film is counted down.
+    kim.click("#asking-open").await;
+    kim.click("#ready-ask").await;
+    kim.until("document.querySelectorAll('#hold-people li').length === 3")
+        .await;
+    bo.say("ready");
+    kim.until("document.querySelectorAll('#hold-people li.ready').length === 1")
+        .await;
+    fits(&kim, "ready").await;
+    kim.eval(
+        "window.counted = [], new MutationObserver(() => counted.push(document.querySelector('#count').textContent))
+            .observe(document.querySelector('#count'), { childList: true }), true",
+    )
+    .await;
+    kim.click("#hold-ready").await;
+    kim.until("document.querySelector('#hold-ready').hidden")
+        .await;
+    ana.program.say("ready");
+    until_in_step(&kim).await;
+    // A machine that stood still may have missed some of it, but never counts upwards.
+    let down = "counted.every((one, place) => place === 0 || one < counted[place - 1])";
+    assert_eq!(kim.eval(down).await, true);
+    kim.until("document.querySelector('#count').hidden").await;
+
+    // Who may not control the film asks, and is told; a moderator on the page answers.
+    ana.program.say("role Kim viewer");
+    kim.click("#may-i").await;
+    kim.until("seance.state.roster[seance.member].requests.length === 3")
+        .await;
+    fits(&kim, "wishes").await;
+    ana.program.say("role Kim co-host");
+    ana.program.say("role #2 viewer");
+    kim.until("document.querySelector('#may-i').hidden").await;
+    ana.program.wait("that Bo is a viewer", |line| {
+        (line["event"]["body"]["role_set"]["member"] == 2).then_some(())
+    });
+    let mark = bo.mark();
+    bo.say("request seek");
+    kim.until("document.querySelectorAll('#requests li').length === 1")
+        .await;
+    fits(&kim, "request").await;
+    kim.click("#requests li button").await;
+    let ruled = bo.wait_event(mark, "ruled");
+    assert_eq!(
+        (&ruled["by"], &ruled["body"]["ruled"]["allow"]),
+        (&kims.into(), &true.into())
+    );
+    kim.until("document.querySelector('#requests').hidden")
+        .await;
+    kim.assert_no_troubles();
+    chrome.close().await;
+}
+
 /// Keeps what a visitor sees, where `SEANCE_PICTURES` names a folder for it.
 async fn picture(visitor: &Visitor, name: &str) {
     if let Some(folder) = std::env::var_os("SEANCE_PICTURES") {

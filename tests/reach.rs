@@ -6,6 +6,8 @@
 
 #![cfg(feature = "server")]
 
+#[path = "reach/acme.rs"]
+mod acme;
 mod doubles;
 #[path = "reach/router.rs"]
 mod router;

@@ -71,7 +71,7 @@ fn say(counter: u64, text: &str) -> Ask {
 struct Guest {
     room: RoomHandle,
     admission: Admission,
-    replies: mpsc::Receiver<Reply>,
+    replies: mpsc::Receiver<Box<Reply>>,
 }
 
 impl Guest {
@@ -96,7 +96,7 @@ impl Guest {
     }
 
     async fn answer(&mut self) -> Reply {
-        within("an answer", self.replies.recv()).await.unwrap()
+        *within("an answer", self.replies.recv()).await.unwrap()
     }
 }
 

@@ -10,11 +10,16 @@ use std::io::{Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
+use seance::engine::event::codec;
+use seance::log::{self, EventLog as _};
 use serde_json::Value;
 
 use doubles::{Film, Server, or_skip};
-use support::{Home, Program, close_chrome_of, found_chrome, host_words, join_words, live, opened};
+use support::{
+    Home, Program, close_chrome_of, found_chrome, host_words, join_words, live, opened, pause,
+};
 
 /// A host without a player, and its link.
 fn host(home: &Home, more: &[&str]) -> (Program, String, String) {
@@ -490,6 +495,95 @@ fn a_session_of_a_newer_seance_asks_for_an_update() {
         let said = home.run(&[command, &session]).refusal();
         assert!(said.contains("newer") && said.contains("update"), "{said}");
         is_a_sentence(&said);
+    }
+}
+
+/// A past session whose ninth event is the known one with its body changed, rightly chained.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no Séance of today writes what one of tomorrow does"
+)]
+fn session_with_a_ninth(home: &Home, change: impl FnOnce(&mut [u8])) -> String {
+    let fixture = include_str!("fixtures/session-v1.txt");
+    let mut stored: Vec<Vec<u8>> = fixture.lines().take(9).map(unhex).collect();
+    let mut ninth = stored.pop().expect("nine lines");
+    let known = stored.iter().map(|bytes| codec::decode(bytes).unwrap());
+    let store = log::store::Home::at(home.path()).unwrap();
+    let session = store.create_session("Friday", 1_000).unwrap();
+    session.log.append(known.collect()).wait().unwrap();
+    let (tail, link) = session.log.tail_link();
+    let id = session.id();
+    drop(session);
+
+    let body = codec::split(&ninth).unwrap().1.body.len();
+    let at = ninth.len() - body;
+    change(&mut ninth[at..]);
+    let (header, parts) = codec::split(&ninth).unwrap();
+    assert_eq!(header.seq, tail);
+    let record = log::Record {
+        link: link.then(parts.header, parts.body),
+        bytes: ninth.clone().into(),
+    };
+    let folder = home.path().join("sessions").join(id.to_string()).join("db");
+    let file = fs::File::open(folder.join("db")).unwrap();
+    let is_closed = || {
+        for _ in 0..600 {
+            if file.try_lock().is_ok() {
+                return file.unlock().unwrap();
+            }
+            pause(Duration::from_millis(100));
+        }
+        panic!("the database is never closed");
+    };
+    is_closed();
+    let db = sled::open(&folder).unwrap();
+    let value = log::commit::encode(std::slice::from_ref(&record));
+    db.insert(log::key::encode(id, tail), value).unwrap();
+    drop(db);
+    is_closed();
+    id.to_string()
+}
+
+fn unhex(line: &str) -> Vec<u8> {
+    let byte = |at| u8::from_str_radix(&line[at..at + 2], 16).unwrap();
+    (0..line.len()).step_by(2).map(byte).collect()
+}
+
+/// Trap: a log of version N+1. A tenth of a second, and no party.
+#[test]
+fn an_event_of_a_newer_seance_is_named_and_what_stands_before_it_is_shown() {
+    type Change = fn(&mut [u8]);
+    let changes: [(&str, Change); 2] = [
+        ("of a kind (100)", |body| body[0] = 100),
+        // Somebody came in by a client that does not exist yet.
+        ("holds something (kind 2)", |body| {
+            *body.last_mut().unwrap() = 100;
+        }),
+    ];
+    for (what, change) in changes {
+        let home = Home::new();
+        let session = session_with_a_ninth(&home, change);
+        for command in ["verify", "replay"] {
+            let ran = home.run(&[command, &session, "--json"]);
+            let said = ran.refusal();
+            assert_eq!(ran.code(), Some(1), "{command}: {said}");
+            assert!(
+                said.contains("a newer Séance wrote this session")
+                    && said.contains("cannot go on from event 9")
+                    && said.contains(what)
+                    && said.contains("please update"),
+                "{command}: {said}"
+            );
+            is_a_sentence(&said);
+            let shown = ran.stdout();
+            let shown: Vec<Value> = shown
+                .lines()
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect();
+            let seqs = shown.iter().map(|line| line["event"]["seq"].as_u64());
+            let wanted = if command == "replay" { 8 } else { 0 };
+            assert!(seqs.eq((1..=wanted).map(Some)), "{command}: {shown:?}");
+        }
     }
 }
 

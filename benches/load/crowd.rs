@@ -320,17 +320,21 @@ impl Crowd {
         Ok(false)
     }
 
-    /// One member asks for something and nobody measures it.
-    pub fn just_ask(&mut self, intent: Intent) -> Result<()> {
-        self.counter += 1;
-        let ask = Ask {
-            counter: self.counter,
-            stamp: Stamp::default(),
-            via: Via::Script,
-            aim: None,
-            intent,
-        };
-        self.send(0, &ToRoom::Ask(ask))
+    /// One member of each room asks for something and nobody measures it.
+    pub fn just_ask(&mut self, intent: &Intent) -> Result<()> {
+        for room in 0..self.places.len() {
+            self.counter += 1;
+            let ask = Ask {
+                counter: self.counter,
+                stamp: Stamp::default(),
+                via: Via::Script,
+                aim: None,
+                intent: intent.clone(),
+            };
+            let first = self.members.iter().position(|one| one.room == room);
+            self.send(first.context("nobody is in a room")?, &ToRoom::Ask(ask))?;
+        }
+        Ok(())
     }
 
     fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) -> Result<()> {

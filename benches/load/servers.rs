@@ -14,8 +14,9 @@ use seance::log::store::{HOME_VARIABLE, Home};
 use seance::net::link::JoinLink;
 use serde_json::Value;
 
-/// How long a server may take to say where it listens.
-const START_WAIT_MAX: u64 = 30_000;
+/// How many milliseconds a server may take to say where it listens; a hundred rooms are a hundred
+/// databases.
+const START_WAIT_MAX: u64 = 120_000;
 
 /// What is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,10 +22,16 @@ pub struct Figures {
 struct Table {
     title: String,
     unit: &'static str,
-    /// The row everything else is divided by.
+    rows: Vec<Row>,
+}
+
+/// One who was measured, and the figure of each round.
+#[derive(Debug)]
+struct Row {
+    name: String,
+    /// The row it is divided by.
     base: Option<String>,
-    /// Whether a bigger number is a better one: then the ratio says how much of the baseline is reached.
-    rows: Vec<(String, Vec<f64>)>,
+    values: Vec<f64>,
 }
 
 impl Figures {
@@ -43,15 +49,18 @@ impl Figures {
             self.tables.push(Table {
                 title: title.to_owned(),
                 unit,
-                base: base.map(str::to_owned),
                 rows: Vec::new(),
             });
             self.tables.len() - 1
         });
         let rows = &mut self.tables[place].rows;
-        match rows.iter_mut().find(|(name, _)| name == row) {
-            Some((_, values)) => values.push(value),
-            None => rows.push((row.to_owned(), vec![value])),
+        match rows.iter_mut().find(|known| known.name == row) {
+            Some(known) => known.values.push(value),
+            None => rows.push(Row {
+                name: row.to_owned(),
+                base: base.map(str::to_owned),
+                values: vec![value],
+            }),
         }
     }
 
@@ -68,48 +77,49 @@ impl Figures {
 }
 
 impl Table {
-    fn ratio(&self, values: &[f64]) -> Option<f64> {
-        let base = self.base.as_ref()?;
-        let (_, base) = self.rows.iter().find(|(name, _)| name == base)?;
-        let ratios = values.iter().zip(base).filter(|(_, base)| **base > 0.0);
-        let mut ratios: Vec<f64> = ratios.map(|(value, base)| value / base).collect();
+    /// The middle of the ratios to the base, round by round.
+    fn ratio(&self, row: &Row) -> Option<f64> {
+        let base = row.base.as_ref()?;
+        let base = self.rows.iter().find(|other| other.name == *base)?;
+        let rounds = row.values.iter().zip(&base.values);
+        let mut ratios: Vec<f64> = rounds
+            .filter(|(_, base)| **base > 0.0)
+            .map(|(value, base)| value / base)
+            .collect();
         ratios.sort_by(f64::total_cmp);
         ratios.get(ratios.len() / 2).copied()
     }
 
     fn tell(&self) {
         println!("\n**{}**, {}\n", self.title, self.unit);
-        let ratio = self.base.as_ref().map_or("", |_| " ratio |");
-        println!("| | min | median | max |{ratio}");
-        println!(
-            "|---|---|---|---|{}",
-            if ratio.is_empty() { "" } else { "---|" }
-        );
-        for (row, values) in &self.rows {
-            let (min, median, max) = spread(values);
-            print!(
-                "| {row} | {} | {} | {} |",
-                short(min),
-                short(median),
-                short(max)
-            );
-            match (&self.base, self.ratio(values)) {
-                (Some(_), Some(ratio)) => println!(" {ratio:.2} |"),
-                (Some(_), None) => println!(" |"),
-                (None, _) => println!(),
+        let has_ratios = self.rows.iter().any(|row| row.base.is_some());
+        let (head, rule) = if has_ratios {
+            (" ratio |", "---|")
+        } else {
+            ("", "")
+        };
+        println!("| | min | median | max |{head}");
+        println!("|---|---|---|---|{rule}");
+        for row in &self.rows {
+            let (min, median, max) = spread(&row.values);
+            let (name, figures) = (&row.name, [min, median, max].map(short).join(" | "));
+            match self.ratio(row) {
+                Some(ratio) => println!("| {name} | {figures} | {ratio:.2} |"),
+                None if has_ratios => println!("| {name} | {figures} | |"),
+                None => println!("| {name} | {figures} |"),
             }
         }
     }
 
     fn tell_json(&self, bench: &str) {
-        for (row, values) in &self.rows {
-            let (min, median, max) = spread(values);
+        for row in &self.rows {
+            let (min, median, max) = spread(&row.values);
             println!(
                 "{}",
                 json!({
-                    "bench": bench, "figure": self.title, "unit": self.unit, "row": row,
-                    "min": min, "median": median, "max": max, "rounds": values,
-                    "base": self.base, "ratio": self.ratio(values),
+                    "bench": bench, "figure": self.title, "unit": self.unit, "row": row.name,
+                    "min": min, "median": median, "max": max, "rounds": row.values,
+                    "base": row.base, "ratio": self.ratio(row),
                 })
             );
         }

@@ -52,6 +52,10 @@ const UNTRIED_MAX: usize = 256;
 /// How long somebody may wait at the door: longer, and nobody is looking.
 const KNOCK_WAIT_MAX: Micros = Micros::from_secs(600);
 
+/// Where the answers to a member go. In boxes, because a channel sets places aside for thirty-two
+/// of what it carries, and a connection mostly waits for none.
+pub type Replies = mpsc::Sender<Box<Reply>>;
+
 /// Somebody who was let in.
 #[derive(Debug)]
 pub struct Admission {
@@ -72,6 +76,10 @@ pub enum Entry {
     Refused(Refusal),
 }
 
+/// Where somebody who wants in hears of it; in boxes as [`Replies`] are, because a thousand may
+/// stand before the door at once.
+type Answer = mpsc::Sender<Box<Entry>>;
+
 /// What is told to somebody who wants in: at most that they wait, and then how it ended.
 const ENTRIES_MAX: usize = 2;
 
@@ -82,14 +90,14 @@ struct Newcomer {
     passcode: Option<Passcode>,
     /// Whether that was found to be right.
     is_known: bool,
-    replies: mpsc::Sender<Reply>,
-    answer: mpsc::Sender<Entry>,
+    replies: Replies,
+    answer: Answer,
 }
 
 impl Newcomer {
     fn tell(&self, entry: Entry) {
         // An error means they hung up meanwhile; there is room for all that is ever told.
-        let _ = self.answer.try_send(entry);
+        let _ = self.answer.try_send(Box::new(entry));
     }
 }
 
@@ -274,14 +282,10 @@ impl RoomHandle {
     ///
     /// # Errors
     /// The [`Refusal`] to tell them.
-    pub async fn admit(
-        &self,
-        hello: Hello,
-        replies: mpsc::Sender<Reply>,
-    ) -> Result<Admission, Refusal> {
+    pub async fn admit(&self, hello: Hello, replies: Replies) -> Result<Admission, Refusal> {
         let mut entries = self.knock(hello, None, replies).await;
         loop {
-            match entries.recv().await {
+            match entries.recv().await.map(|entry| *entry) {
                 Some(Entry::Waiting) => {}
                 Some(Entry::In(admission)) => return Ok(admission),
                 Some(Entry::Refused(refusal)) => return Err(refusal),
@@ -296,8 +300,8 @@ impl RoomHandle {
         &self,
         hello: Hello,
         passcode: Option<Passcode>,
-        replies: mpsc::Sender<Reply>,
-    ) -> mpsc::Receiver<Entry> {
+        replies: Replies,
+    ) -> mpsc::Receiver<Box<Entry>> {
         let (answer, entries) = mpsc::channel(ENTRIES_MAX);
         self.tell(Request::Admit(Box::new(Newcomer {
             hello,
@@ -416,7 +420,7 @@ fn now() -> Now {
 }
 
 /// Those who wait to hear whether they are in.
-type AtTheDoor = BTreeMap<ConnectionId, (mpsc::Sender<Entry>, Admission)>;
+type AtTheDoor = BTreeMap<ConnectionId, (Answer, Admission)>;
 
 /// Somebody who waits at the door.
 struct Knocking {
@@ -463,7 +467,7 @@ struct Room {
     mark_alive: MarkAlive,
     keep_trace: Option<KeepTrace>,
     /// Where each connection's answers go, until it leaves or is replaced.
-    mailboxes: BTreeMap<ConnectionId, mpsc::Sender<Reply>>,
+    mailboxes: BTreeMap<ConnectionId, Replies>,
     presence: watch::Sender<Arc<Bulletin>>,
 }
 
@@ -625,7 +629,7 @@ impl Room {
             Deed::Admit(connection) => {
                 let (answer, admission) = at_the_door.remove(&connection)?;
                 let member = admission.welcome.member;
-                if answer.try_send(Entry::In(admission)).is_err() {
+                if answer.try_send(Box::new(Entry::In(admission))).is_err() {
                     return Some((connection, member));
                 }
             }
@@ -633,7 +637,7 @@ impl Room {
                 self.forget(connection);
                 if let Some((answer, _)) = at_the_door.remove(&connection) {
                     // An error means they hung up meanwhile.
-                    drop(answer.try_send(Entry::Refused(refusal)));
+                    drop(answer.try_send(Box::new(Entry::Refused(refusal))));
                 }
             }
             Deed::Reply(connection, reply) => self.reply(connection, reply),
@@ -656,7 +660,7 @@ impl Room {
         };
         // Full means they ask faster than they read: their connection is closed by its own limits,
         // and the same counter asked again gets the same answer.
-        if replies.try_send(reply).is_err() {
+        if replies.try_send(Box::new(reply)).is_err() {
             tracing::debug!(?connection, "an answer found no reader");
         }
     }

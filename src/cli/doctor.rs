@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use crate::cli::hosting::PORT;
-use crate::cli::tunnel::{NgrokChoice, ngrok_of};
+use crate::cli::tunnel::{NgrokChoice, ngrok_of, router as router_asked};
 use crate::engine::id::SessionId;
 use crate::engine::text::for_terminal;
 use crate::log::store::Home;
@@ -22,7 +22,7 @@ use crate::os;
 use crate::projection::terminal::Style;
 use crate::tunnel::nearby::{Announced, Looking, Notice};
 use crate::tunnel::token::{Source, TokenStore, VARIABLE};
-use crate::tunnel::{addresses, firewall};
+use crate::tunnel::{addresses, firewall, mapping};
 
 /// One thing that was looked at.
 struct Finding {
@@ -82,6 +82,7 @@ pub(super) async fn run(style: Style) -> Result<()> {
     show(style, &port().await);
     show(style, &reachable().await);
     show(style, &by_name().await);
+    show(style, &router().await);
     for finding in tunnel().await {
         show(style, &finding);
     }
@@ -323,6 +324,30 @@ async fn by_name() -> Finding {
             "friends will not find your party in their list: multicast does not come through. Let UDP port 5353 in, or share the link",
         ),
         Err(error) => Finding::to_do(WHAT, error.to_string()),
+    }
+}
+
+/// Whether a router opens ports on request, and whether one of its ports would be of use. Only its
+/// address is asked for.
+async fn router() -> Finding {
+    const WHAT: &str = "router";
+    let asked = match router_asked() {
+        Ok(router) => router,
+        Err(error) => return Finding::to_do(WHAT, error.to_string()),
+    };
+    match mapping::look(&asked).await {
+        Ok(Some(seen)) => Finding::fine(
+            WHAT,
+            format!(
+                "it answers by {}, and its public address is {}: `seance host --open-port` lets friends elsewhere in",
+                seen.by, seen.ip
+            ),
+        ),
+        Ok(None) => Finding::fine(
+            WHAT,
+            "none answers to UPnP or NAT-PMP, so --open-port will not help; friends elsewhere come in by `seance host --tunnel ngrok`",
+        ),
+        Err(trouble) => Finding::to_do(WHAT, trouble.to_string()),
     }
 }
 

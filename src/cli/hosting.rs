@@ -37,7 +37,7 @@ pub const PORT: u16 = 7878;
 const SAVE_EVERY: Micros = Micros::from_secs(1);
 
 /// Events folded at a time when a past session is opened.
-const FOLD_STEP: usize = 4_096;
+const FOLD_STEP: usize = 2_048;
 
 /// What to host.
 #[derive(Clone, Debug, Default)]
@@ -313,14 +313,21 @@ async fn beginning(store: &Session, log: &Arc<dyn EventLog>) -> Result<Beginning
     })
 }
 
-/// Folds a whole log.
+/// Folds a whole log, reading the next events while it folds the last.
 pub async fn fold_all(log: &Arc<dyn EventLog>) -> Result<Replay> {
-    let mut replay = Replay::new();
-    while replay.cursor() < log.tail() {
-        let events = crate::log::read(log, replay.cursor(), FOLD_STEP).await?;
+    let read = |from: Seq| {
+        let log = Arc::clone(log);
+        tokio::spawn(async move { crate::log::read(&log, from, FOLD_STEP).await })
+    };
+    let (mut replay, mut coming) = (Replay::new(), read(Seq::FIRST));
+    loop {
+        let events = coming.await??;
+        let Some(last) = events.last() else {
+            return Ok(replay);
+        };
+        coming = read(last.header.seq.next());
         replay.take_all(&events)?;
     }
-    Ok(replay)
 }
 
 /// The guest page, as the server asks for it, under the names tunnels gave us.

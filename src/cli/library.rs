@@ -15,8 +15,8 @@ use crate::engine::id::Seq;
 use crate::engine::replay::Replay;
 use crate::engine::text::for_terminal;
 use crate::engine::unit::{MediaTime, Micros, SessionTime};
-use crate::log::EventLog;
 use crate::log::store::{Home, Listed, Session, State};
+use crate::log::{EventLog, ReadError};
 use crate::projection::terminal::{self, Style};
 use crate::projection::view::{self, SessionRow, span};
 
@@ -289,7 +289,14 @@ fn fold(
     let log = Arc::clone(&session.log);
     let mut replay = Replay::new();
     loop {
-        let events = log.read(replay.cursor(), STEP)?;
+        let events = match log.read(replay.cursor(), STEP) {
+            // What stands before it is shown; the next reading begins with it and says what it is.
+            Err(ReadError::Newer { seq, .. }) if seq > replay.cursor() => {
+                let known = seq.get() - replay.cursor().get();
+                log.read(replay.cursor(), usize::try_from(known)?)?
+            }
+            read => read?,
+        };
         if events.is_empty() {
             return Ok(replay.into_state());
         }

@@ -47,7 +47,7 @@ struct Cli {
 enum Command {
     /// Host a party from this terminal.
     #[command(
-        after_help = "Examples:\n  seance host --title 'Film night' --name Ana --media https://youtu.be/YE7VzlLtp-4\n  seance host --session 'Film night'      go on with a past session\n  seance host --player mpv --media ~/films/metropolis.mkv\n  seance host --bind 127.0.0.1:0 --player none --json\n  seance host --tunnel ngrok              friends join from anywhere\n\nWhile it runs, type words (help lists them) or, with --json, intents as JSON objects, one a line."
+        after_help = "Examples:\n  seance host --title 'Film night' --name Ana --media https://youtu.be/YE7VzlLtp-4\n  seance host --session 'Film night'      go on with a past session\n  seance host --player mpv --media ~/films/metropolis.mkv\n  seance host --bind 127.0.0.1:0 --player none --json\n  seance host --tunnel ngrok              friends join from anywhere\n  seance host --public https://party.example.org --auto-cert    by your own domain\n\nWhile it runs, type words (help lists them) or, with --json, intents as JSON objects, one a line."
     )]
     Host(HostArgs),
     /// Join a party from this terminal.

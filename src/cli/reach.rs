@@ -83,6 +83,18 @@ impl Reach {
         self.keep(tunnel);
     }
 
+    /// Opens those again that failed; what stands is left alone.
+    pub async fn reopen_failed(&mut self, tunnels: Vec<Box<dyn Tunnel>>) {
+        let ways = self.ways().borrow().clone();
+        for tunnel in tunnels {
+            let name = tunnel.name();
+            let failed = |way: &Way| way.name == name && matches!(way.state, State::Failed(_));
+            if ways.iter().any(failed) {
+                self.add(tunnel).await;
+            }
+        }
+    }
+
     /// Closes a way; nothing if there is none of that name.
     pub async fn remove(&mut self, name: &str) {
         if let Some(index) = self.kept.iter().position(|kept| kept.tunnel.name() == name) {
@@ -243,6 +255,120 @@ impl Consequences {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A way that needs somebody, or stands; counts how often it was opened.
+    #[derive(Clone, Debug)]
+    struct Stub {
+        name: &'static str,
+        stands: bool,
+        opened: Arc<std::sync::atomic::AtomicUsize>,
+    }
+
+    impl Stub {
+        fn new(name: &'static str, stands: bool) -> Self {
+            let opened = Arc::default();
+            Self {
+                name,
+                stands,
+                opened,
+            }
+        }
+
+        fn opened(&self) -> usize {
+            self.opened.load(std::sync::atomic::Ordering::SeqCst)
+        }
+    }
+
+    impl Tunnel for Stub {
+        fn name(&self) -> &'static str {
+            self.name
+        }
+
+        fn keep(self: Box<Self>, mut ground: tunnel::Ground) -> tunnel::Keeping {
+            Box::pin(async move {
+                self.opened
+                    .fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                let place: Place = "https://abc.ngrok.app".parse().unwrap();
+                ground.report.say(if self.stands {
+                    State::Online(vec![place])
+                } else {
+                    State::Failed(tunnel::Trouble::new(
+                        "The token is refused.",
+                        "Enter another.",
+                    ))
+                });
+                ground.stopped().await;
+            })
+        }
+    }
+
+    /// A party that listens there, in a home that goes with it.
+    async fn hosted(bind: &str) -> (tempfile::TempDir, crate::cli::hosting::Hosting) {
+        let folder = tempfile::tempdir().unwrap();
+        let home = crate::log::store::Home::at(folder.path()).unwrap();
+        let options = crate::cli::hosting::HostOptions {
+            bind: Some(bind.parse().unwrap()),
+            ..Default::default()
+        };
+        let hosting = crate::cli::hosting::start(&home, options).await.unwrap();
+        (folder, hosting)
+    }
+
+    async fn until(reach: &Reach, name: &str, state: &str) {
+        let mut ways = reach.ways();
+        let so = ways.wait_for(|ways| {
+            ways.iter()
+                .any(|way| way.name == name && way.state.word() == state)
+        });
+        let wait = Duration::from_secs(60);
+        tokio::time::timeout(wait, so).await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_host_who_stays_alone_hears_what_may_be_in_the_way_and_nobody_else_does() {
+        let (_folder, mut hosting) = hosted("0.0.0.0:0").await;
+        let reach = hosting.reach();
+        let port = reach.bound().port().to_string();
+        let hint = reach.hint(1).unwrap();
+        assert!(
+            hint.contains(&port) && hint.contains("--tunnel ngrok"),
+            "{hint}"
+        );
+        assert_eq!(reach.hint(2), None, "somebody came in");
+        reach.add(Box::new(Stub::new("ngrok", true))).await;
+        until(reach, "ngrok", "online").await;
+        assert_eq!(reach.hint(1), None, "no firewall here is in a tunnel's way");
+        reach.remove("ngrok").await;
+        assert!(reach.hint(1).is_some());
+        hosting.stop().await;
+
+        let (_folder, mut hosting) = hosted("127.0.0.1:0").await;
+        assert_eq!(
+            hosting.reach().hint(1),
+            None,
+            "nobody else was meant to come"
+        );
+        hosting.stop().await;
+    }
+
+    #[tokio::test]
+    async fn what_failed_is_opened_again_when_asked_and_what_stands_is_left_alone() {
+        let (_folder, mut hosting) = hosted("127.0.0.1:0").await;
+        let reach = hosting.reach();
+        let (refused, own) = (Stub::new("ngrok", false), Stub::new("own address", true));
+        reach.add(Box::new(refused.clone())).await;
+        reach.add(Box::new(own.clone())).await;
+        until(reach, "ngrok", "failed").await;
+        until(reach, "own address", "online").await;
+        // As after another token was pasted.
+        let taken = Stub::new("ngrok", true);
+        let again: Vec<Box<dyn Tunnel>> = vec![Box::new(taken.clone()), Box::new(own.clone())];
+        reach.reopen_failed(again).await;
+        until(reach, "ngrok", "online").await;
+        assert_eq!((refused.opened(), taken.opened(), own.opened()), (1, 1, 1));
+        assert_eq!(reach.ways().borrow().len(), 3, "one way of each name");
+        hosting.stop().await;
+    }
 
     #[test]
     fn what_works_from_everywhere_is_shared_first() {

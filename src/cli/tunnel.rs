@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, Read as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
@@ -14,15 +14,21 @@ use crate::log::store::Home;
 use crate::net::link::Place;
 use crate::projection::terminal::Style;
 use crate::tunnel::Tunnel;
+use crate::tunnel::acme::{self, Keeper};
 use crate::tunnel::mapping::{Mapping, Router};
 use crate::tunnel::ngrok::{self, Ngrok, Region};
-use crate::tunnel::public::{Certified, Public};
+use crate::tunnel::public::{Certificate, Certified, Front, Public};
 use crate::tunnel::token::{Source, Token, TokenStore, VARIABLE};
 
 /// Another server than ngrok's own, `host:port`: for accounts with a custom agent ingress, and for tests.
 pub const SERVER_VARIABLE: &str = "SEANCE_NGROK_SERVER";
 /// A PEM file of the authority that server is believed by.
 pub const AUTHORITY_VARIABLE: &str = "SEANCE_NGROK_CA";
+
+/// Another authority for certificates than Let's Encrypt: the address of its ACME directory.
+pub const DIRECTORY_VARIABLE: &str = "SEANCE_ACME_DIRECTORY";
+/// A PEM file of the authority that directory is believed by.
+pub const DIRECTORY_AUTHORITY_VARIABLE: &str = "SEANCE_ACME_CA";
 
 /// Where UPnP looks for the router, `address:port`, in place of asking the whole network: for networks
 /// that carry no multicast, and for tests.
@@ -57,13 +63,22 @@ pub struct WayArgs {
     #[arg(long, value_name = "URL")]
     public: Option<Place>,
     /// The certificate of that address, in PEM; without one, your own reverse proxy has it.
-    #[arg(long, value_name = "FILE", requires_all = ["public", "key"])]
+    #[arg(long, value_name = "FILE", group = "certificate", requires_all = ["public", "key"])]
     cert: Option<PathBuf>,
     /// The certificate's key, in PEM.
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
+    /// Get that address's certificate by itself, from Let's Encrypt; its port 443 must lead here.
+    #[arg(long, group = "certificate", requires = "public")]
+    auto_cert: bool,
+    /// You agree to the terms of who gives the certificate; needed the first time.
+    #[arg(long, requires = "auto_cert")]
+    agree_to_terms: bool,
+    /// Where they may write to you about it [default: nowhere].
+    #[arg(long, value_name = "MAIL", requires = "auto_cert")]
+    cert_contact: Option<String>,
     /// Where to listen for that address [default: all networks, the address's port].
-    #[arg(long, value_name = "ADDR:PORT", requires = "cert")]
+    #[arg(long, value_name = "ADDR:PORT", requires = "certificate")]
     tls_bind: Option<SocketAddr>,
 }
 
@@ -85,18 +100,42 @@ impl WayArgs {
             all.push(Box::new(Mapping::new(router()?)));
         }
         if let Some(place) = &self.public {
-            let certified = match (&self.cert, &self.key) {
-                (Some(chain), Some(key)) if place.is_secure() => Some(Certified {
-                    bind: self.tls_bind.unwrap_or_else(|| usual_bind(place)),
-                    chain: chain.clone(),
-                    key: key.clone(),
-                }),
-                (Some(_), _) => bail!("With a certificate the address begins with https."),
-                _ => None,
-            };
-            all.push(Box::new(Public::new(place.clone(), certified)));
+            all.push(Box::new(Public::new(
+                place.clone(),
+                self.front(home.root(), place)?,
+            )));
         }
         Ok(all)
+    }
+
+    /// Who speaks TLS at an address of one's own.
+    fn front(&self, root: &Path, place: &Place) -> Result<Front> {
+        let certificate = match (&self.cert, &self.key) {
+            (Some(_), _) if !place.is_secure() => {
+                bail!("With a certificate the address begins with https.")
+            }
+            (Some(chain), Some(key)) => Certificate::Files(Certified {
+                chain: chain.clone(),
+                key: key.clone(),
+            }),
+            _ if self.auto_cert => {
+                let options = acme::Options {
+                    directory: filled(DIRECTORY_VARIABLE)
+                        .unwrap_or_else(|| acme::LETS_ENCRYPT.to_owned()),
+                    authority: pem_of(DIRECTORY_AUTHORITY_VARIABLE)?,
+                    contact: self.cert_contact.clone(),
+                    agreed: self.agree_to_terms,
+                    ..acme::Options::default()
+                };
+                let keeper = Keeper::new(root, place, options);
+                Certificate::Authority(keeper.map_err(|trouble| anyhow!("{trouble}"))?)
+            }
+            _ => return Ok(Front::Proxy),
+        };
+        Ok(Front::Ours {
+            bind: self.tls_bind.unwrap_or_else(|| usual_bind(place)),
+            certificate,
+        })
     }
 }
 
@@ -114,22 +153,18 @@ pub(super) fn ngrok_of(root: &Path, choice: NgrokChoice) -> Result<Ngrok> {
             "ngrok needs to know whose tunnel it is. Copy the token from https://dashboard.ngrok.com/get-started/your-authtoken and enter it by `seance tunnel login`, or in the window."
         );
     };
-    let authority = match filled(AUTHORITY_VARIABLE) {
-        Some(file) => Some(std::fs::read(&file).with_context(|| format!("{file} cannot be read"))?),
-        None => None,
-    };
     let options = ngrok::Options {
         domain: choice.domain,
         region: choice.region,
         server: filled(SERVER_VARIABLE),
-        authority,
+        authority: pem_of(AUTHORITY_VARIABLE)?,
         ..ngrok::Options::default()
     };
     Ok(Ngrok::new(token, options))
 }
 
 /// This network's router, or the one the environment names.
-fn router() -> Result<Router> {
+pub(super) fn router() -> Result<Router> {
     let Some(named) = filled(ROUTER_VARIABLE) else {
         return Ok(Router::here());
     };
@@ -137,6 +172,13 @@ fn router() -> Result<Router> {
         format!("{ROUTER_VARIABLE} is not an address and a port, such as 192.168.1.1:1900")
     })?;
     Ok(Router::at(search))
+}
+
+/// What the file that a variable names holds.
+fn pem_of(variable: &str) -> Result<Option<Vec<u8>>> {
+    filled(variable)
+        .map(|file| std::fs::read(&file).with_context(|| format!("{file} cannot be read")))
+        .transpose()
 }
 
 /// A variable that holds something.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use clap::ValueEnum as _;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
@@ -18,7 +19,7 @@ use crate::cli::evening::{ALONE_FOR, CHROME_PROFILE, default_name};
 use crate::cli::hosting::{self, HostOptions, Hosting};
 use crate::cli::library;
 use crate::cli::party::{self, Happening, Party, PlayerChoice};
-use crate::cli::reach::{Reach, Way};
+use crate::cli::reach::Way;
 use crate::cli::ticket::Ticket;
 use crate::cli::tunnel;
 use crate::engine::event::{Client, Via};
@@ -27,12 +28,15 @@ use crate::engine::text::Passcode;
 use crate::log::store::Home;
 use crate::net::client::{self, News};
 use crate::net::link::JoinLink;
+use crate::projection::gui::together::REGIONS;
 use crate::projection::gui::{
     self, Backend, NearbyRow, Remembered, Request, Room, Screen, Secret, Start, Theme, WayRow,
 };
 use crate::projection::view::{SessionRow, Wish};
+use crate::tunnel::mapping::Mapping;
 use crate::tunnel::nearby::{Found, Looking};
-use crate::tunnel::public::Public;
+use crate::tunnel::ngrok::Region;
+use crate::tunnel::public::{Front, Public};
 use crate::tunnel::token::{Token, TokenStore};
 use crate::tunnel::{State, Tunnel};
 
@@ -119,13 +123,35 @@ struct ChosenWays {
     #[serde(default)]
     ngrok: bool,
     #[serde(default)]
+    domain: Option<String>,
+    #[serde(default)]
+    region: Option<String>,
+    #[serde(default)]
+    port: bool,
+    #[serde(default)]
     own: Option<String>,
 }
 
 impl From<ChosenWays> for gui::Ways {
     fn from(ways: ChosenWays) -> Self {
+        let region = ways.region.as_deref();
         Self {
             ngrok: ways.ngrok,
+            domain: ways.domain,
+            region: REGIONS.into_iter().find(|known| Some(*known) == region),
+            port: ways.port,
+            own: ways.own,
+        }
+    }
+}
+
+impl From<gui::Ways> for ChosenWays {
+    fn from(ways: gui::Ways) -> Self {
+        Self {
+            ngrok: ways.ngrok,
+            domain: ways.domain,
+            region: ways.region.map(str::to_owned),
+            port: ways.port,
             own: ways.own,
         }
     }
@@ -432,7 +458,7 @@ impl Desk {
             return;
         };
         match self.tunnels() {
-            Ok(tunnels) => reopen_failed(hosting.reach(), tunnels).await,
+            Ok(tunnels) => hosting.reach().reopen_failed(tunnels).await,
             Err(error) => evening.hint = Some(error.to_string().into()),
         }
     }
@@ -440,26 +466,29 @@ impl Desk {
     /// The ways from elsewhere that were chosen.
     fn tunnels(&self) -> Result<Vec<Box<dyn Tunnel>>> {
         let mut all: Vec<Box<dyn Tunnel>> = Vec::new();
-        if self.settings.ways.ngrok {
-            all.push(Box::new(tunnel::ngrok_of(
-                self.home.root(),
-                tunnel::NgrokChoice::default(),
-            )?));
+        let ways = &self.settings.ways;
+        if ways.ngrok {
+            let region = ways.region.as_deref();
+            let choice = tunnel::NgrokChoice {
+                domain: ways.domain.clone(),
+                region: region.and_then(|word| Region::from_str(word, false).ok()),
+            };
+            all.push(Box::new(tunnel::ngrok_of(self.home.root(), choice)?));
         }
-        if let Some(own) = &self.settings.ways.own {
+        if ways.port {
+            all.push(Box::new(Mapping::new(tunnel::router()?)));
+        }
+        if let Some(own) = &ways.own {
             let place = own.parse().map_err(|_| {
                 anyhow::anyhow!("{own} is no address. Type it as https://party.example.org.")
             })?;
-            all.push(Box::new(Public::new(place, None)));
+            all.push(Box::new(Public::new(place, Front::Proxy)));
         }
         Ok(all)
     }
 
     fn remember_ways(&mut self, ways: gui::Ways) {
-        let ways = ChosenWays {
-            ngrok: ways.ngrok,
-            own: ways.own,
-        };
+        let ways = ChosenWays::from(ways);
         if self.settings.ways != ways {
             self.settings.ways = ways;
             self.settings.save(&self.home);
@@ -510,18 +539,6 @@ async fn changed<T: Clone>(watched: &mut Option<watch::Receiver<T>>) -> T {
         return watched.borrow_and_update().clone();
     }
     std::future::pending().await
-}
-
-/// Opens those again that failed; what stands is left alone.
-async fn reopen_failed(reach: &mut Reach, tunnels: Vec<Box<dyn Tunnel>>) {
-    let ways = reach.ways().borrow().clone();
-    for tunnel in tunnels {
-        let name = tunnel.name();
-        let failed = |way: &Way| way.name == name && matches!(way.state, State::Failed(_));
-        if ways.iter().any(failed) {
-            reach.add(tunnel).await;
-        }
-    }
 }
 
 fn nearby_row(found: &Found) -> NearbyRow {

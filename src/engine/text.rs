@@ -126,14 +126,21 @@ fn clean(raw: &str, limits: &Limits) -> Result<String, BadText> {
 
 /// Whether the slow way would give `raw` back unchanged: letters, digits and signs of ASCII, with
 /// single spaces between them. Most of what people type, and so most of what a log holds.
+///
+/// Looks at every byte whatever it finds: without a way out the compiler takes many at a time.
 fn is_plain(raw: &str) -> bool {
-    let mut before = b' ';
-    let plain = raw.bytes().all(|byte| {
-        let fits = byte.is_ascii_graphic() || (byte == b' ' && before != b' ');
-        before = byte;
-        fits
+    let bytes = raw.as_bytes();
+    let is_ascii = bytes
+        .iter()
+        .fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'));
+    let pairs = bytes.iter().zip(bytes.iter().skip(1));
+    let is_single = pairs.fold(true, |single, (one, next)| {
+        single & !(*one == b' ' && *next == b' ')
     });
-    plain && before != b' '
+    let is_framed = [bytes.first(), bytes.last()]
+        .into_iter()
+        .all(|end| end.is_some_and(|byte| *byte != b' '));
+    is_ascii && is_single && is_framed
 }
 
 fn is_visible(letter: char) -> bool {

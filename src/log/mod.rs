@@ -22,10 +22,12 @@
 //! are built for the simulator too; the rest comes with the feature `server`.
 
 #[cfg(feature = "server")]
+mod beside;
+#[cfg(feature = "server")]
 pub mod capsule;
 pub mod commit;
 #[cfg(feature = "server")]
-mod files;
+pub(crate) mod files;
 #[cfg(feature = "server")]
 pub mod key;
 pub mod memory;
@@ -370,7 +372,9 @@ pub enum ReadError {
         reason: String,
     },
     /// Written by a later version of the program.
-    #[error("event {seq} cannot be shown: {source}")]
+    #[error(
+        "a newer Séance wrote this session, and this one cannot go on from event {seq}: {source}"
+    )]
     Newer {
         /// Which event.
         seq: Seq,

@@ -11,6 +11,10 @@
 //! were acknowledged and whose seqs were given out again. The chain tells them
 //! apart: a scan prefers the line that passes through the known end of the log
 //! ([`super::sled`] keeps it beside the database), else the longest.
+//!
+//! Hashing is what a scan costs, so commits are proven [beside each other](super::beside), some
+//! thousand at a time: [`Ahead`] follows what they *claim* to end in, and nothing joins a line
+//! by a claim alone.
 
 use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::fs::File;
@@ -18,6 +22,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use super::beside;
 use super::commit::{self, Broken, Commit, VALUE_BYTES_MAX};
 use super::{ReadError, Record};
 use crate::engine::event::chain::Link;
@@ -25,6 +30,12 @@ use crate::engine::id::Seq;
 
 /// How much of the file is in memory at once.
 const WINDOW_BYTES: usize = 1 << 20;
+
+/// How many commits are proven beside each other at once: enough that starting threads for them
+/// does not show.
+const AHEAD_MAX: usize = 2_048;
+/// And of a line of which nothing is known yet.
+const AHEAD_FIRST: usize = 512;
 
 /// The longest valid beginning of a session that its file holds.
 #[derive(Debug)]
@@ -55,6 +66,9 @@ struct Piece {
 /// An end of a line: the seq behind it, and what its last record commits to.
 type End = (Seq, Link);
 
+/// Everything that reads as a commit, by the seq it begins at.
+type Found = BTreeMap<Seq, Vec<Piece>>;
+
 /// Reads a database file; `goal` is the end that the log is known to have had.
 ///
 /// # Errors
@@ -62,8 +76,9 @@ type End = (Seq, Link);
 pub fn scan(path: &Path, goal: Option<End>) -> io::Result<Salvage> {
     let mut file = File::open(path)?;
     let found = find(&mut file)?;
+    let file = Mutex::new(file);
     let mut lines = Lines::default();
-    lines.grow(&mut file, &found)?;
+    lines.grow(&file, &found)?;
     let end = goal
         .filter(|goal| lines.reached.contains_key(goal))
         .or_else(|| lines.reached.keys().next_back().copied())
@@ -81,7 +96,7 @@ pub fn scan(path: &Path, goal: Option<End>) -> io::Result<Salvage> {
         }
     }
     Ok(Salvage {
-        file: Mutex::new(file),
+        file,
         line,
         tail,
         link,
@@ -90,8 +105,8 @@ pub fn scan(path: &Path, goal: Option<End>) -> io::Result<Salvage> {
 }
 
 /// Finds everything in the file that reads as a commit, by the seq it begins at.
-fn find(file: &mut File) -> io::Result<BTreeMap<Seq, Vec<Piece>>> {
-    let mut found: BTreeMap<Seq, Vec<Piece>> = BTreeMap::new();
+fn find(file: &mut File) -> io::Result<Found> {
+    let mut found = Found::new();
     let mut window = Vec::with_capacity(WINDOW_BYTES + VALUE_BYTES_MAX);
     let mut start: u64 = 0;
     file.seek(SeekFrom::Start(0))?;
@@ -116,8 +131,9 @@ fn find(file: &mut File) -> io::Result<BTreeMap<Seq, Vec<Piece>>> {
                 continue;
             };
             at += piece.len;
-            let others = found.entry(piece.first).or_default();
-            others.push(piece);
+            // sled leaves a copy or two; a new vector would take places for four.
+            let copies = found.entry(piece.first);
+            copies.or_insert_with(|| Vec::with_capacity(1)).push(piece);
             if at >= border {
                 break;
             }
@@ -163,15 +179,22 @@ struct Damage {
 }
 
 impl Lines {
-    fn grow(&mut self, file: &mut File, found: &BTreeMap<Seq, Vec<Piece>>) -> io::Result<()> {
+    fn grow(&mut self, file: &Mutex<File>, found: &Found) -> io::Result<()> {
+        let mut ahead = Ahead::default();
         let mut ends = BTreeSet::from([(Seq::FIRST, Link::GENESIS)]);
         while let Some(end) = ends.pop_first() {
+            ahead.look(file, found, end);
             for piece in found.get(&end.0).into_iter().flatten() {
-                let next = (
-                    Seq::new(end.0.get().saturating_add(piece.count)),
-                    piece.link,
-                );
-                if !self.reached.contains_key(&next) && self.join(file, end, *piece)? {
+                let next = piece.claims(end.0);
+                if self.reached.contains_key(&next) {
+                    continue;
+                }
+                if ahead.has_proven(end, piece) {
+                    let before = end.1;
+                    self.reached.insert(next, Piece { before, ..*piece });
+                    ends.insert(next);
+                } else if self.join(file, end, *piece)? {
+                    ahead.credit = ahead.credit.saturating_add(1);
                     ends.insert(next);
                 }
             }
@@ -179,8 +202,8 @@ impl Lines {
         Ok(())
     }
 
-    /// Whether `piece` follows from `end`.
-    fn join(&mut self, file: &mut File, end: End, piece: Piece) -> io::Result<bool> {
+    /// Whether `piece` follows from `end`; if not, how far it does and why no further.
+    fn join(&mut self, file: &Mutex<File>, end: End, piece: Piece) -> io::Result<bool> {
         let mut piece = Piece {
             before: end.1,
             ..piece
@@ -230,8 +253,90 @@ impl Lines {
     }
 }
 
-fn load(file: &mut File, piece: &Piece) -> io::Result<Vec<u8>> {
+/// Commits that were proven before a line has come to them.
+#[derive(Debug)]
+struct Ahead {
+    /// The end each was held against, and where it lies. Taken out as the line comes by.
+    proven: BTreeSet<(End, u64)>,
+    /// How many may be looked at for nothing: grows by what proved right and shrinks by what did
+    /// not, so that a file full of false trails costs little more than walking them.
+    credit: usize,
+}
+
+impl Default for Ahead {
+    fn default() -> Self {
+        Self {
+            proven: BTreeSet::new(),
+            credit: AHEAD_FIRST,
+        }
+    }
+}
+
+impl Ahead {
+    fn has_proven(&mut self, end: End, piece: &Piece) -> bool {
+        self.proven.remove(&(end, piece.offset))
+    }
+
+    /// Proves what lies behind `end`, unless that was done already.
+    fn look(&mut self, file: &Mutex<File>, found: &Found, end: End) {
+        let mut here = found.get(&end.0).into_iter().flatten();
+        if here.any(|piece| self.proven.contains(&(end, piece.offset))) {
+            return;
+        }
+        let claims = self.claims(found, end);
+        if claims.len() < 2 {
+            return; // the line itself will prove that one, and say what is wrong with it
+        }
+        let proofs = beside::map(&claims, |(end, piece)| follows(file, *end, piece));
+        self.credit -= claims.len();
+        for ((end, piece), holds) in claims.into_iter().zip(proofs) {
+            if holds {
+                self.proven.insert((end, piece.offset));
+                self.credit = self.credit.saturating_add(2);
+            }
+        }
+    }
+
+    /// The commits behind `end`, each behind what the one before it claims.
+    ///
+    /// Of several at the same place the first is believed: copies of one commit claim the same.
+    fn claims(&self, found: &Found, mut end: End) -> Vec<(End, Piece)> {
+        let mut claims = Vec::new();
+        while claims.len() < self.credit.min(AHEAD_MAX) {
+            let Some(piece) = found.get(&end.0).and_then(|pieces| pieces.first()) else {
+                break;
+            };
+            if self.proven.contains(&(end, piece.offset)) {
+                break; // and what is behind it was looked at then
+            }
+            claims.push((end, *piece));
+            end = piece.claims(end.0);
+        }
+        claims
+    }
+}
+
+/// Whether all of `piece` follows from `end`. What cannot be read does not.
+fn follows(file: &Mutex<File>, end: End, piece: &Piece) -> bool {
+    let Ok(bytes) = load(file, piece) else {
+        return false;
+    };
+    Commit::parse_whole(&bytes).is_ok_and(|commit| {
+        piece.claims(end.0) == (Seq::new(end.0.get() + commit.count()), commit.link())
+            && commit.verify(end.0, end.1, |_, _| {}).is_ok()
+    })
+}
+
+impl Piece {
+    /// The end it leads to from `first`, if it is as it says.
+    const fn claims(&self, first: Seq) -> End {
+        (Seq::new(first.get().saturating_add(self.count)), self.link)
+    }
+}
+
+fn load(file: &Mutex<File>, piece: &Piece) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; piece.len];
+    let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
     file.seek(SeekFrom::Start(piece.offset))?;
     file.read_exact(&mut bytes)?;
     Ok(bytes)
@@ -260,11 +365,7 @@ impl Salvage {
             if records.len() >= limit {
                 break;
             }
-            let bytes = load(
-                &mut self.file.lock().unwrap_or_else(PoisonError::into_inner),
-                piece,
-            )
-            .map_err(|e| ReadError::Failed(e.to_string()))?;
+            let bytes = load(&self.file, piece).map_err(|e| ReadError::Failed(e.to_string()))?;
             let commit = Commit::parse_whole(&bytes).map_err(|_| ReadError::Damaged {
                 seq: piece.first,
                 reason: "it changed while it was read".into(),

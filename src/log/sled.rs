@@ -46,6 +46,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::mark::{Mark, MarkFile};
 use self::open::{create_ballast, load_tail, lock, open_db, settle, sync_new, verify_file};
 use self::writer::Writer;
+use super::beside;
 use super::commit::{self, Commit, NotACommit};
 use super::files::create_dir;
 use super::salvage::{self, Salvage};
@@ -64,6 +65,9 @@ const QUEUE_LEN: usize = 1_024;
 /// Where a group commit stops taking more: some hundred commits' worth, a few
 /// milliseconds of disk, so that the first in the group does not wait for the last.
 const GROUP_BYTES_MAX: usize = 1 << 20;
+
+/// Commits that [`SledLog::verify_all`] reads and proves at once: two megabytes at most.
+const VERIFY_STEP: usize = 256;
 
 /// Recent events kept decoded: what readers that follow, or lag a little, ask for.
 const RECENT_LEN: usize = 1_024;
@@ -317,14 +321,33 @@ impl SledLog {
         let edge = self.edge();
         let (mut seq, mut link) = (Seq::FIRST, Link::GENESIS);
         while seq < edge.tail {
-            for value in self.store.values(seq, 256)? {
-                let commit = self.store.commit(seq, &value)?;
-                link = commit.verify(seq, link, |_, _| {}).map_err(damaged)?;
-                seq = Seq::new(seq.get() + commit.count());
+            let values = self.store.values(seq, VERIFY_STEP)?;
+            // Each behind what the one before it claims. A commit that does not read ends the
+            // row, and is the one to name only when all before it hold.
+            let (mut claims, mut unread) = (Vec::with_capacity(values.len()), None);
+            for value in &values {
                 if seq >= edge.tail {
                     break; // what is behind was appended, in commits of its own, since we began
                 }
+                match self.store.commit(seq, value) {
+                    Ok(commit) => {
+                        let next = (Seq::new(seq.get() + commit.count()), commit.link());
+                        claims.push((seq, link, commit));
+                        (seq, link) = next;
+                    }
+                    Err(error) => {
+                        unread = Some(error);
+                        break;
+                    }
+                }
             }
+            let proofs = beside::map(&claims, |(seq, link, commit)| {
+                commit.verify(*seq, *link, |_, _| {})
+            });
+            for proof in proofs {
+                proof.map_err(damaged)?;
+            }
+            unread.map_or(Ok(()), Err)?;
         }
         if (seq, link) != (edge.tail, edge.link) {
             return Err(ReadError::Damaged {
@@ -358,11 +381,16 @@ impl EventLog for SledLog {
         if let Some(events) = self.recent(from, limit) {
             return Ok(events);
         }
-        self.records(from, limit)?
-            .iter()
-            .zip(from.get()..)
-            .map(|(bytes, seq)| decode_at(Seq::new(seq), bytes))
-            .collect()
+        let mut events = Vec::with_capacity(self.store.count(from, limit));
+        let read = self.store.each_record(from, limit, |seq, bytes| {
+            events.push(decode_at(seq, bytes)?);
+            Ok(())
+        });
+        if let Err(ReadError::Newer { seq, .. }) = &read {
+            // Bytes that rotted can look newer than we are: only what the chain proves is.
+            self.link_at(*seq)?;
+        }
+        read.map(|()| events)
     }
 
     fn records(&self, from: Seq, limit: usize) -> Result<Vec<Box<[u8]>>, ReadError> {
@@ -441,49 +469,71 @@ impl Store {
 
     /// Durable records `[from, from + limit)`.
     fn records(&self, from: Seq, limit: usize) -> Result<Vec<Box<[u8]>>, ReadError> {
+        let mut records = Vec::with_capacity(self.count(from, limit));
+        self.each_record(from, limit, |_, bytes| {
+            records.push(bytes.into());
+            Ok(())
+        })?;
+        Ok(records)
+    }
+
+    /// How many of the durable records `[from, from + limit)` there are.
+    fn count(&self, from: Seq, limit: usize) -> usize {
         let tail = self.read_durable().edge.tail;
         let wanted = tail.get().saturating_sub(from.get());
-        let limit = limit.min(usize::try_from(wanted).unwrap_or(usize::MAX));
-        if limit == 0 {
-            return Ok(Vec::new());
+        limit.min(usize::try_from(wanted).unwrap_or(usize::MAX))
+    }
+
+    /// Shows durable records `[from, from + limit)` where they lie, until `see` says no.
+    fn each_record(
+        &self,
+        from: Seq,
+        limit: usize,
+        mut see: impl FnMut(Seq, &[u8]) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
+        let limit = self.count(from, limit);
+        let (mut seq, end) = (from, Seq::new(from.get() + limit as u64));
+        if seq == end {
+            return Ok(());
         }
         if self.db().is_none() {
-            let records = self.fallback()?.records(from, limit)?;
-            return if records.len() == limit {
-                Ok(records.into_iter().map(|record| record.bytes).collect())
+            for record in self.fallback()?.records(from, limit)? {
+                see(seq, &record.bytes)?;
+                seq = seq.next();
+            }
+            return if seq == end {
+                Ok(())
             } else {
                 Err(ReadError::Failed("the disk no longer answers".into()))
             };
         }
-        let mut records: Vec<Box<[u8]>> = Vec::with_capacity(limit);
-        let mut seq = from;
-        while records.len() < limit {
+        while seq < end {
             // A value holds at least one record, so this never asks for more than is needed.
-            for value in self.values(seq, (limit - records.len()).min(64))? {
+            let left = usize::try_from(end.get() - seq.get()).unwrap_or(usize::MAX);
+            for value in self.values(seq, left.min(64))? {
+                if seq == end {
+                    break; // what is behind was not asked for, and may be damaged
+                }
                 let first = value.0;
                 if first > seq {
                     return Err(missing(seq));
                 }
                 let commit = self.commit(first, &value)?;
                 let skipped = usize::try_from(seq.get() - first.get()).unwrap_or(usize::MAX);
-                let before = records.len();
-                records.extend(
-                    commit
-                        .records()
-                        .skip(skipped)
-                        .take(limit - before)
-                        .map(Box::from),
-                );
-                if records.len() == before {
-                    return Err(missing(seq));
+                let before = seq;
+                for bytes in commit.records().skip(skipped) {
+                    if seq == end {
+                        return Ok(());
+                    }
+                    see(seq, bytes)?;
+                    seq = seq.next();
                 }
-                seq = Seq::new(seq.get() + (records.len() - before) as u64);
-                if records.len() >= limit {
-                    break;
+                if seq == before {
+                    return Err(missing(seq));
                 }
             }
         }
-        Ok(records)
+        Ok(())
     }
 
     /// Up to `limit` stored values: that which holds `from`, and those behind it; at least one.

@@ -12,6 +12,7 @@ use std::sync::{Arc, LazyLock};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 /// The one provider of this program's cryptography, also made the process's default.
@@ -98,12 +99,49 @@ pub fn serving(chain: &Path, key: &Path) -> Result<ServerConfig, CertificateErro
         .map_err(|error| unreadable(chain, "a certificate", error.to_string()))?;
     let key = PrivateKeyDer::from_pem_file(key)
         .map_err(|error| unreadable(key, "a private key", error.to_string()))?;
+    serving_as(certificates, key)
+}
+
+/// The same from what was read already.
+///
+/// # Errors
+/// [`CertificateError::Unusable`].
+pub fn serving_as(
+    certificates: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<ServerConfig, CertificateError> {
     ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .expect("ring speaks TLS 1.2 and 1.3")
         .with_no_client_auth()
         .with_single_cert(certificates, key)
         .map_err(|error| CertificateError::Unusable(error.to_string()))
+}
+
+/// A server that speaks `protocol` and no other, and shows a certificate that nobody has to
+/// believe: it is not looked into, for what proves something to somebody may hold what rustls
+/// does not know.
+///
+/// # Errors
+/// [`CertificateError::Unusable`].
+pub fn showing(
+    certificate: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
+    protocol: &[u8],
+) -> Result<ServerConfig, CertificateError> {
+    let provider = provider();
+    let key = provider
+        .key_provider
+        .load_private_key(key)
+        .map_err(|error| CertificateError::Unusable(error.to_string()))?;
+    let shown = CertifiedKey::new(vec![certificate], key);
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring speaks TLS 1.2 and 1.3")
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(shown)));
+    config.alpn_protocols = vec![protocol.to_vec()];
+    Ok(config)
 }
 
 #[cfg(test)]

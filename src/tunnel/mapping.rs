@@ -92,6 +92,56 @@ impl Router {
     }
 }
 
+/// How long a router may take to say what its address is: UPnP's search, and one question more.
+const LOOK_WAIT_MAX: Duration = Duration::from_secs(8);
+
+/// What a router says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// In which dialect it answered.
+    pub by: &'static str,
+    /// Its address as the internet knows it.
+    pub ip: IpAddr,
+}
+
+/// Asks a router for its address, and for no port. `None` when none answers, in eight seconds at
+/// the most.
+///
+/// # Errors
+/// What keeps friends elsewhere from a port of it, and what to do: it is offline, it denies, or
+/// its own address is none that the internet knows.
+pub async fn look(router: &Router) -> Result<Option<Seen>, Trouble> {
+    let by_nat_pmp = async {
+        let gateway = router.gateway.ok_or(Refusal::Silent)?;
+        let asked = natpmp::external_address(gateway.into(), Some(PATIENCE)).await;
+        let ip = asked.map_err(|failure| Refusal::from(MappingFailure::from(failure)))?;
+        Ok(Seen {
+            by: "NAT-PMP",
+            ip: ip.into(),
+        })
+    };
+    let by_upnp = async {
+        let gateway = search(router).await?;
+        let ip = gateway.get_external_ip().await?;
+        Ok(Seen { by: "UPnP", ip })
+    };
+    let both = async { tokio::join!(by_nat_pmp, by_upnp) };
+    let found = match timeout(LOOK_WAIT_MAX, both).await {
+        // A reason says more than silence.
+        Ok((Ok(seen), _) | (Err(_), Ok(seen))) => Ok(seen),
+        Ok((Err(Refusal::Silent), Err(why)) | (Err(why), Err(_))) => Err(why),
+        Err(_) => Err(Refusal::Silent),
+    };
+    match found {
+        Ok(seen) => match hidden(seen.ip) {
+            None => Ok(Some(seen)),
+            Some(trouble) => Err(trouble),
+        },
+        Err(Refusal::Silent) => Ok(None),
+        Err(refusal) => Err(refusal.into_trouble()),
+    }
+}
+
 /// A port of the router.
 #[derive(Clone, Debug)]
 pub struct Mapping {
@@ -143,7 +193,9 @@ async fn keep(
         let wait = match asked {
             Ok(()) => {
                 let held = held.as_ref().expect("what was asked for is held");
-                open_to_all(held.external.ip())?;
+                if let Some(trouble) = hidden(held.external.ip()) {
+                    return Err(trouble);
+                }
                 places = vec![place(held.external)];
                 ground.report.say(State::Online(places.clone()));
                 backoff.reset();
@@ -259,17 +311,7 @@ impl Held {
     }
 
     async fn by_upnp(router: &Router, port: NonZeroU16) -> Result<Self, Refusal> {
-        let mut options = SearchOptions::default();
-        options.broadcast_address = router.search;
-        options.timeout = Some(router.patience);
-        options.single_search_timeout = Some(router.patience);
-        if !router.search.ip().is_multicast() {
-            options.allowed_gateway_ips = vec![router.search.ip()];
-        }
-        let gateway = search_gateway(options).await.map_err(|error| {
-            tracing::debug!(%error, "no router by UPnP");
-            Refusal::Silent
-        })?;
+        let gateway = search(router).await?;
         let local = ours_towards(gateway.addr, port).await?;
         // Asked first: where there is no address, nothing has to be given back.
         let ip = gateway.get_external_ip().await?;
@@ -313,6 +355,21 @@ impl Held {
             tracing::warn!(port = self.external.port(), %error, "the router did not take its port back");
         }
     }
+}
+
+/// Finds the router by UPnP.
+async fn search(router: &Router) -> Result<Gateway<Tokio>, Refusal> {
+    let mut options = SearchOptions::default();
+    options.broadcast_address = router.search;
+    options.timeout = Some(router.patience);
+    options.single_search_timeout = Some(router.patience);
+    if !router.search.ip().is_multicast() {
+        options.allowed_gateway_ips = vec![router.search.ip()];
+    }
+    search_gateway(options).await.map_err(|error| {
+        tracing::debug!(%error, "no router by UPnP");
+        Refusal::Silent
+    })
 }
 
 /// Leases `port` of the router, or any where that one is taken.
@@ -369,25 +426,27 @@ fn place(external: SocketAddr) -> Place {
         .expect("an address and a port are a place")
 }
 
-/// Whether an address of a router is one the internet knows.
-fn open_to_all(ip: IpAddr) -> Result<(), Trouble> {
+/// Why an address of a router is none that the internet knows; `None` where it is one.
+fn hidden(ip: IpAddr) -> Option<Trouble> {
     let IpAddr::V4(v4) = ip else {
-        return Ok(());
+        return None;
     };
     if v4.is_unspecified() {
-        return Err(Refusal::Offline.into_trouble());
+        return Some(Refusal::Offline.into_trouble());
     }
     let [a, b, ..] = v4.octets();
-    let carrier = a == 100 && (64..128).contains(&b); // RFC 6598: behind a provider's own NAT
-    if carrier || v4.is_private() || v4.is_link_local() || v4.is_loopback() {
-        return Err(Trouble::new(
-            format!(
-                "The router opened the port, but {ip} is not a public address: another router or the provider stands before it."
-            ),
-            "Nobody outside gets through both. Use `seance host --tunnel ngrok`, or ask the provider for a public address.",
-        ));
-    }
-    Ok(())
+    let why = if a == 100 && (64..128).contains(&b) {
+        // RFC 6598
+        "the provider shares one address among many (carrier-grade NAT)"
+    } else if v4.is_private() || v4.is_link_local() || v4.is_loopback() {
+        "another router, or the provider's, stands before it"
+    } else {
+        return None;
+    };
+    Some(Trouble::new(
+        format!("The router's own address, {ip}, is not a public one: {why}."),
+        "A port of it helps nobody outside. Use `seance host --tunnel ngrok`, or ask the provider for a public address.",
+    ))
 }
 
 /// Why there is no port.
@@ -576,13 +635,15 @@ eth0\t0001A8C0\t00000000\t0001\t0\t0\t100\t00FFFFFF\t0\t0\t0
             "169.254.1.1",
             "127.0.0.1",
         ] {
-            let says = open_to_all(ip.parse().unwrap()).unwrap_err().to_string();
+            let says = hidden(ip.parse().unwrap()).unwrap().to_string();
             assert!(says.contains(ip) && says.contains("ngrok"), "{says}");
         }
-        let says = open_to_all(Ipv4Addr::UNSPECIFIED.into()).unwrap_err();
+        let shared = hidden(Ipv4Addr::new(100, 64, 0, 1).into()).unwrap();
+        assert!(shared.what.contains("carrier-grade"), "{shared}");
+        let says = hidden(Ipv4Addr::UNSPECIFIED.into()).unwrap();
         assert!(says.what.contains("not connected"), "{says}");
         for ip in ["203.0.113.7", "100.63.0.1", "100.128.0.1", "172.32.0.1"] {
-            assert_eq!(open_to_all(ip.parse().unwrap()), Ok(()), "{ip}");
+            assert_eq!(hidden(ip.parse().unwrap()), None, "{ip}");
         }
     }
 

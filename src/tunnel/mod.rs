@@ -12,6 +12,7 @@
 //! gives the party is a name ([`Place`]), which must become one of those the
 //! server answers to; the caller sees to that.
 
+pub mod acme;
 pub mod addresses;
 pub mod direct;
 pub mod firewall;

@@ -12,8 +12,10 @@
 //! the same user can read either. A file behaves the same everywhere.
 
 use std::fmt;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
+
+use crate::log::files;
 
 /// The variable ngrok's own programs read.
 pub const VARIABLE: &str = "NGROK_AUTHTOKEN";
@@ -174,21 +176,7 @@ impl TokenStore {
     }
 
     fn write(&self, token: &Token) -> io::Result<()> {
-        let part = self.path.with_extension("part");
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        // One that a crash left behind may have other rights, or be somebody's link.
-        if let Err(error) = std::fs::remove_file(&part)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            return Err(error);
-        }
-        let mut file = options.open(&part)?;
-        writeln!(file, "{}", token.0)?;
-        file.sync_all()?;
-        std::fs::rename(&part, &self.path)
+        files::replace_private(&self.path, format!("{}\n", token.0).as_bytes())
     }
 }
 

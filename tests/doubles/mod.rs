@@ -6,6 +6,7 @@
 
 #![allow(dead_code, reason = "every test file uses another part of the doubles")]
 
+pub mod acme;
 pub mod embeds;
 pub mod ngrok;
 pub mod router;

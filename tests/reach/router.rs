@@ -147,7 +147,7 @@ async fn behind_two_routers_the_port_is_given_back_and_the_reason_said() {
     let way = Way::through(by_upnp(&router)).await;
     let says = way.trouble().await;
     assert!(
-        says.contains("100.64.3.9 is not a public address"),
+        says.contains("100.64.3.9, is not a public one") && says.contains("carrier-grade"),
         "{says}"
     );
     let closed = |table: &super::doubles::router::Table| table.given_back == 1;
@@ -317,4 +317,71 @@ async fn the_program_opens_a_port_shares_its_link_and_closes_it_when_it_ends() {
     host.say("quit");
     assert!(host.wait_end());
     router.wait("closed", |table| table.open.is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_router_that_is_only_looked_at_says_its_address_and_opens_nothing() {
+    let router = Router::upnp().await;
+    let seen = mapping::look(&by_upnp(&router)).await.unwrap().unwrap();
+    assert_eq!(
+        (seen.by, seen.ip.to_string().as_str()),
+        ("UPnP", "203.0.113.7")
+    );
+    router.set(|table| table.external = Ipv4Addr::new(100, 99, 1, 2));
+    let says = mapping::look(&by_upnp(&router))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        says.contains("carrier-grade") && says.contains("--tunnel ngrok"),
+        "{says}"
+    );
+    assert!(router.wait("there", |_| true).await.open.is_empty());
+
+    let ip = Ipv4Addr::new(127, 0, 0, 45);
+    let other = Router::pcp(ip).await;
+    let seen = mapping::look(&by_pcp(ip)).await.unwrap().unwrap();
+    assert_eq!(
+        (seen.by, seen.ip.to_string().as_str()),
+        ("NAT-PMP", "203.0.113.7")
+    );
+    other.set(|table| table.silent = true);
+    assert_eq!(mapping::look(&by_pcp(ip)).await, Ok(None));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_says_what_a_router_is_good_for() {
+    let (home, router) = (Home::new(), Router::upnp().await);
+    let asked = || {
+        let output = home
+            .command(&["doctor", "--json"])
+            .env("SEANCE_ROUTER", router.search.to_string())
+            .env("SEANCE_CHROME", "/nowhere/chrome")
+            .output()
+            .unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let mut lines = printed
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let found = lines.find(|line| line["check"] == "router").unwrap();
+        (
+            found["fine"] == true,
+            found["says"].as_str().unwrap().to_owned(),
+        )
+    };
+    let (fine, says) = asked();
+    assert!(
+        fine && says.contains("203.0.113.7") && says.contains("--open-port"),
+        "{says}"
+    );
+    router.set(|table| table.external = Ipv4Addr::new(10, 0, 0, 2));
+    let (fine, says) = asked();
+    assert!(
+        !fine && says.contains("10.0.0.2") && says.contains("--tunnel ngrok"),
+        "{says}"
+    );
+    router.set(|table| table.silent = true);
+    let (fine, says) = asked();
+    assert!(fine && says.contains("none answers"), "{says}");
+    assert!(router.wait("there", |_| true).await.open.is_empty());
 }

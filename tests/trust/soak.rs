@@ -137,7 +137,8 @@ fn framed(text: &str) -> Vec<u8> {
 struct Seen {
     seq: u64,
     lines: Vec<u64>,
-    late_micros: Vec<i64>,
+    /// When each was said, and how much later it came.
+    late_micros: Vec<(i64, i64)>,
     ended: bool,
 }
 
@@ -181,7 +182,7 @@ async fn guest(address: SocketAddr, link: String, number: usize) -> Guest {
                 let mut words = rest.split([' ', '"']);
                 seen.lines.push(words.next().unwrap().parse().unwrap());
                 let sent: i64 = words.next().unwrap().parse().unwrap();
-                seen.late_micros.push(micros() - sent);
+                seen.late_micros.push((sent, micros() - sent));
             }
         }
         shared.lock().await.ended = true;
@@ -294,8 +295,8 @@ async fn talk(guests: &[Guest], first: u64) -> u64 {
     number
 }
 
-/// Waits until everybody has every line, and gives their delays since then, sorted.
-async fn heard(guests: &[Guest], last: u64) -> Vec<i64> {
+/// Waits until everybody has every line, and gives when each was said and how late it came.
+async fn heard(guests: &[Guest], last: u64) -> Vec<(i64, i64)> {
     let mut late = Vec::new();
     for guest in guests {
         let all = async {
@@ -319,8 +320,27 @@ async fn heard(guests: &[Guest], last: u64) -> Vec<i64> {
         );
         late.append(&mut seen.late_micros);
     }
-    late.sort_unstable();
     late
+}
+
+/// The delay that so many percent of deliveries kept, in milliseconds.
+fn part(late: &[(i64, i64)], percent: usize) -> f64 {
+    let mut late: Vec<_> = late.iter().map(|(_, late)| late).collect();
+    late.sort_unstable();
+    *late[(late.len() - 1) * percent / 100] as f64 / 1_000.0
+}
+
+/// The same of each second since `begin`, in which lines were said.
+fn part_by_second(late: &[(i64, i64)], percent: usize, begin: i64) -> String {
+    let mut seconds = std::collections::BTreeMap::<i64, Vec<_>>::new();
+    for &(said, late) in late {
+        let second = (said - begin) / 1_000_000;
+        seconds.entry(second).or_default().push((said, late));
+    }
+    let parts = seconds
+        .values()
+        .map(|late| format!("{:.0}", part(late, percent)));
+    parts.collect::<Vec<_>>().join(" ")
 }
 
 fn resident_kib(program: &Program) -> u64 {
@@ -362,6 +382,7 @@ async fn five_hundred_guests_lose_nothing_to_the_one_in_ten_who_misbehaves() {
     let (middle, told) = (work(), guests[0].seen.lock().await.seq);
     let before = resident_kib(&program);
 
+    let begin = micros();
     let go = Arc::new(AtomicBool::new(true));
     let (count, came) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let mut attackers = tokio::task::JoinSet::new();
@@ -383,10 +404,8 @@ async fn five_hundred_guests_lose_nothing_to_the_one_in_ten_who_misbehaves() {
     while attackers.join_next().await.is_some() {}
     let after = resident_kib(&program);
 
-    let part =
-        |late: &[i64], percent: usize| late[(late.len() - 1) * percent / 100] as f64 / 1_000.0;
     println!(
-        "{GUESTS} guests, {} deliveries each way; delivery p50/p99 ms without attackers {:.1}/{:.1}, with {ATTACKERS} of them {:.1}/{:.1}; \
+        "{GUESTS} guests, {} deliveries each way; delivery p50/p99 ms without attackers {:.1}/{:.1}, with {ATTACKERS} of them {:.1}/{:.1}, and p99 of each second of it {}; \
          {} attacks, {} in by token or link, {noise} events of theirs told to everybody; \
          processor seconds of the server {:.1} and {:.1}, of all others {:.1} and {:.1}; resident memory {:.1} MiB before, {:.1} MiB after",
         quiet.len(),
@@ -394,6 +413,7 @@ async fn five_hundred_guests_lose_nothing_to_the_one_in_ten_who_misbehaves() {
         part(&quiet, 99),
         part(&attacked, 50),
         part(&attacked, 99),
+        part_by_second(&attacked, 99, begin),
         count.load(Ordering::Relaxed),
         came.load(Ordering::Relaxed),
         middle.0 - start.0,

@@ -29,6 +29,16 @@ pub enum DecodeError {
         /// The kind's number.
         kind: u32,
     },
+    /// A known kind with something in it that no version up to this one writes.
+    #[error(
+        "event {seq} holds something (kind {kind}) that this Séance does not know; please update"
+    )]
+    NewerPart {
+        /// Which event.
+        seq: Seq,
+        /// The kind's number.
+        kind: u32,
+    },
     /// Not the bytes of an event, or damaged ones.
     #[error("damaged event: {0}")]
     Damaged(&'static str),
@@ -87,8 +97,16 @@ pub fn decode(bytes: &[u8]) -> Result<Event, DecodeError> {
             kind,
         });
     }
-    let (body, rest) = postcard::take_from_bytes::<Body>(parts.body)
-        .map_err(|_| DecodeError::Damaged("the body does not read"))?;
+    let (body, rest) =
+        postcard::take_from_bytes::<Body>(parts.body).map_err(|error| match error {
+            // The bytes read as far as they go, and what they say is none of the values there are:
+            // a variant that was added inside, or a limit that was moved.
+            postcard::Error::SerdeDeCustom => DecodeError::NewerPart {
+                seq: header.seq,
+                kind,
+            },
+            _ => DecodeError::Damaged("the body does not read"),
+        })?;
     if !rest.is_empty() {
         return Err(DecodeError::Damaged("bytes behind the body"));
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use druid::{Selector, WidgetId};
 
+use super::together::Sheet;
 use super::{Request, Screen};
 use crate::engine::id::MemberId;
 
@@ -30,6 +31,12 @@ pub const QUEUE: Selector = Selector::new("seance.queue");
 pub const NEXT: Selector = Selector::new("seance.next");
 /// From a pane: take back what is offered to be, or whatever was done last.
 pub const UNDO: Selector = Selector::new("seance.undo");
+/// From a pane: lay this over the stage, or nothing.
+pub const SHEET: Selector<Option<Sheet>> = Selector::new("seance.sheet");
+/// From a pane: ask everybody what the draft asks.
+pub const OPEN_POLL: Selector = Selector::new("seance.open-poll");
+/// From a pane: this person is not ready yet.
+pub const NOT_YET: Selector = Selector::new("seance.not-yet");
 /// From a pane: show what can be done about this member, or no longer.
 pub const CHOOSE: Selector<MemberId> = Selector::new("seance.choose");
 /// From a pane: play if the film stands, pause if it runs.
@@ -69,3 +76,5 @@ pub const EXPORT_FILE: WidgetId = WidgetId::reserved(10);
 pub const STORY: WidgetId = WidgetId::reserved(9);
 /// The field for an address of the host's own.
 pub const PLACE: WidgetId = WidgetId::reserved(11);
+/// The field for a poll's question.
+pub const QUESTION: WidgetId = WidgetId::reserved(12);

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use druid::{Data, Lens};
 
 use super::theme::{Theme, Tone};
+use super::together::{CHOICES_MAX, Sheet};
 use super::{PlayerState, Remembered, Request, Room, Screen, Start, Ways};
-use crate::engine::event::{Action, HoldReason, Role, Via};
+use crate::engine::event::{Action, HoldReason, QueueMode, Role, Via};
 use crate::engine::fold::entrance::OWN_LINK;
 use crate::engine::fold::history::Deed;
 use crate::engine::fold::timeline::Anchor;
@@ -43,6 +44,14 @@ pub struct App {
     pub chosen: Option<MemberId>,
     /// How many seconds the room waits still, while it does.
     pub waiting_secs: Option<u64>,
+    /// How many seconds are counted down to the start, while they are.
+    pub starting_secs: Option<u64>,
+    /// What is laid over the stage, if something is.
+    #[data(eq)]
+    pub sheet: Option<Sheet>,
+    /// The ready check that this person answered with “Not yet”.
+    #[data(eq)]
+    pub not_yet: Option<Seq>,
     /// Whether it is asked where to put a copy of a past session.
     pub exporting: bool,
     /// Whether a text field took the key that is being handled: then it is no shortcut.
@@ -60,6 +69,15 @@ pub struct Draft {
     pub lan: bool,
     /// Whether friends elsewhere come in through ngrok.
     pub ngrok: bool,
+    /// Whether it is chosen at which address of ngrok's, and where ngrok is entered.
+    pub ngrok_more: bool,
+    /// The address of one's own at ngrok.
+    pub domain: String,
+    /// The word of the region where ngrok is entered; none is the nearest.
+    #[data(eq)]
+    pub region: Option<&'static str>,
+    /// Whether the router is asked to open a port.
+    pub port: bool,
     /// Whether friends elsewhere come in by an address of the host's own.
     pub own: bool,
     /// That address.
@@ -76,6 +94,13 @@ pub struct Draft {
     pub address: String,
     /// Where to put a copy of a past session.
     pub export: String,
+    /// What a poll is to ask.
+    pub question: String,
+    /// What there is to choose.
+    pub choices: [String; CHOICES_MAX],
+    /// How long what is allowed or forbidden next is to last; `None` is for good.
+    #[data(eq)]
+    pub lasts: Option<Micros>,
     /// Which face the window wears.
     pub theme: Theme,
     /// Whether this machine has an mpv to choose.
@@ -121,6 +146,10 @@ impl App {
                 name: remembered.name,
                 theme: remembered.theme,
                 ngrok: remembered.ways.ngrok,
+                ngrok_more: remembered.ways.domain.is_some() || remembered.ways.region.is_some(),
+                domain: remembered.ways.domain.unwrap_or_default(),
+                region: remembered.ways.region,
+                port: remembered.ways.port,
                 own: remembered.ways.own.is_some(),
                 place: remembered.ways.own.unwrap_or_default(),
                 has_mpv: remembered.mpv.is_some(),
@@ -133,6 +162,9 @@ impl App {
             offer: None,
             chosen: None,
             waiting_secs: None,
+            starting_secs: None,
+            sheet: None,
+            not_yet: None,
             exporting: false,
             typing: false,
         }
@@ -294,8 +326,13 @@ impl App {
             return Err(TOKEN_MISSING);
         }
         let place = self.draft.place.trim();
+        let more = self.draft.ngrok && self.draft.ngrok_more;
+        let domain = Some(self.draft.domain.trim()).filter(|domain| more && !domain.is_empty());
         Ok(Ways {
             ngrok: self.draft.ngrok,
+            domain: domain.map(str::to_owned),
+            region: self.draft.region.filter(|_| more),
+            port: self.draft.port,
             own: match (self.draft.own, place) {
                 (false, _) => None,
                 (true, "") => return Err(PLACE_MISSING),
@@ -437,20 +474,13 @@ impl App {
     /// Why the film stands, while the room waits: "Waiting for Lou: loading (3 s)".
     pub fn hold_line(&self) -> Option<String> {
         let view = self.view().filter(|view| view.link == Link::Live)?;
+        let hold = view.state.hold.as_ref();
+        // A ready check has a bar of its own.
+        hold.filter(|hold| hold.reason != HoldReason::ReadyCheck)?;
         let line = view.waiting()?;
         Some(match self.waiting_secs {
             Some(secs) => format!("{line} ({secs}\u{a0}s)"),
             None => line,
-        })
-    }
-
-    /// Whether this person is asked whether they are ready.
-    pub fn asked_ready(&self) -> bool {
-        self.view().is_some_and(|view| {
-            view.state.hold.as_ref().is_some_and(|hold| {
-                let me = view.me.is_some_and(|me| hold.waiting.contains(&me));
-                hold.reason == HoldReason::ReadyCheck && me
-            })
         })
     }
 
@@ -476,6 +506,9 @@ impl App {
             playable: self.may_load(),
             removable: self.may(Action::Queue)
                 && (entry.by == view.me || self.may(Action::Moderate)),
+            votes: (queue.mode == QueueMode::Vote).then_some(entry.votes.len()),
+            voted: view.me.is_some_and(|me| entry.votes.contains(&me)),
+            votable: self.may(Action::Vote),
         });
         queued.collect()
     }
@@ -504,16 +537,25 @@ impl App {
             ("Unmute", deed)
         };
         let here = state.roster.get(member).filter(|known| known.present);
+        let host = if member == me {
+            "Be the host again"
+        } else {
+            "Make host"
+        };
         let deeds = [
             ("Make co-host", role(Role::CoHost)),
             ("Make guest", role(Role::Guest)),
             ("Make viewer", role(Role::Viewer)),
             mute,
+            (host, Intent::HandOver { member }),
             ("Send out", Intent::Kick { member }),
             ("Shut out", Intent::Ban { member }),
         ];
         let sensible = |deed: &Intent| match (deed, here) {
             (_, None) => false,
+            (Intent::HandOver { .. }, Some(known)) => known.role != Role::Host,
+            // About themselves only what is theirs: to be the host again.
+            _ if member == me => false,
             (Intent::SetRole { role, .. }, Some(known)) => known.role != *role,
             _ => true,
         };
@@ -521,10 +563,7 @@ impl App {
         deeds
             .into_iter()
             .filter(|(_, deed)| {
-                self.connected()
-                    && Some(member) != view.me
-                    && sensible(deed)
-                    && authorise(state, me, deed).is_ok()
+                self.connected() && sensible(deed) && authorise(state, me, deed).is_ok()
             })
             .collect()
     }
@@ -672,6 +711,7 @@ impl App {
                     (Some(id) == view.me).then_some("you"),
                     role,
                     muted.then_some("muted"),
+                    (!member.awaited).then_some("not waited for"),
                 ];
                 let tags: Vec<&str> = tags.into_iter().flatten().collect();
                 Person {
@@ -681,7 +721,7 @@ impl App {
                     presence,
                     tone,
                     chosen: self.chosen == Some(id),
-                    governable: !self.deeds(id).is_empty(),
+                    governable: self.has_menu(id),
                 }
             })
             .collect();
@@ -776,6 +816,12 @@ pub struct Queued {
     pub playable: bool,
     /// Whether the viewer may take it out.
     pub removable: bool,
+    /// How many want it soon, where votes say what comes next.
+    pub votes: Option<usize>,
+    /// Whether the viewer is one of them.
+    pub voted: bool,
+    /// Whether the viewer may be one.
+    pub votable: bool,
 }
 
 /// Beyond this drift eyes and ears notice that two people talk about different frames: a guess

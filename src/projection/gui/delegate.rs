@@ -154,13 +154,13 @@ impl Desk {
             _ => app.offer = None,
         }
         self.count_down(ctx, app);
-        if app.chosen_deeds().is_empty() {
-            app.chosen = None;
-        }
+        app.chosen = app.chosen.filter(|member| app.has_menu(*member));
+        app.sheet = app.sheet.filter(|sheet| app.offers(*sheet));
         if was_on != std::mem::discriminant(&*app.screen) {
             // The focused control is gone with its pane, and keys would go nowhere.
             ctx.set_focus(cmd::DESK);
             app.note = None;
+            app.sheet = None;
         }
         let is_new = match (&had, app.trouble()) {
             (Some(had), Some(has)) => !Arc::ptr_eq(had, has),
@@ -172,10 +172,12 @@ impl Desk {
         }
     }
 
-    /// Keeps the seconds of the room's wait.
+    /// Keeps the seconds of the room's wait, and of its countdown.
     fn count_down(&mut self, ctx: &mut EventCtx, app: &mut App) {
-        app.waiting_secs = app.view().and_then(|view| view.waiting_secs(local_now()));
-        if app.waiting_secs.is_some() {
+        let now = local_now();
+        app.waiting_secs = app.view().and_then(|view| view.waiting_secs(now));
+        app.starting_secs = app.counting_down(now);
+        if app.waiting_secs.is_some() || app.starting_secs.is_some() {
             self.waiting_timer = ctx.request_timer(SECOND_SEEN);
         }
     }
@@ -219,8 +221,26 @@ impl Desk {
             self.undo(ctx, app, Via::Gui);
             // The button that asked for it goes with the offer.
             ctx.set_focus(cmd::DESK);
+        } else if let Some(sheet) = command.get(cmd::SHEET) {
+            app.sheet = sheet.filter(|sheet| app.offers(*sheet));
+            ctx.set_focus(cmd::DESK);
+        } else if command.is(cmd::OPEN_POLL) {
+            match app.new_poll() {
+                Ok(poll) => {
+                    self.ask(ctx, app, Some(poll), Via::Gui);
+                    app.draft.question.clear();
+                    app.draft.choices = Default::default();
+                    ctx.set_focus(cmd::DESK);
+                }
+                Err(missing) => self.problem(ctx, app, missing),
+            }
+        } else if command.is(cmd::NOT_YET) {
+            app.not_yet = app
+                .view()
+                .and_then(|view| Some(view.state.hold.as_ref()?.seq));
+            ctx.set_focus(cmd::DESK);
         } else if let Some(member) = command.get(cmd::CHOOSE) {
-            let again = app.chosen == Some(*member) || app.deeds(*member).is_empty();
+            let again = app.chosen == Some(*member) || !app.has_menu(*member);
             app.chosen = (!again).then_some(*member);
         } else if command.is(cmd::TOGGLE) {
             self.ask(ctx, app, app.toggle(now), Via::Gui);

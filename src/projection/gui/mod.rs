@@ -24,6 +24,7 @@ pub mod cmd;
 pub mod data;
 pub mod replay;
 pub mod theme;
+pub mod together;
 
 mod bridge;
 mod delegate;
@@ -138,6 +139,12 @@ pub enum Request {
 pub struct Ways {
     /// Through ngrok, with the token that is kept.
     pub ngrok: bool,
+    /// At this address of the account's.
+    pub domain: Option<String>,
+    /// Entered in this region, one of [`together::REGIONS`].
+    pub region: Option<&'static str>,
+    /// By a port that the router opens.
+    pub port: bool,
     /// By an address of the host's own, as typed.
     pub own: Option<String>,
 }

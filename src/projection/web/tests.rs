@@ -298,26 +298,65 @@ mod contrast {
     }
 }
 
-/// Runs a script with the page's modules at hand, as `load("story.js")`; `None` where there is no engine for it.
-fn node(script: &str) -> Option<std::process::Child> {
+/// Runs a script with the page's modules at hand, as `load("story.js")`, feeds it these lines
+/// and gives back what it printed, a value a line; `None` where there is no engine for it.
+fn node(script: &str, lines: &[String]) -> Option<Vec<serde_json::Value>> {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
     let root = format!(
         "file://{}/src/projection/web/assets/",
         env!("CARGO_MANIFEST_DIR")
     );
     let script = format!("const load = (name) => import(process.argv[1] + name);\n{script}");
-    std::process::Command::new("node")
-        .args([
-            "--no-warnings",
-            "--experimental-default-type=module",
-            "--input-type=module",
-            "-e",
-            &script,
-            &root,
-        ])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .ok()
+    let spawned = Command::new("node")
+        .args(["--no-warnings", "--experimental-default-type=module"])
+        .args(["--input-type=module", "-e", &script, &root])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let Ok(mut node) = spawned else {
+        // The browser tests run the same code in Chromium.
+        eprintln!("skipped: no node on this machine to run the page's code");
+        return None;
+    };
+    let mut input = node.stdin.take().unwrap();
+    let output = std::thread::scope(|scope| {
+        // Beside it: a pipe is shorter than what both have to say.
+        scope.spawn(move || {
+            for line in lines {
+                // A script that stopped reading has failed, which its end tells.
+                let _ = writeln!(input, "{line}");
+            }
+        });
+        node.wait_with_output().unwrap()
+    });
+    assert!(output.status.success(), "the page's code failed");
+    let answers = String::from_utf8(output.stdout).unwrap();
+    let values = answers
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    Some(values.collect())
+}
+
+/// What a script prints once, for scripts that are told nothing.
+fn node_once(script: &str) -> Option<serde_json::Value> {
+    let mut printed = node(script, &[])?;
+    assert_eq!(printed.len(), 1, "one line is expected");
+    printed.pop()
+}
+
+/// What the page's code makes of these traces, step by step.
+fn played_by_the_page(
+    script: &str,
+    traces: &[Vec<serde_json::Value>],
+) -> Option<Vec<Vec<serde_json::Value>>> {
+    let lines: Vec<String> = (traces.iter())
+        .map(|trace| serde_json::to_string(trace).unwrap())
+        .collect();
+    let answers = node(script, &lines)?;
+    assert_eq!(answers.len(), traces.len());
+    let steps = (answers.into_iter()).map(|answer| serde_json::from_value(answer).unwrap());
+    Some(steps.collect())
 }
 
 #[test]
@@ -362,10 +401,9 @@ fn a_player_tells_each_thing_it_saw_once_and_again_to_a_new_connection() {
         out.no_player = step(null, null, line(3, 4), trouble(3, "other_player"));
         console.log(JSON.stringify(out));
     "#;
-    let Some(node) = node(SCRIPT) else { return };
-    let output = node.wait_with_output().unwrap();
-    assert!(output.status.success());
-    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let Some(told) = node_once(SCRIPT) else {
+        return;
+    };
     let ready = |item: u32, generation: u32| serde_json::json!({ "ready": { "item": item, "generation": generation } });
     let ended = serde_json::json!({ "ended": { "item": 1 } });
     let unable = |item: u32, why: &str| serde_json::json!({ "unable": { "item": item, "why": why, "words": null } });
@@ -418,6 +456,42 @@ fn the_page_has_the_program_s_sentence_for_every_closing_and_comes_back_from_the
     }
 }
 
+/// A room in which these are present, member by member.
+fn party(roles: impl IntoIterator<Item = engine::event::Role>) -> engine::fold::RoomState {
+    let mut state = Default::default();
+    for (number, role) in (1..).zip(roles) {
+        let member = engine::id::MemberId::new(number);
+        let name = engine::text::Name::new(&format!("Member {number}")).unwrap();
+        let client = engine::event::Client::Page;
+        let joined = engine::event::Body::Joined {
+            member,
+            name,
+            role,
+            client,
+        };
+        happen(&mut state, number, joined);
+    }
+    state
+}
+
+/// The next event of a room, by that member.
+fn happen(state: &mut engine::fold::RoomState, by: u32, body: engine::event::Body) {
+    state.apply(&engine::event::Event {
+        header: engine::event::Header {
+            seq: state.tail(),
+            epoch: Default::default(),
+            stamp: Default::default(),
+            at: Default::default(),
+            wall: 0,
+            by: Some(engine::id::MemberId::new(by)),
+            via: Default::default(),
+            cause: None,
+            intent: None,
+        },
+        body,
+    });
+}
+
 #[test]
 fn moderators_are_offered_what_the_room_would_grant_them_and_nobody_else_anything() {
     const SCRIPT: &str = r#"
@@ -430,14 +504,13 @@ fn moderators_are_offered_what_the_room_would_grant_them_and_nobody_else_anythin
         const offers = roles.map((_, me) => roles.map((_, other) => deedsFor(state, me + 1, other + 1)));
         console.log(JSON.stringify(offers));
     "#;
-    use crate::engine::event::{Body, Client, Role};
-    use crate::engine::fold::RoomState;
+    use crate::engine::event::Role;
     use crate::engine::intent::Intent;
     use crate::engine::sequencer::authorise;
-    let Some(node) = node(SCRIPT) else { return };
-    let output = node.wait_with_output().unwrap();
-    assert!(output.status.success());
-    let offers: Vec<Vec<Vec<serde_json::Value>>> = serde_json::from_slice(&output.stdout).unwrap();
+    let Some(offers) = node_once(SCRIPT) else {
+        return;
+    };
+    let offers: Vec<Vec<Vec<serde_json::Value>>> = serde_json::from_value(offers).unwrap();
     let words = |me: usize, other: usize| -> Vec<&str> {
         let deeds = offers[me - 1][other - 1].iter();
         deeds.map(|deed| deed["words"].as_str().unwrap()).collect()
@@ -481,44 +554,280 @@ fn moderators_are_offered_what_the_room_would_grant_them_and_nobody_else_anythin
     for (me, other) in [(1, 1), (2, 1), (2, 3), (4, 5), (5, 4)] {
         assert_eq!(words(me, other), none, "{me} about {other}");
     }
-    let mut state = RoomState::default();
-    let roles = [
+    let state = party([
         Role::Host,
         Role::CoHost,
         Role::CoHost,
         Role::Guest,
         Role::Viewer,
-    ];
-    for (number, role) in (1..).zip(roles) {
-        let member = crate::engine::id::MemberId::new(number);
-        let name = crate::engine::text::Name::new(&format!("Member {number}")).unwrap();
-        let client = Client::Page;
-        state.apply(&crate::engine::event::Event {
-            header: crate::engine::event::Header {
-                seq: state.tail(),
-                epoch: Default::default(),
-                stamp: Default::default(),
-                at: Default::default(),
-                wall: 0,
-                by: Some(member),
-                via: Default::default(),
-                cause: None,
-                intent: None,
-            },
-            body: Body::Joined {
-                member,
-                name,
-                role,
-                client,
-            },
-        });
-    }
+    ]);
     for (me, row) in (1..).zip(&offers) {
         for deed in row.iter().flatten() {
             let intent: Intent = serde_json::from_value(deed["intent"].clone()).unwrap();
             let answer = authorise(&state, crate::engine::id::MemberId::new(me), &intent);
             assert_eq!(answer, Ok(()), "{me}: {deed}");
         }
+    }
+}
+
+/// What people decide together, as the page offers it to each of them.
+mod together {
+    use super::{happen, node, node_once, party};
+    use crate::engine::event::{Action, Body, Choice, Role};
+    use crate::engine::fold::RoomState;
+    use crate::engine::id::MemberId;
+    use crate::engine::intent::Intent;
+    use crate::engine::sequencer::authorise;
+    use crate::engine::text::{Line, Title};
+    use serde_json::{Value, json};
+
+    /// A script's answer to each of these states, for the members 1 to 5 in turn.
+    fn offered(script: &str, states: &[&RoomState]) -> Option<Vec<Vec<Value>>> {
+        let script = format!(
+            "const {{ may }} = await load(\"fold.js\");
+             const {{ createInterface }} = await import(\"node:readline\");
+             {script}
+             for await (const line of createInterface({{ input: process.stdin }})) {{
+                 const state = JSON.parse(line);
+                 console.log(JSON.stringify([1, 2, 3, 4, 5].map((me) => offer(state, me, (action) => may(state, me, action)))));
+             }}"
+        );
+        let lines: Vec<String> = (states.iter())
+            .map(|state| serde_json::to_string(state).unwrap())
+            .collect();
+        let answers = node(&script, &lines)?;
+        assert_eq!(answers.len(), states.len());
+        let rows = answers
+            .into_iter()
+            .map(|row| serde_json::from_value(row).unwrap());
+        Some(rows.collect())
+    }
+
+    fn everybody() -> RoomState {
+        party([
+            Role::Host,
+            Role::CoHost,
+            Role::CoHost,
+            Role::Guest,
+            Role::Viewer,
+        ])
+    }
+
+    #[test]
+    fn a_grant_is_asked_for_by_who_lacks_it_and_answered_by_who_may() {
+        const SCRIPT: &str = r#"
+            const { requestWords, requestsFor, wishesOf } = await load("wishes.js");
+            const offer = (state, me) => ({
+                wishes: wishesOf(state, me, 1).map(({ id, actions, asked, denied }) => [id, actions, asked, denied]),
+                requests: requestsFor(state, me).map((request) => ({ ...request, words: requestWords(request) })),
+            });
+        "#;
+        let before = everybody();
+        let mut asked = everybody();
+        for action in [Action::Play, Action::Seek, Action::Rate, Action::Invite] {
+            happen(&mut asked, 5, Body::Requested { action });
+        }
+        let action = Action::Moderate;
+        happen(&mut asked, 4, Body::Requested { action });
+        let mut answered = everybody();
+        let not_now = Body::Ruled {
+            member: MemberId::new(5),
+            action: Action::Queue,
+            allow: Some(false),
+            until: Some(crate::engine::unit::SessionTime::from_secs(600)),
+        };
+        happen(&mut answered, 2, not_now);
+        let Some(seen) = offered(SCRIPT, &[&before, &asked, &answered]) else {
+            return;
+        };
+        let none = json!({ "wishes": [], "requests": [] });
+        let lacks_nothing = &seen[0][..4];
+        assert_eq!(lacks_nothing, vec![none; 4]);
+        let control = ["play", "seek", "rate"];
+        let (queue, invite) = (json!(["queue"]), json!(["invite"]));
+        assert_eq!(
+            seen[0][4]["wishes"],
+            json!([
+                ["control", control, false, false],
+                ["choose", queue, false, false],
+                ["invite", invite, false, false]
+            ])
+        );
+        assert_eq!(
+            seen[1][4]["wishes"],
+            json!([
+                ["control", [], true, false],
+                ["choose", queue, false, false],
+                ["invite", [], true, false]
+            ])
+        );
+        assert_eq!(
+            seen[2][4]["wishes"][1],
+            json!(["choose", queue, false, true])
+        );
+        let words = |me: usize| -> Vec<(&str, usize)> {
+            let requests = seen[1][me - 1]["requests"].as_array().unwrap();
+            let each = requests.iter().map(|request| {
+                let allow = request["allow"].as_array().unwrap().len();
+                (request["words"].as_str().unwrap(), allow)
+            });
+            each.collect()
+        };
+        let of_five = [
+            ("Member 5 asks to control the film", 3),
+            ("Member 5 asks to invite people", 1),
+        ];
+        let to_host = [&[("Member 4 asks to moderate", 1)], &of_five[..]].concat();
+        // Only the host makes moderators; a co-host can but say "not now" to that.
+        let to_co_host = [&[("Member 4 asks to moderate", 0)], &of_five[..]].concat();
+        assert_eq!(words(1), to_host);
+        assert_eq!(words(2), to_co_host);
+        assert_eq!([words(4), words(5)], [[]; 2]);
+        for (me, row) in (1..).zip(&seen[1]) {
+            for request in row["requests"].as_array().unwrap() {
+                let [allow, refuse] =
+                    ["allow", "refuse"].map(|answer| request[answer].as_array().unwrap().iter());
+                for intent in allow.chain(refuse) {
+                    let meant: Intent = serde_json::from_value(intent.clone()).unwrap();
+                    let answer = authorise(&asked, MemberId::new(me), &meant);
+                    assert_eq!(answer, Ok(()), "{me}: {intent}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_poll_shows_its_counts_and_is_closed_by_who_may() {
+        const SCRIPT: &str = r#"
+            const { pollView } = await load("poll.js");
+            const offer = pollView;
+        "#;
+        let nothing = everybody();
+        let mut open = everybody();
+        let line = |text: &str| Line::new(text).unwrap();
+        let choices = ["A walk", "Bed", "Soup"].map(|label| Choice {
+            label: Title::new(label).unwrap(),
+            media: None,
+            start: Default::default(),
+        });
+        let poll = open.tail();
+        let opened = Body::PollOpened {
+            question: line("What next?"),
+            choices: choices.to_vec(),
+        };
+        happen(&mut open, 4, opened);
+        for (by, choice) in [(1, 1), (4, 0), (5, 1)] {
+            let choice = Some(choice);
+            happen(&mut open, by, Body::PollAnswered { poll, choice });
+        }
+        let mut over = open.clone();
+        let winner = Some(1);
+        happen(&mut over, 4, Body::PollClosed { poll, winner });
+        let Some(seen) = offered(SCRIPT, &[&nothing, &open, &over]) else {
+            return;
+        };
+        assert_eq!(seen[0], vec![Value::Null; 5]);
+        for (me, view) in (1..).zip(&seen[1]) {
+            let counts: Vec<_> = (0..3).map(|row| &view["rows"][row]["count"]).collect();
+            assert_eq!(counts, [1, 2, 0]);
+            assert_eq!(view["told"], "3 of 5 answered");
+            assert_eq!(view["mayAnswer"], true);
+            let may = authorise(&open, MemberId::new(me), &Intent::ClosePoll { poll }).is_ok();
+            assert_eq!(view["mayClose"], may, "{me}");
+        }
+        assert_eq!(seen[1][3]["asks"], "You ask");
+        assert_eq!(seen[1][4]["asks"], "Member 4 asks");
+        let mine = |me: usize| (0..3).find(|row| seen[1][me - 1]["rows"][*row]["mine"] == true);
+        assert_eq!([mine(1), mine(2), mine(4)], [Some(1), None, Some(0)]);
+        let may_take_back = |me: usize| &seen[1][me - 1]["mayTakeBack"];
+        assert_eq!([may_take_back(1), may_take_back(2)], [true, false]);
+        for view in &seen[2] {
+            assert_eq!(view["told"], "“Bed” won");
+            assert_eq!(view["rows"][1]["won"], true);
+            for deed in ["mayAnswer", "mayTakeBack", "mayClose", "open"] {
+                assert_eq!(view[deed], false, "{deed}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_typed_makes_a_poll_of_two_to_eight_choices() {
+        const SCRIPT: &str = r#"
+            const { choicesOf } = await load("poll.js");
+            const typed = [["a", " "], ["a", "", " b "], Array(8).fill("c"), Array(9).fill("c")];
+            console.log(JSON.stringify(typed.map((texts) => choicesOf(texts)?.join() ?? null)));
+        "#;
+        let Some(choices) = node_once(SCRIPT) else {
+            return;
+        };
+        assert_eq!(choices, json!([null, "a,b", "c,c,c,c,c,c,c,c", null]));
+    }
+
+    #[test]
+    fn a_ready_check_names_who_is_asked_and_its_start_is_counted_down() {
+        const SCRIPT: &str = r#"
+            const { emptyState } = await load("fold.js");
+            const { askedOf, countAt } = await load("ready.js");
+            const state = emptyState();
+            const member = (name, since, more) => ({ name, since, present: true, suspended: null, ...more });
+            Object.assign(state.roster, {
+                1: member("Ana", 0), 2: member("Bo", 0), 3: member("Cy", 99), 4: member("Di", 0, { suspended: "detached" }),
+                5: member("Ed", 0, { present: false }), 6: member("Fe", 0),
+            });
+            const asked = (me) => askedOf(state, me)?.map(({ name, ready }) => [name, ready]) ?? null;
+            const out = [asked(1)];
+            state.hold = { seq: 7, reason: "load", since: 50, deadline: 90, waiting: [1] };
+            out.push(asked(1));
+            state.hold = { seq: 7, reason: "ready_check", since: 50, deadline: 90, waiting: [1, 6] };
+            out.push(asked(6));
+            const line = { playing: true, at: 10e6 };
+            const at = (now, start = 10e6, anchor = line) => countAt(anchor, start, now);
+            out.push([at(7e6), at(7.9e6), at(8.1e6), at(9.5e6), at(10e6), at(2e6)]);
+            // Paused, or sought, or never asked, in between: nothing is counted.
+            out.push([at(8e6, null), at(8e6, 10e6, { playing: false, at: 10e6 }), at(8e6, 9e6), at(null)]);
+            console.log(JSON.stringify(out));
+        "#;
+        let Some(seen) = node_once(SCRIPT) else {
+            return;
+        };
+        let asked = json!([["you", false], ["Ana", false], ["Bo", true]]);
+        let counted = json!([3, 3, 2, 1, 0, 0]);
+        assert_eq!(seen, json!([null, null, asked, counted, [0, 0, 0, 0]]));
+    }
+
+    #[test]
+    fn who_wants_to_skip_is_said_with_how_many_are_missing() {
+        const SCRIPT: &str = r#"
+            const { emptyState } = await load("fold.js");
+            const { queueWords, skipOffer, skipWords } = await load("queue.js");
+            const state = emptyState();
+            for (const id of [1, 2, 3, 4]) state.roster[id] = { present: true };
+            const words = () => { const offer = skipOffer(state, 2); return offer && [skipWords(offer), offer.mine]; };
+            const out = [words()];
+            state.timeline.items[1] = {};
+            state.timeline.anchor.item = 1;
+            out.push(words());
+            state.queue.repeat = "all";
+            state.queue.skips = [3];
+            out.push(words());
+            state.queue.skips = [2, 3, 9];
+            state.queue.mode = "vote";
+            out.push(words(), queueWords(state));
+            console.log(JSON.stringify(out));
+        "#;
+        let Some(seen) = node_once(SCRIPT) else {
+            return;
+        };
+        assert_eq!(
+            seen,
+            json!([
+                null,
+                null,
+                ["1 of 4 wants to skip, 2 more needed", false],
+                ["2 of 4 want to skip, 1 more needed", true],
+                "The queue plays what has most votes. The queue repeats."
+            ])
+        );
     }
 }
 
@@ -533,7 +842,6 @@ mod parity {
     use crate::projection::view::{self, Kind};
     use serde_json::{Value, json};
     use std::collections::{BTreeMap, BTreeSet};
-    use std::io::Write as _;
 
     /// What the program makes of an evening: the state, the lines, and where its films are.
     fn told(events: &[Event]) -> Value {
@@ -562,14 +870,15 @@ mod parity {
             });
             let before = Seq::new(event.header.seq.get().saturating_sub(3));
             let still = view::undo_of(&state, before).is_some();
-            offers.push(json!([waiting, undo, still]));
+            let skips = (state.skips_cast(), state.skips_needed());
+            offers.push(json!([waiting, undo, still, skips]));
         }
         json!({ "offers": offers, "state": serde_json::to_string(&state).unwrap(), "lines": lines, "links": links })
     }
 
     /// Folds in the page's own code: reads events, one evening a line, and answers each with a line.
     const SCRIPT: &str = r#"
-        const { Replay } = await load("fold.js");
+        const { Replay, skipsCast, skipsNeeded } = await load("fold.js");
         const { lineOf, mayUndo, undoOf, undoable, waitingLine } = await load("story.js");
         const { pageUrl } = await load("media.js");
         const { createInterface } = await import("node:readline");
@@ -584,7 +893,8 @@ mod parity {
                 const deed = undoable(replay.state);
                 const undo = deed && [deed.seq, mayUndo(replay.state, 2, deed)];
                 const still = undoOf(replay.state, event.seq - 3) !== null;
-                offers.push([waitingLine(replay.state, new Map(), 1), undo, still]);
+                const skips = [skipsCast(replay.state), skipsNeeded(replay.state)];
+                offers.push([waitingLine(replay.state, new Map(), 1), undo, still, skips]);
             }
             console.log(JSON.stringify({ state: JSON.stringify(replay.state), lines, links, offers }));
         }
@@ -592,24 +902,12 @@ mod parity {
 
     /// What the page makes of these histories; `None` on a machine without node.
     fn told_by_the_page(histories: &[Vec<Event>]) -> Option<Vec<Value>> {
-        let Some(mut node) = super::node(SCRIPT) else {
-            // The browser tests make the same comparison in Chromium.
-            eprintln!("no node on this machine: the page's fold is not compared here");
-            return None;
-        };
-        let mut input = node.stdin.take().unwrap();
-        for events in histories {
-            writeln!(input, "{}", serde_json::to_string(events).unwrap()).unwrap();
-        }
-        drop(input);
-        let output = node.wait_with_output().unwrap();
-        assert!(output.status.success(), "the page's fold failed");
-        let answers = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(answers.lines().count(), histories.len());
-        let told = answers
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap());
-        Some(told.collect())
+        let histories: Vec<String> = (histories.iter())
+            .map(|events| serde_json::to_string(events).unwrap())
+            .collect();
+        let told = super::node(SCRIPT, &histories)?;
+        assert_eq!(told.len(), histories.len());
+        Some(told)
     }
 
     #[test]
@@ -622,22 +920,14 @@ mod parity {
                 const before = JSON.stringify(replay.state);
                 let told = "taken";
                 try { replay.take({ seq: 1, ...at, body }); } catch (error) { told = `${error.why}: ${error.message}`; }
-                console.log(told, before === JSON.stringify(replay.state));
+                console.log(JSON.stringify([told, before === JSON.stringify(replay.state)]));
             }
         "#;
-        let Some(node) = super::node(SCRIPT) else {
+        let Some(told) = super::node(SCRIPT, &[]) else {
             return;
         };
-        let output = node.wait_with_output().unwrap();
-        assert!(output.status.success());
-        let told = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(told.lines().count(), 4);
-        for line in told.lines() {
-            assert_eq!(
-                line,
-                "newer: The host's Séance is newer than this page (event 1). Reload the page. true"
-            );
-        }
+        let newer = "newer: The host's Séance is newer than this page (event 1). Reload the page.";
+        assert_eq!(told, vec![json!([newer, true]); 4]);
     }
 
     #[test]
@@ -804,8 +1094,6 @@ mod controller {
     use crate::engine::sync::controller::{Controller, Disturbance, Footing, Habits, Order, Sight};
     use crate::engine::unit::{LocalTime, Micros, Rate};
     use serde_json::{Value, json};
-    use std::io::Write as _;
-    use std::process::{Command, Stdio};
 
     /// How many players, and how long each is watched.
     const TRACES: u64 = 60;
@@ -1023,7 +1311,7 @@ mod controller {
 
     /// Runs traces in the page's own code and answers what it saw, a trace a line.
     const SCRIPT: &str = r#"
-        const { Controller } = await import(process.argv[1] + "sync.js");
+        const { Controller } = await load("sync.js");
         const { createInterface } = await import("node:readline");
         const HOLD = { order: "hold" };
         for await (const line of createInterface({ input: process.stdin })) {
@@ -1051,46 +1339,13 @@ mod controller {
 
     #[test]
     fn the_page_corrects_every_player_as_the_program_does() {
-        let root = format!(
-            "file://{}/src/projection/web/assets/",
-            env!("CARGO_MANIFEST_DIR")
-        );
-        let spawned = Command::new("node")
-            .args([
-                "--no-warnings",
-                "--experimental-default-type=module",
-                "--input-type=module",
-                "-e",
-                SCRIPT,
-                &root,
-            ])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn();
-        let Ok(mut node) = spawned else {
-            eprintln!("skipped: no node on this machine to run the page's controller");
+        let traces: Vec<Vec<Value>> = (1..=TRACES).map(trace).collect();
+        let Some(answers) = played_by_the_page(SCRIPT, &traces) else {
             return;
         };
-        let traces: Vec<Vec<Value>> = (1..=TRACES).map(trace).collect();
-        let mut input = node.stdin.take().unwrap();
-        let lines: Vec<String> = traces
-            .iter()
-            .map(|trace| json!(trace).to_string())
-            .collect();
-        let writer = std::thread::spawn(move || {
-            for line in lines {
-                writeln!(input, "{line}").unwrap();
-            }
-        });
-        let output = node.wait_with_output().unwrap();
-        writer.join().unwrap();
-        assert!(output.status.success(), "the page's controller failed");
-        let answers = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(answers.lines().count(), traces.len());
         let mut orders: BTreeMap<String, usize> = BTreeMap::new();
-        for ((seed, trace), answer) in (1..).zip(&traces).zip(answers.lines()) {
-            let page: Vec<Value> = serde_json::from_str(answer).unwrap();
-            for (step, (ours, theirs)) in trace[1..].iter().zip(&page).enumerate() {
+        for ((seed, trace), page) in (1..).zip(&traces).zip(&answers) {
+            for (step, (ours, theirs)) in trace[1..].iter().zip(page).enumerate() {
                 assert_eq!(theirs, &ours[1], "trace({seed}), input {step}: {}", ours[0]);
                 let told = ours[1]["told"]["order"].as_str().unwrap();
                 *orders.entry(told.to_owned()).or_default() += 1;
@@ -1109,8 +1364,6 @@ mod reading {
     use crate::engine::clock::offset::{Exchange, OffsetClock};
     use crate::engine::unit::{LocalTime, Micros, SessionTime};
     use serde_json::{Value, json};
-    use std::io::Write as _;
-    use std::process::{Command, Stdio};
 
     const TRACES: u64 = 40;
     const INPUTS: usize = 300;
@@ -1189,7 +1442,7 @@ mod reading {
 
     const SCRIPT: &str = r#"
         globalThis.performance ??= { now: () => 0 };
-        const { OffsetClock } = await import(process.argv[1] + "clock.js");
+        const { OffsetClock } = await load("clock.js");
         const { createInterface } = await import("node:readline");
         for await (const line of createInterface({ input: process.stdin })) {
             const clock = new OffsetClock(0);
@@ -1206,38 +1459,11 @@ mod reading {
     #[test]
     fn the_page_reads_every_clock_as_the_program_does() {
         let traces: Vec<Vec<Value>> = (1..=TRACES).map(trace).collect();
-        let root = format!(
-            "file://{}/src/projection/web/assets/",
-            env!("CARGO_MANIFEST_DIR")
-        );
-        let spawned = Command::new("node")
-            .args(["--no-warnings", "--experimental-default-type=module"])
-            .args(["--input-type=module", "-e", SCRIPT, &root])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn();
-        let Ok(mut node) = spawned else {
-            eprintln!("skipped: no node on this machine to run the page's clock");
+        let Some(answers) = super::played_by_the_page(SCRIPT, &traces) else {
             return;
         };
-        let mut input = node.stdin.take().unwrap();
-        let lines: Vec<String> = traces
-            .iter()
-            .map(|trace| json!(trace).to_string())
-            .collect();
-        let writer = std::thread::spawn(move || {
-            for line in lines {
-                writeln!(input, "{line}").unwrap();
-            }
-        });
-        let output = node.wait_with_output().unwrap();
-        writer.join().unwrap();
-        assert!(output.status.success(), "the page's clock failed");
-        let answers = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(answers.lines().count(), traces.len());
-        for ((number, trace), answer) in (1..).zip(&traces).zip(answers.lines()) {
-            let page: Vec<Value> = serde_json::from_str(answer).unwrap();
-            for (step, (ours, theirs)) in trace.iter().zip(&page).enumerate() {
+        for ((number, trace), page) in (1..).zip(&traces).zip(&answers) {
+            for (step, (ours, theirs)) in trace.iter().zip(page).enumerate() {
                 assert_eq!(
                     theirs, &ours[2],
                     "trace({number}), input {step}: {}",

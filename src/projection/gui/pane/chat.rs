@@ -8,6 +8,7 @@ use crate::engine::intent::Intent;
 use crate::projection::gui::cmd;
 use crate::projection::gui::data::{App, Draft};
 use crate::projection::gui::theme::{CONTROL, Tone, size, space};
+use crate::projection::gui::together::Sheet;
 use crate::projection::gui::widget::button::{Button, Kind};
 use crate::projection::gui::widget::card::surface;
 use crate::projection::gui::widget::field::Field;
@@ -92,19 +93,29 @@ const DEEDS_BESIDE: usize = 2;
 
 /// How tall what can be done about the chosen member is.
 pub(super) fn deeds_height(app: &App) -> f64 {
-    match app.chosen_deeds().len().div_ceil(DEEDS_BESIDE) {
+    let deeds = deed_words(app).len();
+    match deeds.div_ceil(DEEDS_BESIDE) {
         0 => 0.0,
         lines => lines as f64 * (CONTROL + space::XS) + space::S,
     }
 }
 
+/// The button that shows what the chosen member may do.
+const PERMISSIONS: &str = "Permissions";
+
+/// The words on the buttons of the chosen member.
+fn deed_words(app: &App) -> Vec<&'static str> {
+    let deeds = app.chosen_deeds();
+    let permissions = app.chosen.filter(|chosen| app.has_permissions(*chosen));
+    let mut words: Vec<_> = permissions.map(|_| PERMISSIONS).into_iter().collect();
+    words.extend(deeds.iter().map(|deed| deed.0));
+    words
+}
+
 /// What can be done about the chosen member.
 fn deeds() -> impl Widget<App> {
     // The words say which buttons there are; what each does, it looks up when it is pressed.
-    let words = |app: &App| {
-        let words: Vec<_> = app.chosen_deeds().iter().map(|deed| deed.0).collect();
-        words.join("\n")
-    };
+    let words = |app: &App| deed_words(app).join("\n");
     ViewSwitcher::new(
         move |app: &App, _: &Env| words(app),
         |words: &String, _, _| {
@@ -135,6 +146,10 @@ fn deed(words: String) -> Button<App> {
         Kind::Plain,
         move |_| words.clone(),
         move |ctx: &mut EventCtx, app: &App| {
+            if named == PERMISSIONS {
+                ctx.submit_command(cmd::SHEET.with(app.chosen.map(Sheet::Person)));
+                return;
+            }
             let deeds = app.chosen_deeds();
             let Some((_, deed)) = deeds.into_iter().find(|(words, _)| *words == named) else {
                 return;

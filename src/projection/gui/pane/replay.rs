@@ -3,21 +3,24 @@
 //! Laid out like the room, so that everything is where it was on the evening;
 //! what would change the room is not there.
 
-use druid::widget::{CrossAxisAlignment, Flex, Painter};
+use druid::widget::{CrossAxisAlignment, Flex, SizedBox};
 use druid::{
     BoxConstraints, Env, Event, EventCtx, LayoutCtx, LensExt, LifeCycle, LifeCycleCtx, PaintCtx,
-    Point, Rect, RenderContext, Size, UpdateCtx, Widget, WidgetExt, WidgetPod,
+    Point, Rect, Size, UpdateCtx, Widget, WidgetExt,
 };
 
 use super::chat::{head, people};
 use super::stage::stage;
-use super::theme_button;
+use super::{
+    Frame, PEOPLE_HEAD, PEOPLE_ROW, Pod, STAGE_MIN, Side, close, header, height, place, pod,
+    present, status,
+};
 use crate::engine::unit::Micros;
 use crate::os::local_now;
 use crate::projection::gui::cmd;
 use crate::projection::gui::data::{App, Draft};
 use crate::projection::gui::replay::{EXPORT, EXPORT_NOW, LEAP, ORDER, PUT_AWAY};
-use crate::projection::gui::theme::{CONTROL, Tone, palette, size, space};
+use crate::projection::gui::theme::{CONTROL, Tone, size, space};
 use crate::projection::gui::widget::button::{Button, Kind};
 use crate::projection::gui::widget::card::{banner, banner_with, surface};
 use crate::projection::gui::widget::chips;
@@ -31,22 +34,11 @@ use crate::projection::gui::widget::story::Story;
 use crate::projection::gui::widget::words::Words;
 use crate::projection::rewatch::Order;
 
-/// From this width on, people and talk stand beside the stage.
-const WIDE_FROM: f64 = 1_000.0;
-/// How wide people and talk are then.
-const SIDE: f64 = 320.0;
-/// How tall one row of the people list and its heading are.
-const PEOPLE_ROW: f64 = 44.0;
-const PEOPLE_HEAD: f64 = 44.0;
-/// The least that the stage shrinks to.
-const STAGE_MIN: f64 = 72.0;
 /// How wide the run button is, whatever it says.
 const RUN_WIDTH: f64 = 104.0;
 
 /// Which of the pods the stage is.
 const STAGE: usize = 2;
-
-type Pod = WidgetPod<App, Box<dyn Widget<App>>>;
 
 /// See the module.
 pub(in super::super) struct Pane {
@@ -63,14 +55,10 @@ pub(in super::super) struct Pane {
     staged: bool,
 }
 
-fn pod(widget: impl Widget<App> + 'static) -> Pod {
-    WidgetPod::new(Box::new(widget))
-}
-
 /// The whole screen.
 pub(in super::super) fn replay() -> Pane {
     Pane {
-        header: pod(header()),
+        header: pod(header(title, SizedBox::empty())),
         banners: pod(banners()),
         stage: pod(stage()),
         why: pod(why()),
@@ -78,45 +66,18 @@ pub(in super::super) fn replay() -> Pane {
         people: pod(people()),
         talk: pod(talk()),
         export: pod(export()),
-        status: pod(status()),
+        status: pod(status(App::replay_status, tools())),
         staged: true,
     }
 }
 
-fn header() -> impl Widget<App> {
-    let title = Words::new(|app: &App| {
-        app.replay()
-            .map_or_else(String::new, |replay| replay.programme.title().to_owned())
-    });
-    Flex::row()
-        .with_child(
-            Words::fixed("Séance")
-                .size(size::HEAD)
-                .bold()
-                .tone(Tone::Accent),
-        )
-        .with_spacer(space::M)
-        .with_flex_child(title.size(size::HEAD).bold().expand_width(), 1.0)
-        .with_spacer(space::M)
-        .with_child(theme_button())
-        .with_spacer(space::XS)
-        .with_child(
-            Button::new(
-                Kind::Quiet,
-                |_| "Leave".to_owned(),
-                |ctx: &mut EventCtx, _: &App| ctx.submit_command(cmd::LEAVE),
-            )
-            .icon(|_| Some(Icon::Leave)),
-        )
+fn title(app: &App) -> String {
+    app.replay()
+        .map_or_else(String::new, |replay| replay.programme.title().to_owned())
 }
 
 fn put_away() -> Button<App> {
-    Button::new(
-        Kind::Quiet,
-        |_| String::new(),
-        |ctx: &mut EventCtx, _: &App| ctx.submit_command(PUT_AWAY),
-    )
-    .icon(|_| Some(Icon::Close))
+    close(|ctx| ctx.submit_command(PUT_AWAY))
 }
 
 fn banners() -> impl Widget<App> {
@@ -314,24 +275,8 @@ fn export() -> impl Widget<App> {
     )
 }
 
-fn status() -> impl Widget<App> {
-    let dot = Painter::new(|ctx, app: &App, env| {
-        let color = palette(env).tone(app.replay_status().0).color();
-        let center = ctx.size().to_rect().center();
-        ctx.fill(druid::kurbo::Circle::new(center, 4.0), &color);
-    })
-    .fix_size(8.0, 20.0);
+fn tools() -> impl Widget<App> {
     Flex::row()
-        .with_child(dot)
-        .with_spacer(space::S)
-        .with_flex_child(
-            Words::new(|app: &App| app.replay_status().1)
-                .size(size::SMALL)
-                .tone(Tone::Muted)
-                .expand_width(),
-            1.0,
-        )
-        .with_spacer(space::M)
         .with_child(shown(has_waits, CONTROL, waits))
         .with_spacer(space::S)
         .with_child(
@@ -359,23 +304,6 @@ impl Pane {
             &mut self.transport,
         ]
     }
-
-    fn place(pod: &mut Pod, ctx: &mut LayoutCtx, area: Rect, app: &App, env: &Env) {
-        let size = Size::new(area.width().max(0.0), area.height().max(0.0));
-        pod.layout(ctx, &BoxConstraints::tight(size), app, env);
-        pod.set_origin(ctx, area.origin());
-    }
-
-    /// Lays `pod` out as tall as it likes at this width, and says how tall that is.
-    fn height(pod: &mut Pod, ctx: &mut LayoutCtx, width: f64, app: &App, env: &Env) -> f64 {
-        let bounds = BoxConstraints::new(Size::new(width, 0.0), Size::new(width, f64::INFINITY));
-        pod.layout(ctx, &bounds, app, env).height
-    }
-}
-
-fn present(app: &App) -> usize {
-    app.view()
-        .map_or(0, |view| view.state.roster.present().count())
 }
 
 impl Widget<App> for Pane {
@@ -406,28 +334,18 @@ impl Widget<App> for Pane {
 
     fn layout(&mut self, ctx: &mut LayoutCtx, bc: &BoxConstraints, app: &App, env: &Env) -> Size {
         let whole = bc.max();
-        let (left, right) = (space::L, whole.width - space::L);
-        let gap = space::M;
-        let width = right - left;
-
-        let mut top = space::S;
-        let header = Self::height(&mut self.header, ctx, width, app, env).max(CONTROL);
-        self.header.set_origin(ctx, Point::new(left, top));
-        top += header + space::S;
-        let banners = Self::height(&mut self.banners, ctx, width, app, env);
-        self.banners.set_origin(ctx, Point::new(left, top));
-        top += banners;
-        let status = Self::height(&mut self.status, ctx, width, app, env);
-        let mut foot = whole.height - space::S - status;
-        self.status.set_origin(ctx, Point::new(left, foot));
-        foot -= Self::height(&mut self.export, ctx, width, app, env);
-        self.export.set_origin(ctx, Point::new(left, foot));
-        let bottom = foot - space::S;
-
-        let wide = whole.width >= WIDE_FROM;
-        let main = if wide { width - SIDE - gap } else { width };
-        let why = Self::height(&mut self.why, ctx, main, app, env);
-        let transport = Self::height(&mut self.transport, ctx, main, app, env);
+        let above = [&mut self.header, &mut self.banners];
+        let below = [&mut self.status, &mut self.export];
+        let frame = Frame::around(ctx, whole, above, below, app, env);
+        let Rect {
+            x0: left,
+            y0: top,
+            x1: right,
+            y1: bottom,
+        } = frame.inner;
+        let (wide, main, gap) = (frame.wide, frame.main_width(), space::M);
+        let why = height(&mut self.why, ctx, main, app, env);
+        let transport = height(&mut self.transport, ctx, main, app, env);
         let left_over = bottom - top - why - transport - gap;
         // In a narrow window people and talk stand below it all and need the more lines; an answer
         // then takes the place of the stage.
@@ -437,7 +355,7 @@ impl Widget<App> for Pane {
             (false, true) => 0.0,
         };
         let stage_area = Rect::new(left, top, left + main, top + stage);
-        Self::place(&mut self.stage, ctx, stage_area, app, env);
+        place(&mut self.stage, ctx, stage_area, app, env);
         self.staged = stage > 0.0;
         let mut y = top + stage + if self.staged { gap } else { 0.0 };
         self.why.set_origin(ctx, Point::new(left, y));
@@ -445,23 +363,16 @@ impl Widget<App> for Pane {
         self.transport.set_origin(ctx, Point::new(left, y));
         y += transport + gap;
 
-        let (people, talk) = if wide {
-            let side = left + main + gap;
+        let side = if wide {
             let wanted = PEOPLE_HEAD + PEOPLE_ROW * present(app).max(1) as f64;
-            let split = top + wanted.min((bottom - top) * 0.4);
-            (
-                Rect::new(side, top, right, split),
-                Rect::new(side, split + gap, right, bottom),
-            )
+            let column = Rect::new(left + main + gap, top, right, bottom);
+            Side::Column(column, wanted.min((bottom - top) * 0.4))
         } else {
-            let split = left + (width * 0.36).round();
-            (
-                Rect::new(left, y, split, bottom),
-                Rect::new(split + gap, y, right, bottom),
-            )
+            Side::Row(Rect::new(left, y, right, bottom))
         };
-        Self::place(&mut self.people, ctx, people, app, env);
-        Self::place(&mut self.talk, ctx, talk, app, env);
+        let (people, talk) = side.split();
+        place(&mut self.people, ctx, people, app, env);
+        place(&mut self.talk, ctx, talk, app, env);
         whole
     }
 

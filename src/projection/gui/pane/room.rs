@@ -4,62 +4,58 @@
 //! The parts are the same widgets in both, so that resizing loses nothing that
 //! was typed, scrolled or focused.
 
-use std::sync::Arc;
-
-use druid::widget::{Flex, Painter};
+use druid::widget::Flex;
 use druid::{
     BoxConstraints, Env, Event, EventCtx, LayoutCtx, LifeCycle, LifeCycleCtx, PaintCtx, Point,
-    Rect, RenderContext, Size, UpdateCtx, Widget, WidgetExt, WidgetPod,
+    Rect, Size, UpdateCtx, Widget, WidgetExt,
 };
 
 use super::chat::{chat, deeds_height, door_height, people};
+use super::invite::{COPY_WIDTH, copy, link, make, revoke};
+use super::sheet::{asks, more, sheet};
 use super::stage::stage;
-use super::theme_button;
 use super::transport::{QUEUED_ROW, hold, load, offer, queue, transport};
-use crate::engine::event::{Action, Role, Via};
-use crate::engine::fold::entrance::OWN_LINK;
+use super::{
+    Frame, PEOPLE_HEAD, PEOPLE_ROW, Pod, STAGE_MIN, Side, close, header, height, height_up_to,
+    place, pod, present, status,
+};
+use crate::engine::event::{Action, Via};
 use crate::engine::intent::Intent;
 use crate::projection::gui::Request;
 use crate::projection::gui::cmd;
-use crate::projection::gui::data::{App, Note};
-use crate::projection::gui::theme::{CONTROL, Tone, palette, size, space};
+use crate::projection::gui::data::App;
+use crate::projection::gui::theme::{CONTROL, Tone, size, space};
+use crate::projection::gui::together::Sheet;
 use crate::projection::gui::widget::button::{Button, Kind};
 use crate::projection::gui::widget::card::{banner, banner_with};
-use crate::projection::gui::widget::icon::Icon;
 use crate::projection::gui::widget::shown::shown;
 use crate::projection::gui::widget::words::Words;
-use crate::projection::view::Link;
 
-/// From this width on, people and chat stand beside the stage: below it the transport's buttons
-/// would not fit beside them.
-const WIDE_FROM: f64 = 1_000.0;
-/// How wide people and chat are then.
-const SIDE: f64 = 320.0;
-/// How tall one row of the people list and its heading are, to give a short list no more than it needs.
-const PEOPLE_ROW: f64 = 44.0;
-const PEOPLE_HEAD: f64 = 44.0;
 /// How many rows of the queue are seen at once, in a wide window and in a narrow one, where people
 /// and chat need the height. Half a row tells that there are more.
 const QUEUED_WIDE: f64 = 3.5;
 const QUEUED_NARROW: f64 = 1.5;
-/// The least that the stage shrinks to in a narrow window.
-const STAGE_MIN: f64 = 72.0;
 /// How much of the width the room's wait gets beside what can be undone: it says more.
 const HOLD_SHARE: f64 = 0.55;
 /// What people and chat need below it all in a narrow window.
 const CHAT_MIN: f64 = 116.0;
-/// How wide the invite's text gets, and its button, whose words change.
-const INVITE_MAX: f64 = 250.0;
-const COPY_WIDTH: f64 = 136.0;
+/// How wide the invite's text gets, and the button that ends it.
+const INVITE_MAX: f64 = 190.0;
 const REVOKE_WIDTH: f64 = 76.0;
+const CODE_WIDTH: f64 = 108.0;
 
-type Pod = WidgetPod<App, Box<dyn Widget<App>>>;
+/// The numbers of those pods that can be covered.
+const STAGE: usize = 2;
+const PEOPLE: usize = 3;
+const CHAT: usize = 4;
+const SHEET: usize = 5;
 
 /// See the module.
 pub(in super::super) struct Room {
     header: Pod,
     banners: Pod,
     stage: Pod,
+    sheet: Pod,
     hold: Pod,
     offer: Pod,
     transport: Pod,
@@ -68,18 +64,18 @@ pub(in super::super) struct Room {
     people: Pod,
     chat: Pod,
     status: Pod,
-}
-
-fn pod(widget: impl Widget<App> + 'static) -> Pod {
-    WidgetPod::new(Box::new(widget))
+    /// The numbers of the pods that the sheet lies over.
+    covered: Vec<usize>,
 }
 
 /// The whole screen.
 pub(in super::super) fn room() -> Room {
     Room {
-        header: pod(header()),
+        header: pod(header(title, more())),
         banners: pod(banners()),
         stage: pod(stage()),
+        sheet: pod(sheet()),
+        covered: Vec::new(),
         hold: pod(hold()),
         offer: pod(offer()),
         transport: pod(transport()),
@@ -87,37 +83,12 @@ pub(in super::super) fn room() -> Room {
         queue: pod(queue()),
         people: pod(people()),
         chat: pod(chat()),
-        status: pod(status()),
+        status: pod(status(App::status, sharing())),
     }
 }
 
-fn header() -> impl Widget<App> {
-    Flex::row()
-        .with_child(
-            Words::fixed("Séance")
-                .size(size::HEAD)
-                .bold()
-                .tone(Tone::Accent),
-        )
-        .with_spacer(space::M)
-        .with_flex_child(
-            Words::new(|app: &App| app.room_title().unwrap_or("A party").to_owned())
-                .size(size::HEAD)
-                .bold()
-                .expand_width(),
-            1.0,
-        )
-        .with_spacer(space::M)
-        .with_child(theme_button())
-        .with_spacer(space::XS)
-        .with_child(
-            Button::new(
-                Kind::Quiet,
-                |_| "Leave".to_owned(),
-                |ctx: &mut EventCtx, _: &App| ctx.submit_command(cmd::LEAVE),
-            )
-            .icon(|_| Some(Icon::Leave)),
-        )
+fn title(app: &App) -> String {
+    app.room_title().unwrap_or("A party").to_owned()
 }
 
 fn banners() -> impl Widget<App> {
@@ -125,14 +96,7 @@ fn banners() -> impl Widget<App> {
         Some(sentence) => Some((Tone::Bad, sentence.to_owned())),
         None => Some((Tone::Warn, app.trouble()?.to_string())),
     };
-    let put_away = || {
-        Button::new(
-            Kind::Quiet,
-            |_| String::new(),
-            |ctx: &mut EventCtx, _: &App| ctx.submit_command(cmd::DISMISS),
-        )
-        .icon(|_| Some(Icon::Close))
-    };
+    let put_away = || close(|ctx| ctx.submit_command(cmd::DISMISS));
     Flex::column()
         .with_child(banner(App::banner))
         .with_child(banner_with(App::ways_banner, retry))
@@ -144,6 +108,45 @@ fn banners() -> impl Widget<App> {
                     .with_child(answer("Let in", true))
                     .with_spacer(space::XS)
                     .with_child(answer("Turn away", false))
+            },
+        ))
+        .with_child(banner_with(
+            |app: &App| Some((Tone::Info, app.asking_line()?)),
+            || {
+                Flex::row()
+                    .with_child(asks(
+                        |_| "Allow".to_owned(),
+                        |app: &App| app.answer_asking(true),
+                    ))
+                    .with_spacer(space::XS)
+                    .with_child(asks(
+                        |_| "Not now".to_owned(),
+                        |app: &App| app.answer_asking(false),
+                    ))
+            },
+        ))
+        .with_child(banner_with(
+            |app: &App| {
+                let line = app.poll_line().filter(|_| app.sheet != Some(Sheet::Poll))?;
+                Some((Tone::Accent, line))
+            },
+            || {
+                Button::new(
+                    Kind::Plain,
+                    |_| "Show the poll".to_owned(),
+                    |ctx: &mut EventCtx, _: &App| {
+                        ctx.submit_command(cmd::SHEET.with(Some(Sheet::Poll)));
+                    },
+                )
+            },
+        ))
+        .with_child(banner_with(
+            |app: &App| Some((Tone::Info, app.skip_line()?)),
+            || {
+                asks(
+                    |app| app.skip_vote().map_or("", |(words, _)| words).to_owned(),
+                    |app: &App| app.skip_vote().into_iter().map(|(_, it)| it).collect(),
+                )
             },
         ))
 }
@@ -185,35 +188,13 @@ fn retry() -> impl Widget<App> {
         .with_child(shown(App::may_retry_ways, 0.0, again))
 }
 
-fn status() -> impl Widget<App> {
-    let dot = Painter::new(|ctx, app: &App, env| {
-        let color = palette(env).tone(app.status().0).color();
-        let center = ctx.size().to_rect().center();
-        ctx.fill(druid::kurbo::Circle::new(center, 4.0), &color);
-    })
-    .fix_size(8.0, 20.0);
+fn sharing() -> impl Widget<App> {
     Flex::row()
-        .with_child(dot)
-        .with_spacer(space::S)
-        .with_flex_child(
-            Words::new(|app: &App| app.status().1)
-                .size(size::SMALL)
-                .tone(Tone::Muted)
-                .expand_width(),
-            1.0,
-        )
-        .with_spacer(space::M)
-        .with_child(shown(|app| invite(app).is_some(), CONTROL, share))
+        .with_child(shown(|app| link(app).is_some(), CONTROL, share))
         .with_child(shown(
-            |app| invite(app).is_none() && hosts(app) && app.may(Action::Invite),
+            |app| link(app).is_none() && hosts(app) && app.may(Action::Invite),
             CONTROL,
-            || {
-                ask_button("Make a link", |_| Intent::Invite {
-                    role: Role::Guest,
-                    lasts: None,
-                    uses: None,
-                })
-            },
+            make,
         ))
 }
 
@@ -221,114 +202,76 @@ fn hosts(app: &App) -> bool {
     app.room().is_some_and(|room| room.hosting)
 }
 
-/// A quiet button that asks for something.
-fn ask_button(words: &'static str, intent: impl Fn(&App) -> Intent + 'static) -> Button<App> {
-    Button::new(
-        Kind::Quiet,
-        move |_| words.to_owned(),
-        move |ctx: &mut EventCtx, app: &App| {
-            ctx.submit_command(cmd::REQUEST.with(App::ask(intent(app), Via::Gui)));
-        },
-    )
-}
-
-/// The link to hand out. One to a party that is over would only disappoint.
-fn invite(app: &App) -> Option<Arc<str>> {
-    let view = app.view()?;
-    view.invite
-        .clone()
-        .filter(|_| !matches!(view.link, Link::Over(_)))
-}
-
 fn share() -> impl Widget<App> {
-    let copied = |app: &App| app.note == Some(Note::Copied);
-    let copy = Button::new(
-        Kind::Plain,
-        move |app| {
-            if copied(app) {
-                "Link copied"
-            } else {
-                "Copy link"
-            }
-            .to_owned()
+    let code = Button::new(
+        Kind::Quiet,
+        |_| "Show code".to_owned(),
+        |ctx: &mut EventCtx, app: &App| {
+            let sheet = Some(Sheet::Invite).filter(|sheet| app.sheet != Some(*sheet));
+            ctx.submit_command(cmd::SHEET.with(sheet));
         },
-        |ctx: &mut EventCtx, app| {
-            if let Some(link) = invite(app) {
-                ctx.submit_command(cmd::COPY.with(link));
-            }
-        },
-    )
-    .icon(move |app| Some(if copied(app) { Icon::Check } else { Icon::Copy }))
-    .width_min(COPY_WIDTH);
+    );
     Flex::row()
         .with_child(Words::fixed("Invite").size(size::SMALL).tone(Tone::Muted))
         .with_spacer(space::S)
         .with_flex_child(
-            Words::new(|app: &App| invite(app).map_or_else(String::new, |link| link.to_string()))
+            Words::new(|app: &App| link(app).map_or_else(String::new, |link| link.to_string()))
                 .size(size::SMALL)
                 .expand_width(),
             1.0,
         )
         .with_spacer(space::M)
-        .with_child(copy)
-        .with_child(ask_button("Revoke", |app| Intent::RevokeInvite {
-            invite: app.shared_link().unwrap_or(OWN_LINK),
-        }))
-        .fix_width(INVITE_MAX + COPY_WIDTH + REVOKE_WIDTH)
+        .with_child(copy())
+        .with_child(code)
+        .with_child(revoke())
+        .fix_width(INVITE_MAX + COPY_WIDTH + CODE_WIDTH + REVOKE_WIDTH)
 }
 
 impl Room {
-    fn pods(&mut self) -> [&mut Pod; 11] {
+    fn pods(&mut self) -> [&mut Pod; 12] {
         [
             &mut self.header,
             &mut self.banners,
             &mut self.stage,
-            &mut self.hold,
-            &mut self.offer,
-            &mut self.transport,
-            &mut self.load,
-            &mut self.queue,
             &mut self.people,
             &mut self.chat,
+            &mut self.sheet,
+            &mut self.hold,
+            &mut self.offer,
+            &mut self.load,
+            &mut self.queue,
             &mut self.status,
+            // Last: its bubble floats over what is above it.
+            &mut self.transport,
         ]
-    }
-
-    fn place(pod: &mut Pod, ctx: &mut LayoutCtx, area: Rect, app: &App, env: &Env) {
-        let size = Size::new(area.width().max(0.0), area.height().max(0.0));
-        pod.layout(ctx, &BoxConstraints::tight(size), app, env);
-        pod.set_origin(ctx, area.origin());
-    }
-
-    /// Lays `pod` out as tall as it likes at this width, and says how tall that is.
-    fn height(pod: &mut Pod, ctx: &mut LayoutCtx, width: f64, app: &App, env: &Env) -> f64 {
-        Self::height_up_to(pod, ctx, Size::new(width, f64::INFINITY), app, env)
-    }
-
-    /// The same, but at most so tall.
-    fn height_up_to(pod: &mut Pod, ctx: &mut LayoutCtx, most: Size, app: &App, env: &Env) -> f64 {
-        let bounds = BoxConstraints::new(Size::new(most.width, 0.0), most);
-        pod.layout(ctx, &bounds, app, env).height
     }
 
     /// Lays out what is only there for a moment, beside each other if it is two. Says how tall that is.
     fn notices(&mut self, ctx: &mut LayoutCtx, width: f64, app: &App, env: &Env) -> f64 {
-        let hold = Self::height(&mut self.hold, ctx, width, app, env);
-        let offer = Self::height(&mut self.offer, ctx, width, app, env);
+        let hold = height(&mut self.hold, ctx, width, app, env);
+        let offer = height(&mut self.offer, ctx, width, app, env);
         if hold == 0.0 || offer == 0.0 {
             return hold + offer;
         }
         let share = ((width - space::M) * HOLD_SHARE).floor();
         let rest = width - space::M - share;
-        let hold = Self::height(&mut self.hold, ctx, share, app, env);
-        hold.max(Self::height(&mut self.offer, ctx, rest, app, env))
+        let hold = height(&mut self.hold, ctx, share, app, env);
+        hold.max(height(&mut self.offer, ctx, rest, app, env))
     }
 }
 
 impl Widget<App> for Room {
     fn event(&mut self, ctx: &mut EventCtx, event: &Event, app: &mut App, env: &Env) {
-        for pod in self.pods() {
-            pod.event(ctx, event, app, env);
+        let covered = self.covered.clone();
+        let by_hand = matches!(
+            event,
+            Event::MouseDown(_) | Event::MouseMove(_) | Event::Wheel(_)
+        );
+        for (number, pod) in self.pods().into_iter().enumerate() {
+            // What is covered is not there for a hand that begins something.
+            if !(by_hand && covered.contains(&number)) {
+                pod.event(ctx, event, app, env);
+            }
         }
     }
 
@@ -339,11 +282,10 @@ impl Widget<App> for Room {
     }
 
     fn update(&mut self, ctx: &mut UpdateCtx, was: &App, app: &App, env: &Env) {
-        let count = |app: &App| {
-            app.view()
-                .map_or(0, |view| view.state.roster.present().count())
-        };
-        if count(was) != count(app) || deeds_height(was) != deeds_height(app) {
+        if was.sheet.is_some() != app.sheet.is_some()
+            || present(was) != present(app)
+            || deeds_height(was) != deeds_height(app)
+        {
             ctx.request_layout();
         }
         for pod in self.pods() {
@@ -353,27 +295,18 @@ impl Widget<App> for Room {
 
     fn layout(&mut self, ctx: &mut LayoutCtx, bc: &BoxConstraints, app: &App, env: &Env) -> Size {
         let whole = bc.max();
-        let (left, right) = (space::L, whole.width - space::L);
-        let gap = space::M;
-        let width = right - left;
-
-        let header = Self::height(&mut self.header, ctx, width, app, env);
-        let mut top = space::S;
-        self.header.set_origin(ctx, Point::new(left, top));
-        top += header + space::S;
-        let banners = Self::height(&mut self.banners, ctx, width, app, env);
-        self.banners.set_origin(ctx, Point::new(left, top));
-        top += banners;
-        let status = Self::height(&mut self.status, ctx, width, app, env);
-        let foot = whole.height - space::S - status;
-        self.status.set_origin(ctx, Point::new(left, foot));
-        let bottom = foot - space::S;
-
-        let wide = whole.width >= WIDE_FROM;
-        let main = if wide { width - SIDE - gap } else { width };
+        let above = [&mut self.header, &mut self.banners];
+        let frame = Frame::around(ctx, whole, above, [&mut self.status], app, env);
+        let Rect {
+            x0: left,
+            y0: top,
+            x1: right,
+            y1: bottom,
+        } = frame.inner;
+        let (wide, main, gap) = (frame.wide, frame.main_width(), space::M);
         let notices = self.notices(ctx, main, app, env);
-        let transport = Self::height(&mut self.transport, ctx, main, app, env);
-        let load = Self::height(&mut self.load, ctx, main, app, env);
+        let transport = height(&mut self.transport, ctx, main, app, env);
+        let load = height(&mut self.load, ctx, main, app, env);
         let rows = if wide {
             QUEUED_ROW * QUEUED_WIDE
         } else {
@@ -381,26 +314,25 @@ impl Widget<App> for Room {
             (QUEUED_ROW * QUEUED_NARROW).min((bottom - top - others).max(0.0))
         };
         let most = Size::new(main, rows);
-        let queue = Self::height_up_to(&mut self.queue, ctx, most, app, env);
+        let queue = height_up_to(&mut self.queue, ctx, most, app, env);
         // Beside each other, the last stands at the foot; above people and chat, a gap follows.
         let last = if wide { 0.0 } else { gap };
         let fixed = gap + transport + gap + load + space::S + queue + last;
-        let count = app
-            .view()
-            .map_or(0, |view| view.state.roster.present().count());
-        let people_wanted =
-            PEOPLE_HEAD + PEOPLE_ROW * count.max(1) as f64 + deeds_height(app) + door_height(app);
+        let people_wanted = PEOPLE_HEAD
+            + PEOPLE_ROW * present(app).max(1) as f64
+            + deeds_height(app)
+            + door_height(app);
         // What is only there for a moment takes its place from the stage.
-        let stage = if wide {
-            bottom - top - fixed - notices
-        } else {
+        let stage = match (wide, app.sheet) {
+            (true, _) => (bottom - top - fixed - notices).max(0.0),
             // A third of what is left: below stand people and chat, who need more lines.
-            ((bottom - top - fixed) * 0.34 - notices).max(STAGE_MIN)
+            (false, None) => ((bottom - top - fixed) * 0.34 - notices).max(STAGE_MIN),
+            (false, Some(_)) => 0.0,
         };
         let main_right = left + main;
         let stage_area = Rect::new(left, top, main_right, top + stage);
-        Self::place(&mut self.stage, ctx, stage_area, app, env);
-        let mut y = top + stage + gap;
+        place(&mut self.stage, ctx, stage_area, app, env);
+        let mut y = top + stage + if stage > 0.0 { gap } else { 0.0 };
         let beside = self.hold.layout_rect().width() + gap;
         let both = self.hold.layout_rect().height() > 0.0;
         self.hold.set_origin(ctx, Point::new(left, y));
@@ -414,29 +346,33 @@ impl Widget<App> for Room {
         self.queue.set_origin(ctx, Point::new(left, y));
         y += queue + last;
 
-        let (people, chat) = if wide {
-            let side = main_right + gap;
+        let side = if wide {
             let share = if app.chosen.is_some() { 0.6 } else { 0.4 };
-            let split = top + people_wanted.min((bottom - top) * share);
-            (
-                Rect::new(side, top, right, split),
-                Rect::new(side, split + gap, right, bottom),
-            )
+            let column = Rect::new(main_right + gap, top, right, bottom);
+            Side::Column(column, people_wanted.min((bottom - top) * share))
         } else {
-            let split = left + (width * 0.36).round();
-            (
-                Rect::new(left, y, split, bottom),
-                Rect::new(split + gap, y, right, bottom),
-            )
+            Side::Row(Rect::new(left, y, right, bottom))
         };
-        Self::place(&mut self.people, ctx, people, app, env);
-        Self::place(&mut self.chat, ctx, chat, app, env);
+        let (people, chat) = side.split();
+        // In a narrow window it needs the place of people and chat, too.
+        let (sheet, covered): (_, &[usize]) = match (app.sheet, wide) {
+            (None, _) => (Rect::ZERO.with_origin(stage_area.origin()), &[SHEET]),
+            (Some(_), true) => (stage_area, &[STAGE]),
+            (Some(_), false) => (Rect::new(left, y, right, bottom), &[STAGE, PEOPLE, CHAT]),
+        };
+        self.covered = covered.to_vec();
+        place(&mut self.sheet, ctx, sheet, app, env);
+        place(&mut self.people, ctx, people, app, env);
+        place(&mut self.chat, ctx, chat, app, env);
         whole
     }
 
     fn paint(&mut self, ctx: &mut PaintCtx, app: &App, env: &Env) {
-        for pod in self.pods() {
-            pod.paint(ctx, app, env);
+        let covered = self.covered.clone();
+        for (number, pod) in self.pods().into_iter().enumerate() {
+            if !covered.contains(&number) {
+                pod.paint(ctx, app, env);
+            }
         }
     }
 }

@@ -5,18 +5,23 @@
 
 use druid::{
     BoxConstraints, Env, Event, EventCtx, LayoutCtx, LifeCycle, LifeCycleCtx, PaintCtx, Point,
-    Size, UpdateCtx, Widget, WidgetPod,
+    Size, UpdateCtx, Widget,
 };
 
+use druid::WidgetExt;
+use druid::widget::Flex;
+
+use super::sheet::asks;
+use super::{Pod, pod};
+use crate::engine::intent::Intent;
 use crate::projection::gui::data::App;
 use crate::projection::gui::theme::{Tone, palette, size, space};
 use crate::projection::gui::widget::button::{Button, Kind};
 use crate::projection::gui::widget::card::surface;
 use crate::projection::gui::widget::icon::{GRID, Icon};
+use crate::projection::gui::widget::shown::shown;
 use crate::projection::gui::widget::words::Words;
 use crate::projection::gui::{PlayerState, Request, cmd};
-
-type Pod = WidgetPod<App, Box<dyn Widget<App>>>;
 
 /// Below this height everything stands on one line.
 const TALL_FROM: f64 = 190.0;
@@ -34,10 +39,6 @@ pub(super) struct Stage {
     button: Pod,
     icon: Point,
     icon_scale: f64,
-}
-
-fn pod(widget: impl Widget<App> + 'static) -> Pod {
-    WidgetPod::new(Box::new(widget))
 }
 
 /// The stage.
@@ -68,10 +69,38 @@ pub(super) fn stage() -> Stage {
         .lines(2)
         .centered()),
         waiting: pod(Words::new(App::waiting).tone(Tone::Warn)),
-        button: pod(player_button()),
+        button: pod(buttons()),
         icon: Point::ZERO,
         icon_scale: 1.0,
     }
+}
+
+/// What can be done about the film here: show it, ask for it, ask who is ready.
+fn buttons() -> impl Widget<App> {
+    let ready = || {
+        asks(
+            |_| "Ready?".to_owned(),
+            |_: &App| vec![Intent::ReadyCheck {}],
+        )
+        .padding((space::S, 0.0, 0.0, 0.0))
+    };
+    let may_i = || {
+        asks(
+            |app: &App| {
+                match app.may_i() {
+                    Some(asked) if asked.is_empty() => "Asked to control the film",
+                    _ => "May I control the film?",
+                }
+                .to_owned()
+            },
+            |app: &App| app.may_i().unwrap_or_default(),
+        )
+        .padding((space::S, 0.0, 0.0, 0.0))
+    };
+    Flex::row()
+        .with_child(player_button())
+        .with_child(shown(App::may_ask_ready, 0.0, ready))
+        .with_child(shown(|app: &App| app.may_i().is_some(), 0.0, may_i))
 }
 
 fn player_button() -> Button<App> {

@@ -10,9 +10,11 @@ use crate::projection::gui::Request;
 use crate::projection::gui::cmd;
 use crate::projection::gui::data::{App, Draft, TITLE_DEFAULT};
 use crate::projection::gui::theme::{Tone, size, space};
+use crate::projection::gui::together::REGIONS;
 use crate::projection::gui::widget::button::{Button, Kind};
 use crate::projection::gui::widget::card::{banner, card, heading, label};
 use crate::projection::gui::widget::check::Check;
+use crate::projection::gui::widget::chips::Chips;
 use crate::projection::gui::widget::field::Field;
 use crate::projection::gui::widget::icon::GRID;
 use crate::projection::gui::widget::measure::Measure;
@@ -21,6 +23,8 @@ use crate::projection::gui::widget::words::Words;
 
 /// Where the words of a check box begin: what belongs to it stands under them.
 const INDENT: f64 = GRID + space::S;
+/// How wide the word of a region is.
+const REGION: f64 = 54.0;
 
 /// The whole screen.
 pub(in super::super) fn start() -> impl Widget<App> {
@@ -142,6 +146,24 @@ fn host() -> impl Widget<App> {
         .with_child(shown(|app: &App| app.draft.ngrok, 0.0, token))
         .with_spacer(space::S)
         .with_child(
+            Check::new("Friends elsewhere can join, by a port on the router")
+                .lens(App::draft.then(Draft::port))
+                .disabled_if(|app: &App, _| app.busy()),
+        )
+        .with_child(shown(
+            |app: &App| app.draft.port,
+            0.0,
+            || {
+                hint("The router opens it and closes it at the end. Who stands along the way can read what passes.").padding((
+                    INDENT,
+                    space::XS,
+                    0.0,
+                    0.0,
+                ))
+            },
+        ))
+        .with_spacer(space::S)
+        .with_child(
             Check::new("Friends elsewhere can join, by an address of mine")
                 .lens(App::draft.then(Draft::own))
                 .disabled_if(|app: &App, _| app.busy()),
@@ -202,7 +224,48 @@ fn token() -> impl Widget<App> {
                 .with_spacer(space::S)
                 .with_child(shown(App::has_token, 0.0, forget)),
         )
+        .with_spacer(space::S)
+        .with_child(
+            Check::new("At an address of mine, or by another region")
+                .lens(App::draft.then(Draft::ngrok_more))
+                .disabled_if(|app: &App, _| app.busy()),
+        )
+        .with_child(shown(|app: &App| app.draft.ngrok_more, 0.0, at_ngrok))
         .padding((INDENT, space::XS, 0.0, 0.0))
+}
+
+fn hint(words: &'static str) -> impl Widget<App> {
+    Words::fixed(words)
+        .size(size::SMALL)
+        .tone(Tone::Muted)
+        .lines(2)
+}
+
+/// Where at ngrok: the account's own address, and the region in which it is entered.
+fn at_ngrok() -> impl Widget<App> {
+    let regions = Chips::new(
+        |app| {
+            let nearest = ("nearest".to_owned(), app.draft.region.is_none());
+            let others = REGIONS.into_iter();
+            let others = others.map(|region| (region.to_owned(), app.draft.region == Some(region)));
+            std::iter::once(nearest).chain(others).collect()
+        },
+        |app| !app.busy(),
+        |_, app, index, _| {
+            app.draft.region = index.checked_sub(1).map(|index| REGIONS[index]);
+        },
+    );
+    Flex::column()
+        .cross_axis_alignment(CrossAxisAlignment::Fill)
+        .with_spacer(space::XS)
+        .with_child(Field::new(
+            druid::WidgetId::next(),
+            "film-night.ngrok.app",
+            App::draft.then(Draft::domain),
+            Some(cmd::HOST),
+        ))
+        .with_spacer(space::XS)
+        .with_child(regions.wide(REGION))
 }
 
 /// An address of the host's own.
@@ -216,12 +279,9 @@ fn place() -> impl Widget<App> {
             Some(cmd::HOST),
         ))
         .with_spacer(space::XS)
-        .with_child(
-            Words::fixed("Your own reverse proxy passes it on to this computer.")
-                .size(size::SMALL)
-                .tone(Tone::Muted)
-                .lines(2),
-        )
+        .with_child(hint(
+            "Your own reverse proxy passes it on to this computer.",
+        ))
         .padding((INDENT, space::XS, 0.0, 0.0))
 }
 

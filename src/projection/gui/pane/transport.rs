@@ -5,6 +5,7 @@ use std::sync::Arc;
 use druid::widget::{CrossAxisAlignment, Flex, List, Scroll, ViewSwitcher};
 use druid::{Env, EventCtx, LensExt, Widget, WidgetExt};
 
+use super::ready::ready;
 use crate::engine::event::{Action, Via};
 use crate::engine::id::ItemId;
 use crate::engine::intent::Intent;
@@ -112,12 +113,50 @@ fn queued() -> impl Widget<Queued> {
                 .align_right(),
             1.0,
         )
-        .with_spacer(space::XS)
+        .with_spacer(space::S)
+        .with_child(shown(|row: &Queued| row.votes.is_some(), CONTROL, votes))
         .with_child(tool(Icon::Play, |item| Intent::PlayNow { item }).enabled(|row| row.playable))
         .with_child(
             tool(Icon::Close, |item| Intent::QueueRemove { item }).enabled(|row| row.removable),
         )
         .fix_height(QUEUED_ROW)
+}
+
+/// How wide the button of a vote is, whatever it says.
+const VOTE: f64 = 120.0;
+
+/// How many want that item soon, and a button to be one of them.
+fn votes() -> impl Widget<Queued> {
+    let vote = Button::new(
+        Kind::Quiet,
+        |row: &Queued| if row.voted { "Withdraw" } else { "Vote" }.to_owned(),
+        |ctx: &mut EventCtx, row: &Queued| {
+            let item = row.item;
+            let vote = if row.voted {
+                Intent::Unvote { item }
+            } else {
+                Intent::Vote { item }
+            };
+            ctx.submit_command(cmd::REQUEST.with(App::ask(vote, Via::Gui)));
+        },
+    )
+    .icon(|row: &Queued| {
+        Some(if row.voted {
+            Icon::Checked
+        } else {
+            Icon::Unchecked
+        })
+    })
+    .enabled(|row: &Queued| row.votable)
+    .width_min(VOTE);
+    Flex::row()
+        .with_child(Words::new(|row: &Queued| match row.votes {
+            Some(1) => "1 vote".to_owned(),
+            Some(votes) => format!("{votes} votes"),
+            None => String::new(),
+        }))
+        .with_spacer(space::XS)
+        .with_child(vote)
 }
 
 fn button(words: &'static str, act: fn(&mut EventCtx)) -> Button<App> {
@@ -128,24 +167,17 @@ fn button(words: &'static str, act: fn(&mut EventCtx)) -> Button<App> {
     )
 }
 
-/// Whom the room waits for.
+/// Whom the room waits for, or who is ready.
 pub(super) fn hold() -> impl Widget<App> {
-    let ready = move || {
-        button("I am ready", |ctx| {
-            let ready = App::ask(Intent::SayReady {}, Via::Gui);
-            ctx.submit_command(cmd::REQUEST.with(ready));
-        })
-    };
     let start = move || button("Start anyway", |ctx| ctx.submit_command(cmd::TOGGLE));
-    banner_with(
+    let wait = banner_with(
         |app: &App| Some((Tone::Accent, app.hold_line()?)),
-        move || {
-            Flex::row()
-                .with_child(shown(App::asked_ready, 0.0, ready))
-                .with_spacer(space::XS)
-                .with_child(shown(|app| app.may(Action::Play), 0.0, start))
-        },
-    )
+        move || shown(|app| app.may(Action::Play), 0.0, start),
+    );
+    Flex::column()
+        .cross_axis_alignment(CrossAxisAlignment::Fill)
+        .with_child(wait)
+        .with_child(ready())
 }
 
 /// What somebody did a moment ago, to be taken back.

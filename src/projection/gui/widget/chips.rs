@@ -1,4 +1,5 @@
-//! A row of chips of which one is chosen: lit and underlined. The room's speed, the pace of a replay.
+//! A row of chips of which one is chosen: lit and underlined. The room's speed, the pace of a replay,
+//! and whatever else is one of a few.
 
 use druid::piet::TextLayout;
 use druid::{
@@ -28,11 +29,13 @@ pub(in super::super) struct Chips {
     offered: fn(&App) -> Vec<(String, bool)>,
     enabled: fn(&App) -> bool,
     /// Chooses the chip of that number.
-    choose: fn(&mut EventCtx, &App, usize, Via),
+    choose: fn(&mut EventCtx, &mut App, usize, Via),
     shown: Vec<(String, bool)>,
     hot: Option<usize>,
     /// How wide a chip is here.
     chip: f64,
+    /// How wide it would be with room enough.
+    chip_max: f64,
 }
 
 /// The usual speeds, and the room's own if it is none of them.
@@ -55,7 +58,7 @@ pub(in super::super) fn rates() -> Chips {
             .map(|rate| (rate.to_string(), rate == app.rate()))
             .collect()
     };
-    let choose = |ctx: &mut EventCtx, app: &App, index: usize, via: Via| {
+    let choose = |ctx: &mut EventCtx, app: &mut App, index: usize, via: Via| {
         if let Some(&rate) = rates_offered(app).get(index) {
             ctx.submit_command(cmd::REQUEST.with(App::ask(Intent::Rate { rate }, via)));
         }
@@ -71,7 +74,7 @@ pub(in super::super) fn paces() -> Chips {
             .map(|pace| (pace.to_string(), pace == app.pace()))
             .collect()
     };
-    let choose = |ctx: &mut EventCtx, _: &App, index: usize, _: Via| {
+    let choose = |ctx: &mut EventCtx, _: &mut App, index: usize, _: Via| {
         if let Some(times) = PACES.get(index) {
             ctx.submit_command(ORDER.with(Order::Pace(Pace::times(*times))));
         }
@@ -80,10 +83,11 @@ pub(in super::super) fn paces() -> Chips {
 }
 
 impl Chips {
-    fn new(
+    /// A row that offers this; choosing a chip that is not chosen yet does that.
+    pub(in super::super) fn new(
         offered: fn(&App) -> Vec<(String, bool)>,
         enabled: fn(&App) -> bool,
-        choose: fn(&mut EventCtx, &App, usize, Via),
+        choose: fn(&mut EventCtx, &mut App, usize, Via),
     ) -> Self {
         Self {
             offered,
@@ -92,7 +96,14 @@ impl Chips {
             shown: Vec::new(),
             hot: None,
             chip: CHIP,
+            chip_max: CHIP,
         }
+    }
+
+    /// With chips as wide as this, for words rather than numbers.
+    pub(in super::super) fn wide(mut self, px: f64) -> Self {
+        self.chip_max = px;
+        self
     }
 
     fn chip_at(&self, point: Point) -> Option<usize> {
@@ -104,7 +115,7 @@ impl Chips {
         self.shown.iter().position(|chip| chip.1)
     }
 
-    fn choose(&self, ctx: &mut EventCtx, app: &App, index: Option<usize>, via: Via) {
+    fn choose(&self, ctx: &mut EventCtx, app: &mut App, index: Option<usize>, via: Via) {
         if let Some(index) = index.filter(|index| Some(*index) != self.chosen()) {
             (self.choose)(ctx, app, index, via);
         }
@@ -184,7 +195,7 @@ impl Widget<App> for Chips {
     fn layout(&mut self, ctx: &mut LayoutCtx, bc: &BoxConstraints, _: &App, _: &Env) -> Size {
         ctx.set_paint_insets(RING);
         let count = self.shown.len() as f64;
-        self.chip = (bc.max().width / count.max(1.0)).clamp(1.0, CHIP);
+        self.chip = (bc.max().width / count.max(1.0)).clamp(1.0, self.chip_max);
         bc.constrain((self.chip * count, CONTROL))
     }
 

@@ -6,6 +6,7 @@ pub(super) mod card;
 pub(super) mod check;
 pub(super) mod chips;
 pub(super) mod clock;
+pub(super) mod code;
 pub(super) mod field;
 pub(super) mod follow;
 pub(super) mod icon;
@@ -16,6 +17,7 @@ pub(super) mod scrub;
 pub(super) mod seekbar;
 pub(super) mod shown;
 pub(super) mod story;
+mod track;
 pub(super) mod words;
 
 use druid::{Cursor, EventCtx};

@@ -10,17 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use druid::kurbo::{BezPath, Circle};
-use druid::piet::TextLayout;
 use druid::{
-    BoxConstraints, Cursor, Env, Event, EventCtx, KbKey, LayoutCtx, LifeCycle, LifeCycleCtx,
-    PaintCtx, Point, Rect, RenderContext, Size, TimerToken, UpdateCtx, Widget,
+    BoxConstraints, Cursor, Env, Event, EventCtx, LayoutCtx, LifeCycle, LifeCycleCtx, PaintCtx,
+    Point, Rect, RenderContext, Size, TimerToken, UpdateCtx, Widget,
 };
 
-use super::super::cmd;
 use super::super::data::App;
 use super::super::replay::{ORDER, Replay, WHY, moment_face};
 use super::super::theme::{Palette, RING, Tone, palette, size, space};
-use super::icon::focus_ring;
+use super::track::{self, BUBBLE, TRACK, Track, share_at, x_of};
 use super::words::{Face, fit};
 use crate::engine::id::Seq;
 use crate::engine::projectionist::Projector;
@@ -32,14 +30,11 @@ use crate::projection::rewatch::{Mark, MarkKind, Order};
 const TICK: Duration = Duration::from_millis(100);
 /// Between two moments of a drag: as many as are worth drawing.
 const DRAG_EVERY: Micros = Micros::from_millis(60);
-const KNOB: f64 = 7.0;
-const TRACK: f64 = 4.0;
 /// The rows: the film's events, the line, the talk.
 const EVENTS: f64 = 16.0;
 const LINE: f64 = 18.0;
 const TALK: f64 = 14.0;
 const HEIGHT: f64 = EVENTS + LINE + TALK;
-const BUBBLE: f64 = 22.0;
 /// As near as this to a mark and it is meant.
 const NEAR: f64 = 6.0;
 /// The film's events nearer to each other than this are one mark, the weightiest: where more
@@ -88,12 +83,11 @@ fn x_at(replay: &Replay, at: SessionTime, width: f64) -> f64 {
     } else {
         at - SessionTime::ZERO
     };
-    let share = part.get() as f64 / (length(replay).get() as f64).max(1.0);
-    KNOB + share.clamp(0.0, 1.0) * (width - 2.0 * KNOB).max(1.0)
+    x_of(part.get() as f64, length(replay).get() as f64, width)
 }
 
 fn at_x(replay: &Replay, x: f64, width: f64) -> SessionTime {
-    let share = ((x - KNOB) / (width - 2.0 * KNOB).max(1.0)).clamp(0.0, 1.0);
+    let share = share_at(x, width);
     let part = Micros::new((share * length(replay).get() as f64) as i64);
     let at = if replay.projector.skips() {
         replay.programme.waits().moment(part)
@@ -254,14 +248,11 @@ impl Widget<App> for Scrub {
         }
         match event {
             Event::MouseDown(mouse) if mouse.button.is_left() => {
-                ctx.set_active(true);
                 self.pointer = Some(mouse.pos);
                 self.pressed = Some((mouse.pos, false));
-                ctx.set_focus(cmd::DESK);
-                ctx.request_paint();
-                ctx.set_handled();
+                track::hold(ctx);
             }
-            Event::MouseMove(mouse) if ctx.is_hot() || ctx.is_active() => {
+            Event::MouseMove(mouse) if track::is_pointed(ctx, event) => {
                 self.pointer = Some(mouse.pos);
                 ctx.set_cursor(&Cursor::Pointer);
                 ctx.request_paint();
@@ -273,43 +264,19 @@ impl Widget<App> for Scrub {
                 }
             }
             Event::MouseUp(mouse) if ctx.is_active() => {
-                ctx.set_active(false);
-                if !ctx.is_hot() {
-                    self.pointer = None;
-                }
+                track::release(ctx, &mut self.pointer);
                 self.released(ctx, app, mouse.pos);
-                ctx.set_handled();
             }
-            Event::KeyDown(key) if ctx.is_focused() => match &key.key {
-                KbKey::Tab if key.mods.shift() => {
-                    ctx.focus_prev();
-                    ctx.set_handled();
-                }
-                KbKey::Tab => {
-                    ctx.focus_next();
-                    ctx.set_handled();
-                }
-                // The arrows, Home and End mean the same here as anywhere: the desk knows.
-                _ => {}
-            },
+            // The arrows, Home and End mean the same here as anywhere: the desk knows.
+            Event::KeyDown(key) if ctx.is_focused() => track::tab(ctx, key),
             _ => {}
         }
     }
 
     fn lifecycle(&mut self, ctx: &mut LifeCycleCtx, event: &LifeCycle, app: &App, _: &Env) {
-        match event {
-            LifeCycle::WidgetAdded if app.replaying(local_now()) => {
-                self.timer = Some(ctx.request_timer(TICK));
-            }
-            LifeCycle::BuildFocusChain => ctx.register_for_focus(),
-            LifeCycle::HotChanged(hot) => {
-                if !hot && !ctx.is_active() {
-                    self.pointer = None;
-                }
-                ctx.request_paint();
-            }
-            LifeCycle::FocusChanged(_) => ctx.request_paint(),
-            _ => {}
+        track::lifecycle(ctx, event, &mut self.pointer);
+        if matches!(event, LifeCycle::WidgetAdded) && app.replaying(local_now()) {
+            self.timer = Some(ctx.request_timer(TICK));
         }
     }
 
@@ -333,15 +300,12 @@ impl Widget<App> for Scrub {
         let Some(replay) = app.replay() else { return };
         self.place(replay, width);
         let middle = EVENTS + LINE / 2.0;
-        let bar = |from: f64, to: f64| {
-            let (top, foot) = (middle - TRACK / 2.0, middle + TRACK / 2.0);
-            Rect::new(from, top, to.max(from), foot).to_rounded_rect(TRACK / 2.0)
-        };
-        ctx.fill(bar(0.0, width), &colors.line.color());
+        let track = Track { middle };
+        track.line(ctx, width, &colors.line.color());
         let usable = app.replayable();
         let lit = if usable { colors.accent } else { colors.muted }.color();
         let x = x_at(replay, self.shown(app, local_now()), width);
-        ctx.fill(bar(0.0, x), &lit);
+        track.line(ctx, x, &lit);
         let mut last_gap = f64::NEG_INFINITY;
         for wait in replay.programme.waits().iter() {
             let from = x_at(replay, wait.from, width);
@@ -373,12 +337,8 @@ impl Widget<App> for Scrub {
             let tick = Rect::new(placed.x - 1.0, top, placed.x + 1.0, top + high);
             ctx.fill(tick, &colors.tone(tone).color());
         }
-        if ctx.is_focused() {
-            let around = Rect::new(0.0, middle - KNOB, width, middle + KNOB);
-            focus_ring(ctx, around, &colors.accent.color());
-        }
-        let knob = if ctx.is_active() { KNOB + 1.0 } else { KNOB };
-        ctx.fill(Circle::new((x, middle), knob), &lit);
+        track.ring(ctx, colors);
+        track.knob(ctx, x, &lit);
         if let Some(pointer) = self.pointer.filter(|_| usable) {
             self.paint_bubble(ctx, replay, pointer, colors);
         }
@@ -411,14 +371,7 @@ impl Scrub {
         };
         let most = (width - 2.0 * space::S).clamp(40.0, 420.0);
         let laid = fit(ctx.text(), &words, face, colors.text, most, 1);
-        let bubble = Size::new(laid.size().width.min(most) + 2.0 * space::S, BUBBLE);
         let x = meant.map_or(pointer.x, |placed| placed.x);
-        let left = (x - bubble.width / 2.0).clamp(0.0, (width - bubble.width).max(0.0));
-        let above = -BUBBLE - 2.0;
-        let shape = Rect::from_origin_size((left, above), bubble).to_rounded_rect(4.0);
-        ctx.fill(shape, &colors.raised.color());
-        ctx.stroke(shape, &colors.line.color(), 1.0);
-        let top = above + ((bubble.height - laid.size().height) / 2.0).round();
-        ctx.draw_text(&laid, Point::new(left + space::S, top));
+        track::bubble(ctx, &laid, x, -BUBBLE - 2.0, colors);
     }
 }

@@ -8,16 +8,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use druid::piet::TextLayout;
 use druid::{
     BoxConstraints, Cursor, Env, Event, EventCtx, KbKey, LayoutCtx, LifeCycle, LifeCycleCtx,
-    PaintCtx, Point, Rect, RenderContext, Size, TimerToken, UpdateCtx, Widget,
+    PaintCtx, Size, TimerToken, UpdateCtx, Widget,
 };
 
 use super::super::cmd;
 use super::super::data::{App, clock_face};
-use super::super::theme::{RING, palette, size, space};
-use super::icon::focus_ring;
+use super::super::theme::{RING, palette, size};
+use super::track::{self, BUBBLE, Track, share_at, x_of};
 use super::words::{Face, set};
 use crate::engine::event::{Action, Via};
 use crate::engine::id::Generation;
@@ -30,11 +29,8 @@ const TICK: Duration = Duration::from_millis(250);
 /// How long the knob waits for the room's answer before it shows the timeline again: longer than
 /// any round trip people put up with.
 const PATIENCE: Micros = Micros::from_secs(3);
-const KNOB: f64 = 7.0;
-const TRACK: f64 = 4.0;
-/// Height of the bar's own row, and of the bubble that floats over it with the pointer's time.
+/// Height of the bar's own row.
 const HEIGHT: f64 = 28.0;
-const BUBBLE: f64 = 22.0;
 /// How far an arrow key moves, in seconds.
 const ARROW_SECS: f64 = 5.0;
 
@@ -50,15 +46,13 @@ pub(in super::super) struct SeekBar {
 
 /// Where in a film of this length a point of a bar this wide lies.
 fn at_x(x: f64, width: f64, length: Micros) -> MediaTime {
-    let span = (width - 2.0 * KNOB).max(1.0);
-    let share = ((x - KNOB) / span).clamp(0.0, 1.0);
+    let share = share_at(x, width);
     MediaTime::new((share * length.get() as f64) as u64)
 }
 
 /// Where on a bar this wide a place in a film of this length lies.
 fn x_at(at: MediaTime, width: f64, length: Micros) -> f64 {
-    let share = at.get() as f64 / (length.get() as f64).max(1.0);
-    KNOB + share.clamp(0.0, 1.0) * (width - 2.0 * KNOB).max(1.0)
+    x_of(at.get() as f64, length.get() as f64, width)
 }
 
 impl SeekBar {
@@ -109,24 +103,17 @@ impl Widget<App> for SeekBar {
         let width = ctx.size().width;
         match event {
             Event::MouseDown(mouse) if mouse.button.is_left() => {
-                ctx.set_active(true);
                 self.pointer = Some(mouse.pos.x);
-                ctx.set_focus(cmd::DESK);
-                ctx.request_paint();
-                ctx.set_handled();
+                track::hold(ctx);
             }
-            Event::MouseMove(mouse) if ctx.is_hot() || ctx.is_active() => {
+            Event::MouseMove(mouse) if track::is_pointed(ctx, event) => {
                 self.pointer = Some(mouse.pos.x);
                 ctx.set_cursor(&Cursor::Pointer);
                 ctx.request_paint();
             }
             Event::MouseUp(mouse) if ctx.is_active() => {
-                ctx.set_active(false);
-                if !ctx.is_hot() {
-                    self.pointer = None;
-                }
+                track::release(ctx, &mut self.pointer);
                 self.ask(ctx, app, at_x(mouse.pos.x, width, length), Via::Gui);
-                ctx.set_handled();
             }
             Event::KeyDown(key) if ctx.is_focused() => {
                 let by = |secs: f64| Micros::new((secs * 1e6) as i64);
@@ -136,17 +123,10 @@ impl Widget<App> for SeekBar {
                     KbKey::ArrowRight => Some(here + by(ARROW_SECS)),
                     KbKey::Home => Some(MediaTime::ZERO),
                     KbKey::End => Some(MediaTime::ZERO + length),
-                    KbKey::Tab if key.mods.shift() => {
-                        ctx.focus_prev();
-                        ctx.set_handled();
+                    _ => {
+                        track::tab(ctx, key);
                         None
                     }
-                    KbKey::Tab => {
-                        ctx.focus_next();
-                        ctx.set_handled();
-                        None
-                    }
-                    _ => None,
                 };
                 if let Some(to) = to {
                     self.ask(ctx, app, app.inside(to), Via::Key);
@@ -158,19 +138,9 @@ impl Widget<App> for SeekBar {
     }
 
     fn lifecycle(&mut self, ctx: &mut LifeCycleCtx, event: &LifeCycle, app: &App, _: &Env) {
-        match event {
-            LifeCycle::WidgetAdded if app.playing() => {
-                self.timer = Some(ctx.request_timer(TICK));
-            }
-            LifeCycle::BuildFocusChain => ctx.register_for_focus(),
-            LifeCycle::HotChanged(hot) => {
-                if !hot && !ctx.is_active() {
-                    self.pointer = None;
-                }
-                ctx.request_paint();
-            }
-            LifeCycle::FocusChanged(_) => ctx.request_paint(),
-            _ => {}
+        track::lifecycle(ctx, event, &mut self.pointer);
+        if matches!(event, LifeCycle::WidgetAdded) && app.playing() {
+            self.timer = Some(ctx.request_timer(TICK));
         }
     }
 
@@ -192,20 +162,9 @@ impl Widget<App> for SeekBar {
         let colors = palette(env);
         let width = ctx.size().width;
         let middle = HEIGHT / 2.0;
-        let bar = |from: f64, to: f64| {
-            Rect::new(
-                from,
-                middle - TRACK / 2.0,
-                to.max(from),
-                middle + TRACK / 2.0,
-            )
-            .to_rounded_rect(TRACK / 2.0)
-        };
-        ctx.fill(bar(0.0, width), &colors.line.color());
-        if ctx.is_focused() {
-            let around = Rect::new(0.0, middle - KNOB, width, middle + KNOB);
-            focus_ring(ctx, around, &colors.accent.color());
-        }
+        let track = Track { middle };
+        track.line(ctx, width, &colors.line.color());
+        track.ring(ctx, colors);
         let Some(length) = app.duration().filter(|length| *length > Micros::ZERO) else {
             return;
         };
@@ -221,9 +180,8 @@ impl Widget<App> for SeekBar {
             length,
         );
         let lit = if usable { colors.accent } else { colors.muted }.color();
-        ctx.fill(bar(0.0, x), &lit);
-        let knob = if ctx.is_active() { KNOB + 1.0 } else { KNOB };
-        ctx.fill(druid::kurbo::Circle::new((x, middle), knob), &lit);
+        track.line(ctx, x, &lit);
+        track.knob(ctx, x, &lit);
 
         let Some(pointer) = self.pointer.filter(|_| usable) else {
             return;
@@ -241,19 +199,13 @@ impl Widget<App> for SeekBar {
             f64::INFINITY,
             Default::default(),
         );
-        let bubble = Size::new(laid.size().width + 2.0 * space::S, BUBBLE);
-        let above = 2.0 - BUBBLE;
-        let left = (pointer - bubble.width / 2.0).clamp(0.0, (width - bubble.width).max(0.0));
-        let shape = Rect::from_origin_size((left, above), bubble).to_rounded_rect(4.0);
-        ctx.fill(shape, &colors.raised.color());
-        ctx.stroke(shape, &colors.line.color(), 1.0);
-        let top = above + ((bubble.height - laid.size().height) / 2.0).round();
-        ctx.draw_text(&laid, Point::new(left + space::S, top));
+        track::bubble(ctx, &laid, pointer, 2.0 - BUBBLE, colors);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::track::KNOB;
     use super::*;
 
     use std::cell::RefCell;

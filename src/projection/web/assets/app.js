@@ -14,14 +14,18 @@ import { addressOfLink, readLink } from "./link.js";
 import { fileUrl, labelOf, pageUrl, siteOf } from "./media.js";
 import { CLOSINGS, Connection } from "./net.js";
 import { showPeople } from "./people.js";
-import { showQueue } from "./queue.js";
+import { Polls } from "./poll.js";
+import { listenToQueue, showQueue } from "./queue.js";
 import { FilePlayer } from "./player/file.js";
 import { twitch, twitchRefusal } from "./player/twitch.js";
 import { vimeo } from "./player/vimeo.js";
 import { youtube } from "./player/youtube.js";
+import { ReadyCheck } from "./ready.js";
+import { listenToRules, sayHint, showRules } from "./rules.js";
 import { clockFace, driftFace, lineOf, longFace, mayUndo, undoOf, undoable, waitingLine } from "./story.js";
 import { toast } from "./toast.js";
 import { Ways } from "./ways.js";
+import { requestsFor, showRequests, showWishes } from "./wishes.js";
 import { Witness } from "./witness.js";
 
 /** A frame somebody saw further from the room's line than this says nothing (the room's own limit). */
@@ -37,11 +41,18 @@ const VITALS_EVERY_MICROS = 1_000_000;
 const UNDO_MILLIS = 6_000;
 /** Everybody's player learns the length at once; the first to tell is believed, so they take turns. */
 const MEASURE_SPREAD_MILLIS = 1_500;
+/** Told on the screen and not read out: what comes from everybody at once, or is read out elsewhere. */
+const UNSPOKEN = new Set([
+  "hold_started", "said_ready", "vote_cast", "vote_withdrawn", "skip_voted", "skip_withdrawn", "poll_answered", "reacted",
+  "requested",
+]);
 /** Controls over a full-screen film hide after this long without a move. */
 const REST_MILLIS = 3_000;
 
 const video = $("video");
 const chat = new Chat();
+const polls = new Polls((intent) => connection.ask(intent, "page"));
+const readiness = new ReadyCheck((intent) => connection.ask(intent, "page"), () => draw());
 let link = readLink(location.hash);
 let connection = null;
 let driver = null;
@@ -57,6 +68,8 @@ let dragging = false;
 let gathered = null;
 let undo = { timer: 0, seq: null };
 let drawn = false;
+/** The event of the wait that was read out. */
+let waitSpoken = null;
 let reported = { activity: undefined, drift: null, at: -Infinity };
 let tracedAt = -Infinity;
 let volume = Math.min(100, Math.max(0, Number(taste.get("volume") ?? 100) || 0));
@@ -213,10 +226,19 @@ function heard(event) {
   try {
     const next = event.seq === replay.cursor;
     const entry = next ? lineOf(state(), event) : null;
+    const { hold } = state();
     if (!replay.take(event)) return;
+    if (event.body.hold_ended) readiness.ended(hold, event.body.hold_ended);
+    if (connection.live && hold?.reason === "ready_check" && event.body.hold_ended?.how === "expired") {
+      toast(`Not everybody was ready, so the film stays. ${entry.text}.`, "info");
+    }
     if (event.by === me() && event.intent !== null) connection.seenCounter(event.intent);
     forgetPlayers(event.body);
     if (undo.seq !== null && undoOf(state(), undo.seq) === null) hideUndo();
+    if (event.by === me() && event.body.poll_opened) {
+      polls.asked();
+      openAsking(false);
+    }
     if (entry) tell(entry, event);
   } catch (error) {
     console.warn("event refused:", error.message);
@@ -244,9 +266,20 @@ function tell(entry, event) {
   const fresh = connection.live;
   chat.add(entry, fresh);
   if (!fresh) return;
-  // What the room waits for has a place of its own that is read out.
-  if (entry.kind === "system" && event.by !== me() && !("hold_started" in event.body)) speak(entry.text);
+  const [kind] = Object.keys(event.body);
+  if (entry.kind === "system" && event.by !== me() && !UNSPOKEN.has(kind)) speak(entry.text);
   if (undoable(state())?.seq === entry.seq) offerUndo(entry);
+  if (event.body.requested) tellRequest(event.by);
+}
+
+/** Somebody asks, and this viewer may answer: shown where the list of people is out of sight. */
+function tellRequest(by) {
+  const request = requestsFor(state(), me()).find(({ member }) => member === by);
+  if (!request) return;
+  // Three grants asked for in one breath are one sentence.
+  const words = `${request.name} asks for something. See People.`;
+  if ($("people-pane").offsetParent !== null && !document.fullscreenElement) speak(words);
+  else toast(words, "info");
 }
 
 function startOver() {
@@ -509,9 +542,14 @@ $("mute").addEventListener("click", () => setVolume(volume, !muted));
 $("volume").addEventListener("input", () => setVolume(Number($("volume").value), false));
 $("full").addEventListener("click", toggleFull);
 $("undo-button").addEventListener("click", () => takeBack("page"));
+$("hold-stop").addEventListener("click", () => control({ pause: { at: null } }, "page"));
 $("hold-start").addEventListener("click", () => control({ play: {} }, "page"));
-$("hold-ready").addEventListener("click", () => connection.ask({ say_ready: {} }, "page"));
+$("ready-ask").addEventListener("click", () => {
+  if (connection.ask({ ready_check: {} }, "page")) openAsking(false);
+});
 $("next").addEventListener("click", () => playNext("page"));
+listenToRules((intent) => connection.ask(intent, "page"));
+listenToQueue((intent) => connection.ask(intent, "page"));
 $("speed").addEventListener("change", () => {
   control({ rate: { rate: Number($("speed").value) } }, "page");
   drawControls(); // shows the room's speed until the room agrees
@@ -551,6 +589,17 @@ $("load-form").addEventListener("submit", (event) => {
     else openChooser(false);
   }
 });
+
+/** What is asked of everybody, and for oneself, stands behind one button. */
+function openAsking(open) {
+  if (!open && $("asking").contains(document.activeElement)) $("asking-open").focus();
+  $("asking").hidden = !open;
+  $("asking-open").setAttribute("aria-expanded", String(open));
+  // It stands before its button, where the keyboard would not come to it.
+  const first = [...$("asking").querySelectorAll("button, input")].find((one) => one.offsetParent !== null && !one.disabled);
+  if (open) first?.focus();
+}
+$("asking-open").addEventListener("click", () => openAsking($("asking").hidden));
 
 $("say-form").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -622,13 +671,29 @@ $("theme").addEventListener("click", () => {
 });
 $("leave").addEventListener("click", () => connection.leave());
 
-for (const tab of ["chat", "people"]) {
-  $(`tab-${tab}`).addEventListener("click", () => {
-    $("side").dataset.tab = tab;
-    for (const other of ["chat", "people"]) {
-      $(`tab-${other}`).setAttribute("aria-selected", String(other === tab));
-    }
+const TABS = ["chat", "people"];
+function showTab(tab) {
+  $("side").dataset.tab = tab;
+  for (const other of TABS) {
+    $(`tab-${other}`).setAttribute("aria-selected", String(other === tab));
+    $(`tab-${other}`).tabIndex = other === tab ? 0 : -1;
+  }
+}
+for (const tab of TABS) {
+  $(`tab-${tab}`).addEventListener("click", () => showTab(tab));
+  $(`tab-${tab}`).addEventListener("keydown", ({ key }) => {
+    if (key !== "ArrowLeft" && key !== "ArrowRight") return;
+    const other = TABS.find((one) => one !== tab);
+    showTab(other);
+    $(`tab-${other}`).focus();
   });
+}
+
+/** Closes it; whoever was inside stands on a button that opens it. */
+function shutChooser() {
+  const inside = $("chooser").contains(document.activeElement);
+  openChooser(false);
+  if (inside) [$("queue-open"), $("load-open")].find((one) => one.offsetParent !== null && !one.disabled)?.focus();
 }
 
 const KEYS = {
@@ -644,12 +709,18 @@ const KEYS = {
   m: () => setVolume(volume, !muted),
   n: () => playNext("key"),
   u: () => takeBack("key"),
+  r: () => {
+    if (state().hold?.waiting.includes(me())) connection.ask({ say_ready: {} }, "key");
+  },
 };
 
 document.addEventListener("keydown", (event) => {
   if (event.altKey || $("room").hidden) return;
   const { target } = event;
-  if (event.key === "Escape" && !$("chooser").hidden) openChooser(false);
+  if (event.key === "Escape") {
+    if (!$("chooser").hidden) shutChooser();
+    if (!$("asking").hidden) openAsking(false);
+  }
   if (target.matches("input[type=text], textarea, select")) return;
   if (event.ctrlKey || event.metaKey) {
     if (event.shiftKey || event.key.toLowerCase() !== "z") return;
@@ -703,12 +774,29 @@ function drawRoom() {
   if (driver) shown.set(me(), { activity: driver.activity, drift: driver.drift });
   showPeople(state(), shown, me(), openRename, (intent) => connection.ask(intent, "page"));
   ways.show(state(), knocks, me(), can, connection.clock.session(localNow()) ?? state().at);
+  showRequests(state(), me(), (intent) => connection.ask(intent, "page"));
+  showRules(state(), can);
   showQueue(state(), me(), can, (intent) => connection.ask(intent, "page"));
+  polls.show(state(), me(), can);
+  drawAsking();
   drawHold(shown);
+  readiness.count(anchor(), () => connection.clock.session(localNow()));
   drawStage();
   drawControls();
   drawTime();
   drawStatus();
+}
+
+function drawAsking() {
+  const now = connection.live ? connection.clock.session(localNow()) ?? state().at : null;
+  const wishes = showWishes(state(), me(), now, (intent) => connection.ask(intent, "page"));
+  const polling = state().poll?.open === true;
+  $("poll-form").hidden = polling || !can("queue");
+  $("poll-busy").hidden = !polling || !can("queue");
+  $("ready-ask").hidden = !can("play");
+  $("ready-ask").disabled = currentItem(state()) === null || state().hold?.reason === "ready_check";
+  $("asking-open").hidden = !can("queue") && !can("play") && wishes === 0;
+  if ($("asking-open").hidden) openAsking(false);
 }
 
 function drawStage() {
@@ -744,11 +832,18 @@ function drawHold(shown) {
   const line = connection.live ? waitingLine(state(), shown, me()) : null;
   $("hold").hidden = line === null;
   if (line === null) return;
-  say($("hold-text"), line);
+  if (!readiness.show(state(), me())) say($("hold-text"), line);
+  // Once for each wait: who of many is still missing changes all the time.
+  if (waitSpoken !== hold.seq) {
+    waitSpoken = hold.seq;
+    speak(hold.reason === "ready_check" ? "Is everybody ready?" : line);
+  }
   const now = connection.clock.session(localNow());
   say($("hold-secs"), now === null ? "" : ` (${Math.ceil(Math.max(0, hold.deadline - now) / 1e6)}\u00a0s)`);
-  $("hold-ready").hidden = hold.reason !== "ready_check" || !hold.waiting.includes(me());
   $("hold-start").hidden = !can("play");
+  $("hold-stop").hidden = !can("play") || hold.reason !== "ready_check";
+  // The question itself can be stopped there; one notice about it is enough.
+  if (hold.seq === undo.seq && hold.reason === "ready_check") hideUndo();
 }
 
 /** What this viewer's own player has to say, in one sentence or none. */
@@ -772,14 +867,21 @@ function drawControls() {
   const running = anchor().playing && !atEnd();
   face($("play"), running ? "pause" : "play", running ? "Pause" : "Play", running ? "Pause (Space)" : "Play (Space)");
   $("play").disabled = !able("play");
-  for (const id of ["back", "forward"]) $(id).disabled = !able("seek");
+  // What somebody may not do at all is not shown; what cannot be done now is.
+  const never = (action) => connection.live && !can(action);
+  for (const id of ["back", "forward"]) {
+    $(id).disabled = !able("seek");
+    $(id).hidden = never("seek");
+  }
   $("speed").disabled = !able("rate");
+  $("speed-line").hidden = never("rate");
   $("seek").disabled = !able("seek") || currentDuration(state()) === null;
   $("load-open").disabled = !can("queue");
+  $("load-open").hidden = $("load-form").hidden = connection.live && !can("queue");
   $("load-now").disabled = !(can("play") && can("queue"));
   $("queue-add").disabled = !can("queue");
   $("say-input").disabled = !can("chat");
-  $("say-input").placeholder = connection.live && !can("chat") ? "You are muted" : "Message";
+  $("say-input").placeholder = connection.live && !can("chat") ? "You are muted" : sayHint(state(), me());
   $("say-send").disabled = !can("chat");
   for (const button of $("reactions").children) button.disabled = !can("chat");
   showSpeed(anchor().rate);
@@ -876,6 +978,8 @@ face($("load-open"), "film", "Choose what to watch");
 face($("say-send"), "send", "Send");
 face($("copy"), "link", "Copy link");
 face($("leave"), "leave", "Leave");
+face($("asking-open"), "ask", "Ask");
+face($("hold-stop"), "close", "Stop asking");
 showDoor(link ? "join-form" : "link-form");
 
 /** For tests and the curious: what this page holds true, read-only. */

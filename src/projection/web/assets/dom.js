@@ -19,6 +19,30 @@ export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** A button that is only words. */
+export function wordButton(words) {
+  const button = make("button", "quiet", words);
+  button.type = "button";
+  return button;
+}
+
+/**
+ * Keeps a list's rows in step with `items`. A row stays itself while its `key(item)` stays, so that
+ * focus, and a press under way, survive what changes beside it; `build(item)` makes one, `fill(row, item)`
+ * says what it shows.
+ */
+export function keyed(list, items, key, build, fill) {
+  const names = items.map((item) => String(key(item)));
+  for (const row of [...list.children]) if (!names.includes(row.dataset.key)) row.remove();
+  const rows = new Map([...list.children].map((row) => [row.dataset.key, row]));
+  items.forEach((item, place) => {
+    const row = rows.get(names[place]) ?? build(item);
+    row.dataset.key = names[place];
+    fill(row, item);
+    if (list.children[place] !== row) list.insertBefore(row, list.children[place] ?? null);
+  });
+}
+
 /** Puts an icon before a button's words, and says what the button does. */
 export function face(button, name, label, title = label) {
   if (button.dataset.icon !== name) {

@@ -140,6 +140,18 @@ export function upcoming({ entries, mode, turn }) {
   return entries[0];
 }
 
+/** The numbers of those who are here. */
+export const here = ({ roster }) => Object.keys(roster).filter((id) => roster[id].present).map(Number);
+
+/** How many skip votes of those present skip what is on; `RoomState::skips_needed` of the program. */
+export function skipsNeeded(state) {
+  const present = here(state).length;
+  return Math.max(1, Math.min(present, Math.floor((present * state.rules.skip_percent) / 100) + 1));
+}
+
+/** How many of those present want what is on to be skipped; `RoomState::skips_cast` of the program. */
+export const skipsCast = (state) => here(state).filter((id) => state.queue.skips.includes(id)).length;
+
 const insert = (list, place, value) => list.splice(Math.min(place, list.length), 0, value);
 const without = (list, value) => list.filter((one) => one !== value);
 const withNumber = (list, value) =>

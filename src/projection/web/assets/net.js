@@ -10,7 +10,7 @@ import { OffsetClock, localNow } from "./clock.js";
 
 const PROTOCOL = 1;
 const SUBPROTOCOL = "seance.v1.json";
-/** A dial that has brought no welcome by now is given up. */
+/** A dial that has brought no connection by now is given up, and so is a connection without a welcome. */
 const DIAL_MILLIS = 8_000;
 /** No answer for so long: the connection is dead. */
 const SILENCE_MICROS = 12_000_000;
@@ -217,6 +217,8 @@ export class Connection {
     this.#answerBy = localNow() + DIAL_MILLIS * 1000;
     socket.addEventListener("open", () => {
       if (socket !== this.#socket) return;
+      // A passcode is slow to judge, on purpose; a busy host takes its time.
+      this.#answerBy = localNow() + DIAL_MILLIS * 1000;
       const { session, secret } = this.#link;
       // Whoever was let in before is not asked again.
       if (this.#passcode && this.member === null) this.#send({ passcode: { passcode: this.#passcode } });

@@ -29,7 +29,7 @@ export function doingOf(report) {
 const ROLES = { host: "host", co_host: "co-host", guest: "", viewer: "viewer" };
 
 /** Whether `me` may moderate that member; the program's `authority` has the same rule. */
-const isBelow = (state, me, member) => may(state, me, "moderate")
+export const isBelow = (state, me, member) => may(state, me, "moderate")
   && (["guest", "viewer"].includes(member.role) || (state.roster[me].role === "host" && member.role === "co_host"));
 
 /** What `me` may do about a member: words, a longer explanation, and the intent. */
@@ -172,7 +172,8 @@ function fill(row, state, id, report, me) {
   markElement.className = `mark ${colour}`;
   say(name, member.name);
   if (name.title !== member.name) name.title = member.name;
-  say(tag, [ROLES[member.role] ?? "", muted, id === me ? "you" : ""].filter(Boolean).join(", "));
+  const unawaited = member.awaited === false ? "not waited for" : "";
+  say(tag, [ROLES[member.role] ?? "", muted, unawaited, id === me ? "you" : ""].filter(Boolean).join(", "));
   const doing = row.querySelector(".doing");
   say(doing, words);
   doing.title = trouble ? troubleWords(trouble) : "";

@@ -246,12 +246,14 @@ const UNABLE = {
 /** The same of what is known of a member, or told. */
 export const troubleWords = ({ why, words }) => words ?? UNABLE[why] ?? UNABLE.other;
 
-const MODES = {
+/** How the queue plays. */
+export const MODES = {
   manual: "The queue plays as it stands",
   vote: "The queue plays what has most votes",
   round_robin: "Everybody's films take turns",
 };
-const REPEATS = { off: "Nothing repeats", one: "The film repeats", all: "The queue repeats" };
+/** What comes when a film ended. */
+export const REPEATS = { off: "Nothing repeats", one: "The film repeats", all: "The queue repeats" };
 
 /** The name of an item. */
 export function itemLabel(state, item) {

@@ -3,7 +3,7 @@
 // A link's secret comes to whoever asked for it and lives in this page's memory only; the list
 // itself is the room's state, which holds none.
 
-import { $, face, make, say } from "./dom.js";
+import { $, face, keyed, make, say, wordButton } from "./dom.js";
 import { OWN_LINK, opens } from "./fold.js";
 import { ROLE_PEOPLE, inviteTerms } from "./story.js";
 
@@ -70,8 +70,8 @@ export class Ways {
   /** The room told a secret we asked for. */
   told(invite, secret) {
     const link = this.#base + secret;
+    // The row asks for it when it is pressed: drawn anew, it would be gone under a finger.
     this.#links.set(invite, link);
-    this.#drawn = "";
     this.#copy(link);
   }
 
@@ -102,9 +102,12 @@ export class Ways {
     this.#drawn = drawn;
     $("way-list").replaceChildren(...rows.map(({ invite, words, show, revoke }) => {
       const row = make("li", "", make("span", "grow", words));
-      const known = this.#links.get(invite);
       if (show) {
-        row.append(tool("link", `Copy ${words}`, () => (known ? this.#copy(known) : this.#ask({ show_invite: { invite } }))));
+        row.append(tool("link", `Copy ${words}`, () => {
+          const known = this.#links.get(invite);
+          if (known) this.#copy(known);
+          else this.#ask({ show_invite: { invite } });
+        }));
       }
       if (revoke) row.append(tool("close", `Revoke ${words}`, () => this.#ask({ revoke_invite: { invite } })));
       return row;
@@ -113,21 +116,18 @@ export class Ways {
 }
 
 function showKnocks(knocks, ask) {
-  const list = $("knocks");
-  list.hidden = knocks.length === 0;
-  const drawn = JSON.stringify(knocks);
-  if (list.dataset.drawn === drawn) return;
-  list.dataset.drawn = drawn;
-  list.replaceChildren(...knocks.map(({ knock, name }) => {
+  $("knocks").hidden = knocks.length === 0;
+  keyed($("knocks"), knocks, ({ knock }) => knock, ({ knock }) => {
     const answer = (words, letIn) => {
-      const button = make("button", "quiet", words);
-      button.type = "button";
-      button.setAttribute("aria-label", `${words}: ${name}`);
+      const button = wordButton(words);
       button.addEventListener("click", () => ask({ answer_knock: { knock, let_in: letIn } }));
       return button;
     };
-    return make("li", "", make("span", "grow", `${name} wants to come in`), answer("Let in", true), answer("Turn away", false));
-  }));
+    return make("li", "", make("span", "grow"), answer("Let in", true), answer("Turn away", false));
+  }, (row, { name }) => {
+    say(row.firstChild, `${name} wants to come in`);
+    for (const button of row.querySelectorAll("button")) button.setAttribute("aria-label", `${button.textContent}: ${name}`);
+  });
 }
 
 function tool(icon, label, act) {

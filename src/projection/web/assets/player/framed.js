@@ -185,7 +185,7 @@ export class FramedPlayer {
 
   destroy() {
     this.#abort.abort();
-    clearInterval(this.#knocking);
+    this.#stopKnocking();
     clearTimeout(this.#judging);
     this.#frame.remove();
   }
@@ -199,9 +199,10 @@ export class FramedPlayer {
     for (const message of [messages].flat()) this.#frame.contentWindow?.postMessage(message, this.#wire.origin);
   }
 
-  /** Each load is a new player that has heard nothing yet. */
+  /** Each load is a new player that has heard nothing yet; one that speaks by itself may have spoken before. */
   #knock() {
-    clearInterval(this.#knocking);
+    this.#stopKnocking();
+    if (this.ready && !this.#wire.knock) return;
     const since = localNow();
     const knock = () => {
       if (this.#wire.knock) this.#post(this.#wire.knock());
@@ -213,6 +214,11 @@ export class FramedPlayer {
     knock();
   }
 
+  #stopKnocking() {
+    clearInterval(this.#knocking);
+    this.#knocking = 0;
+  }
+
   #heard({ origin, source, data }) {
     if (origin !== this.#wire.origin || source !== this.#frame.contentWindow) return;
     this.#heardAt = localNow();
@@ -222,9 +228,10 @@ export class FramedPlayer {
   /** What a wire may tell of its player. */
   #told = {
     ready: (subscriptions = []) => {
-      if (this.ready || this.failed !== null) return;
-      clearInterval(this.#knocking);
+      if (this.failed !== null || (this.ready && this.#knocking === 0)) return;
+      this.#stopKnocking();
       this.#post(subscriptions);
+      if (this.ready) return; // it loaded again, and has heard nothing yet
       this.ready = true;
       this.#hooks.ready();
     },
@@ -335,7 +342,7 @@ export class FramedPlayer {
   }
 
   #fail(sentence, why) {
-    clearInterval(this.#knocking);
+    this.#stopKnocking();
     if (this.failed !== null) return;
     this.failed = sentence;
     this.ready = false;
