@@ -11,7 +11,8 @@ mod stage;
 use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::browser::{
-    SetDownloadBehaviorBehavior, SetDownloadBehaviorParams,
+    PermissionDescriptor, PermissionSetting, SetDownloadBehaviorBehavior,
+    SetDownloadBehaviorParams, SetPermissionParams,
 };
 use chromiumoxide::cdp::browser_protocol::input::DispatchMouseEventType;
 use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
@@ -758,6 +759,32 @@ async fn a_hostile_page_saves_nothing_and_is_given_no_permission() {
         assert_eq!(told[what], "NotAllowedError", "{told}");
     }
     assert_eq!(told["notices"], "denied", "{told}");
+
+    // The same page asks for the same and is given it, once the person is made to say yes: what
+    // refused it was no missing camera, and no page that may not ask.
+    for name in ["camera", "microphone", "notifications"] {
+        let yes =
+            SetPermissionParams::new(PermissionDescriptor::new(name), PermissionSetting::Granted);
+        within(player.page().execute(yes)).await.unwrap();
+    }
+    by_hand(
+        &player,
+        "window.given = {};
+         for (const what of ['video', 'audio'])
+           navigator.mediaDevices.getUserMedia({ [what]: true })
+             .then(stream => { stream.getTracks().forEach(it => it.stop()); given[what] = true; },
+                   e => given[what] = e.name);
+         Notification.requestPermission().then(answer => given.notices = answer === 'granted');
+         1"
+        .to_owned(),
+    )
+    .await;
+    until_page(&player, "Object.keys(given).length === 3").await;
+    let given = script(&player, "JSON.stringify(given)").await;
+    let given: serde_json::Value = serde_json::from_str(given.as_str().unwrap()).unwrap();
+    for what in ["video", "audio", "notices"] {
+        assert_eq!(given[what], true, "{given}");
+    }
 
     // The same click saves a file where that is allowed: so the first one was refused, and is over.
     let mut allow = SetDownloadBehaviorParams::new(SetDownloadBehaviorBehavior::Allow);

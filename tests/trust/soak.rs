@@ -139,6 +139,8 @@ struct Seen {
     lines: Vec<u64>,
     /// When each was said, and how much later it came.
     late_micros: Vec<(i64, i64)>,
+    /// When every other event came.
+    others: Vec<i64>,
     ended: bool,
 }
 
@@ -183,6 +185,8 @@ async fn guest(address: SocketAddr, link: String, number: usize) -> Guest {
                 seen.lines.push(words.next().unwrap().parse().unwrap());
                 let sent: i64 = words.next().unwrap().parse().unwrap();
                 seen.late_micros.push((sent, micros() - sent));
+            } else {
+                seen.others.push(micros());
             }
         }
         shared.lock().await.ended = true;
@@ -330,6 +334,16 @@ fn part(late: &[(i64, i64)], percent: usize) -> f64 {
     *late[(late.len() - 1) * percent / 100] as f64 / 1_000.0
 }
 
+/// How many of these moments lie in each second since `begin`.
+fn count_by_second(moments: &[i64], begin: i64) -> String {
+    let seconds = (moments.iter()).map(|at| (at - begin).div_euclid(1_000_000));
+    let counts = (0..=LASTS.as_secs() as i64).map(|second| {
+        let inside = seconds.clone().filter(|at| *at == second);
+        inside.count().to_string()
+    });
+    counts.collect::<Vec<_>>().join(" ")
+}
+
 /// The same of each second since `begin`, in which lines were said.
 fn part_by_second(late: &[(i64, i64)], percent: usize, begin: i64) -> String {
     let mut seconds = std::collections::BTreeMap::<i64, Vec<_>>::new();
@@ -400,13 +414,14 @@ async fn five_hundred_guests_lose_nothing_to_the_one_in_ten_who_misbehaves() {
     go.store(false, Ordering::Relaxed);
     let attacked = heard(&guests, last).await;
     let end = work();
+    let others = guests[0].seen.lock().await.others.clone();
     let noise = guests[0].seen.lock().await.seq - told - (last - quiet_last);
     while attackers.join_next().await.is_some() {}
     let after = resident_kib(&program);
 
     println!(
         "{GUESTS} guests, {} deliveries each way; delivery p50/p99 ms without attackers {:.1}/{:.1}, with {ATTACKERS} of them {:.1}/{:.1}, and p99 of each second of it {}; \
-         {} attacks, {} in by token or link, {noise} events of theirs told to everybody; \
+         {} attacks, {} in by token or link, {noise} events of theirs told to everybody ({} by the second); \
          processor seconds of the server {:.1} and {:.1}, of all others {:.1} and {:.1}; resident memory {:.1} MiB before, {:.1} MiB after",
         quiet.len(),
         part(&quiet, 50),
@@ -416,6 +431,7 @@ async fn five_hundred_guests_lose_nothing_to_the_one_in_ten_who_misbehaves() {
         part_by_second(&attacked, 99, begin),
         count.load(Ordering::Relaxed),
         came.load(Ordering::Relaxed),
+        count_by_second(&others, begin),
         middle.0 - start.0,
         end.0 - middle.0,
         middle.1 - start.1,
