@@ -397,11 +397,8 @@ async fn two_people_watch_their_own_copies_of_a_film_on_disk() {
     again.wait("mpv follows the film again", |line| {
         (line["following"]["activity"] == "playing").then_some(())
     });
-    assert!(
-        again.wait_end(),
-        "it ends with the evening: {}",
-        again.errors()
-    );
+    again.say("quit");
+    assert!(again.wait_end(), "it ends cleanly: {}", again.errors());
     let plot = home.run(&["replay", &session, "--plot", "Bo"]).stdout();
     assert!(
         plot.starts_with("Bo: ") && plot.contains("±1 ms ┤"),

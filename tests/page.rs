@@ -687,9 +687,8 @@ async fn vimeo_and_twitch_in_their_frames_follow_the_room_and_subscriptions_send
     // The room hears who does not see it, and why.
     let said = bo.wait("that somebody cannot see it", |line| {
         let event = line.get("event")?;
-        event["body"]["unable"]["why"]
-            .is_string()
-            .then(|| event.clone())
+        let theirs = event["body"]["unable"]["why"] == "not_embeddable";
+        theirs.then(|| event.clone())
     });
     assert_eq!(
         (&said["by"], &said["via"], &said["body"]["unable"]["why"]),
