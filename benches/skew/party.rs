@@ -278,10 +278,15 @@ impl Party {
     pub async fn show(&mut self, url: &str) -> Result<()> {
         let mut anchor = self.seats[0].anchor.clone();
         let before = anchor.borrow_and_update().item;
+        let name = url.rsplit('/').next().unwrap_or_default().to_owned();
         let url = url.to_owned();
         self.ask(Intent::Load { url }).await?;
         within(anchor.wait_for(|now| now.item != before)).await?;
+        let there = format!(
+            "(location.href + document.querySelector('video')?.currentSrc).includes('/{name}')"
+        );
         for page in self.pages() {
+            until(&page, &there, "the film is in the page").await?;
             stands(&page).await?;
             start_sampling(&page).await?;
         }
@@ -568,7 +573,9 @@ async fn until(page: &Page, expression: &str, what: &str) -> Result<()> {
         let mut every = tokio::time::interval(Duration::from_millis(50));
         loop {
             every.tick().await;
-            if page.evaluate(expression).await?.into_value::<bool>()? {
+            // A page on its way to another film answers nothing.
+            let answer = page.evaluate(expression).await;
+            if answer.is_ok_and(|answer| answer.into_value::<bool>().is_ok_and(|it| it)) {
                 return anyhow::Ok(());
             }
         }
