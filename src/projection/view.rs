@@ -493,7 +493,7 @@ fn told(before: &RoomState, event: &Event, name: &str, body: &Body) -> Option<St
             match allow {
                 Some(true) => format!("{name} let {who} {what}{lasts}"),
                 Some(false) if *action == Action::Chat => format!("{name} muted {who}{lasts}"),
-                Some(false) => format!("{name} no longer lets {who} {what}{lasts}"),
+                Some(false) => format!("{name} does not let {who} {what}{lasts}"),
                 None => format!("What was ruled for {who} is over: {what}"),
             }
         }

@@ -62,8 +62,8 @@ const SLEW_MIN: f64 = 0.005;
 /// Up to this drift a pulse is fine …
 const FINE_PAST: Micros = Micros::from_millis(50);
 /// … at most so much, and then the pitch may change with the rate: 1 % is a sixth
-/// of a semitone (17 cents), short, and near the least that listeners tell apart
-/// in music (10 to 25 cents; W. M. Hartmann, "Signals, Sound, and Sensation", ch. 12).
+/// of a semitone (17 cents), short, and near the least that listeners tell apart when
+/// they compare tones (about 10 cents; T. J. W. Hill and I. R. Summers, 2007).
 pub const FINE_MAX: f64 = 0.01;
 /// What a coarse pulse is believed to cost at most, in film.
 const COST_MAX: Micros = Micros::from_millis(40);

@@ -296,7 +296,7 @@ const TOLD = {
     const lasts = until === null ? "" : ` for ${span(until - at)}`;
     if (allow === null) return `What was ruled for ${who} is over: ${what}`;
     if (allow) return `${name} let ${who} ${what}${lasts}`;
-    return action === "chat" ? `${name} muted ${who}${lasts}` : `${name} no longer lets ${who} ${what}${lasts}`;
+    return action === "chat" ? `${name} muted ${who}${lasts}` : `${name} does not let ${who} ${what}${lasts}`;
   },
   requested: (_before, { action }, name) => `${name} asks to ${ACTION_WORDS[action]}`,
   role_set: (before, { member, role }, name) => `${name} made ${nameOf(before, member)} a ${roleWord(role)}`,
