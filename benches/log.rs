@@ -87,6 +87,7 @@ fn main() -> Result<()> {
     for _ in 0..args.rounds {
         for (each, commits) in SHAPES {
             file(&mut figures, each, commits)?;
+            sled_alone(&mut figures, each, commits)?;
             ours(&mut figures, each, commits)?;
         }
     }
@@ -104,6 +105,8 @@ fn batches(each: usize, commits: usize) -> Vec<Vec<Event>> {
         .collect()
 }
 
+/// Where our own commits are split, too.
+const VALUE_BYTES_MAX: usize = 7_900;
 const APPENDS: &str = "Durable appends";
 const ON_DISK: &str = "On disk";
 
@@ -141,6 +144,35 @@ fn file(figures: &mut Figures, each: usize, commits: usize) -> Result<()> {
         file.sync_data()?;
     }
     note(figures, "file + fdatasync", each, each * commits, since);
+    Ok(())
+}
+
+/// What the database itself asks for: the same bytes under rising keys, flushed and synced, and
+/// neither chain, nor admission, nor a thread between who asks and who writes.
+fn sled_alone(figures: &mut Figures, each: usize, commits: usize) -> Result<()> {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let db = sled::Config::new()
+        .path(dir.path())
+        .flush_every_ms(None)
+        .open()?;
+    let file = File::options().write(true).open(dir.path().join("db"))?;
+    let batches = batches(each, commits);
+    let since = os::local_now();
+    for (number, batch) in batches.iter().enumerate() {
+        let mut bytes = Vec::new();
+        for event in batch {
+            let record = codec::encode(event);
+            bytes.extend((record.len() as u32).to_le_bytes());
+            bytes.extend(record);
+        }
+        // A value of more than this sled keeps in a file of its own, which it never syncs.
+        for (part, value) in bytes.chunks(VALUE_BYTES_MAX).enumerate() {
+            db.insert(((number as u64) << 16 | part as u64).to_be_bytes(), value)?;
+        }
+        db.flush()?;
+        file.sync_data()?;
+    }
+    note(figures, "sled + fdatasync", each, each * commits, since);
     Ok(())
 }
 
