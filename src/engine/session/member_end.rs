@@ -1,7 +1,7 @@
 //! The member's end: dials, catches up, asks, and comes back by itself.
 //!
 //! Promises: events are applied in order, each once; an intent is asked until it
-//! is answered, always under the same counter; nothing that moves the film is
+//! is answered, always under the same counter, and its answer is told once; nothing that moves the film is
 //! sent before the tail is applied; after a loss it dials again, later each
 //! time, and goes on from its cursor. It ends only when the room says that
 //! coming back is useless, or when told to leave.
@@ -272,10 +272,10 @@ impl MemberEnd {
         match frame {
             ToMember::Welcome(welcome) => self.welcomed(now, welcome),
             ToMember::Event(event) => self.happened(now, event, dice),
-            ToMember::Accepted { counter, seq } => {
-                self.answered(counter);
-                vec![Effect::Accepted { counter, seq }]
-            }
+            ToMember::Accepted { counter, seq } => match self.answered(counter) {
+                Some(_) => vec![Effect::Accepted { counter, seq }],
+                None => Vec::new(),
+            },
             ToMember::Refused(refused) => self.refused(now, refused, dice),
             ToMember::Waiting {} => match self.phase {
                 Phase::Greeting { .. } => {
@@ -559,7 +559,8 @@ impl MemberEnd {
         effects
     }
 
-    /// Takes what was answered off the waiting list.
+    /// Takes what was answered off the waiting list. Nothing waits for an answer that comes a second
+    /// time, after an outage, nor for one that an earlier run of this member was owed.
     fn answered(&mut self, counter: u64) -> Option<Ask> {
         let place = self
             .pending
@@ -570,10 +571,9 @@ impl MemberEnd {
 
     fn refused(&mut self, now: LocalTime, refused: Refused, dice: u64) -> Vec<Effect> {
         if let Some(counter) = refused.counter {
-            let asked = self.answered(counter);
-            return match asked {
-                Some(ask) if ask.intent.is_observation() => Vec::new(),
-                _ => vec![Effect::Refused(refused)],
+            return match self.answered(counter) {
+                Some(ask) if !ask.intent.is_observation() => vec![Effect::Refused(refused)],
+                _ => Vec::new(),
             };
         }
         if matches!(self.phase, Phase::Live { .. }) {
@@ -792,6 +792,35 @@ mod tests {
             sent_asks(&end.frame(until, welcome(1), 0)).is_empty(),
             "answered is answered"
         );
+    }
+
+    /// Found by tests/chaos.rs (seed 133634570): what a run had asked just before another program
+    /// took its place was answered to that program, which passed it on as an answer of its own.
+    #[test]
+    fn an_answer_is_told_once_and_only_to_the_run_that_asked() {
+        let mut end = member();
+        end.start(at(0));
+        end.connected(at(1));
+        end.frame(at(2), welcome(1), 0);
+        let line = Intent::Say { text: "hi".into() };
+        let (counter, _) = end.ask(at(3), Via::Cli, None, line.clone()).unwrap();
+        let accepted = |counter| ToMember::Accepted {
+            counter,
+            seq: Seq::new(1),
+        };
+        let refused = |counter| ToMember::Refused(Refused::new(Some(counter), Refusal::TooFast));
+        assert_eq!(end.frame(at(4), accepted(counter - 50), 0), []);
+        assert_eq!(end.frame(at(4), refused(counter - 51), 0), []);
+        let told = end.frame(at(5), accepted(counter), 0);
+        assert!(
+            matches!(told[..], [Effect::Accepted { counter: one, .. }] if one == counter),
+            "{told:?}"
+        );
+        assert_eq!(end.frame(at(6), accepted(counter), 0), []);
+        assert_eq!(end.frame(at(6), refused(counter), 0), []);
+        let (counter, _) = end.ask(at(7), Via::Cli, None, line).unwrap();
+        let told = end.frame(at(8), refused(counter), 0);
+        assert!(matches!(told[..], [Effect::Refused(_)]), "{told:?}");
     }
 
     #[test]
