@@ -6,8 +6,10 @@
 //! that meets a newer body can still name the event's seq and say "please
 //! upgrade" instead of guessing.
 
-use super::{BODY_KINDS, Body, Event, Header};
-use crate::engine::id::Seq;
+use super::varint::{take_u32, take_u64};
+use super::{BODY_KINDS, Body, Event, Header, Via};
+use crate::engine::id::{Epoch, MemberId, Seq, Stamp};
+use crate::engine::unit::{MICROS_MAX, SessionTime};
 
 /// The format written by this version.
 pub const FORMAT: u8 = 1;
@@ -127,11 +129,10 @@ pub fn split(bytes: &[u8]) -> Result<(Header, Parts<'_>), DecodeError> {
         0 => return Err(DecodeError::Damaged("format 0")),
         newer => return Err(DecodeError::NewerFormat(newer)),
     }
-    let (header, rest) = postcard::take_from_bytes::<Header>(behind_format)
-        .map_err(|_| DecodeError::Damaged("the header does not read"))?;
+    let (header, rest) =
+        take_header(behind_format).ok_or(DecodeError::Damaged("the header does not read"))?;
     let header_len = bytes.len() - rest.len();
-    let (length, body) =
-        postcard::take_from_bytes::<u32>(rest).map_err(|_| DecodeError::Damaged("no length"))?;
+    let (length, body) = take_u32(rest).ok_or(DecodeError::Damaged("no length"))?;
     if body.len() != length as usize {
         return Err(DecodeError::Damaged("the length is wrong"));
     }
@@ -142,4 +143,112 @@ pub fn split(bytes: &[u8]) -> Result<(Header, Parts<'_>), DecodeError> {
             body,
         },
     ))
+}
+
+/// Reads what postcard writes of a [`Header`], field by field.
+#[inline]
+fn take_header(bytes: &[u8]) -> Option<(Header, &[u8])> {
+    let (seq, rest) = take_u64(bytes)?;
+    let (epoch, rest) = take_u32(rest)?;
+    let (stamp, rest) = take_u64(rest)?;
+    let (at, rest) = take_u64(rest)?;
+    let (wall, rest) = take_u64(rest)?;
+    let (by, rest) = take_option(rest, take_u32)?;
+    let (via, rest) = take_u32(rest)?;
+    let (cause, rest) = take_option(rest, take_u64)?;
+    let (intent, rest) = take_option(rest, take_u64)?;
+    let header = Header {
+        seq: Seq::new(seq),
+        epoch: Epoch::new(epoch),
+        stamp: Stamp::new(stamp),
+        at: (at <= MICROS_MAX as u64).then(|| SessionTime::new(at))?,
+        wall,
+        by: by.map(MemberId::new),
+        via: *Via::ALL.get(via as usize)?,
+        cause: cause.map(Seq::new),
+        intent,
+    };
+    Some((header, rest))
+}
+
+#[inline]
+fn take_option<T>(
+    bytes: &[u8],
+    take: impl FnOnce(&[u8]) -> Option<(T, &[u8])>,
+) -> Option<(Option<T>, &[u8])> {
+    match bytes.split_first()? {
+        (0, rest) => Some((None, rest)),
+        (1, rest) => take(rest).map(|(value, rest)| (Some(value), rest)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Numbers of every length, the edges among them.
+    fn number() -> impl Strategy<Value = u64> {
+        (0..=64u32, any::<u64>())
+            .prop_map(|(bits, number)| number & u64::MAX.checked_shr(64 - bits).unwrap_or(0))
+    }
+
+    prop_compose! {
+        fn header()(
+            seq in number(), epoch: u32, stamp in number(), at in number(), wall in number(),
+            by: Option<u8>, via in 0..Via::ALL.len(), cause in prop::option::of(number()),
+            intent in prop::option::of(number()),
+        ) -> Header {
+            Header {
+                seq: Seq::new(seq),
+                epoch: Epoch::new(epoch),
+                stamp: Stamp::new(stamp),
+                at: SessionTime::new(at),
+                wall,
+                by: by.map(|by| MemberId::new(by.into())),
+                via: Via::ALL[via],
+                cause: cause.map(Seq::new),
+                intent,
+            }
+        }
+    }
+
+    fn with_postcard(bytes: &[u8]) -> Option<(Header, &[u8])> {
+        postcard::take_from_bytes(bytes).ok()
+    }
+
+    proptest! {
+        #[test]
+        fn a_header_is_read_as_postcard_writes_it(header in header(), behind: Vec<u8>) {
+            let mut bytes = postcard::to_stdvec(&header).unwrap();
+            bytes.extend(&behind);
+            prop_assert_eq!(take_header(&bytes), Some((header, behind.as_slice())));
+        }
+
+        #[test]
+        fn what_postcard_refuses_is_refused(header in header(), place: prop::sample::Index, byte: u8, cut: bool) {
+            let mut bytes = postcard::to_stdvec(&header).unwrap();
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+            if cut {
+                bytes.truncate(place);
+            }
+            prop_assert_eq!(take_header(&bytes), with_postcard(&bytes));
+        }
+
+        #[test]
+        fn any_bytes_are_the_header_that_postcard_sees(bytes: [u8; 40]) {
+            prop_assert_eq!(take_header(&bytes), with_postcard(&bytes));
+        }
+    }
+
+    #[test]
+    fn every_input_has_its_number() {
+        for number in 0..=Via::ALL.len() as u32 {
+            let bytes = postcard::to_stdvec(&number).unwrap();
+            let via = postcard::from_bytes::<Via>(&bytes).ok();
+            assert_eq!(Via::ALL.get(number as usize).copied(), via);
+        }
+    }
 }

@@ -8,6 +8,7 @@
 pub mod chain;
 pub mod codec;
 mod terms;
+mod varint;
 
 pub use terms::{
     Action, Choice, HoldEnd, HoldReason, Inability, QueueMode, Repeat, Suspension, Tally,
@@ -74,6 +75,20 @@ pub enum Via {
     Key,
     /// A media key of the keyboard, a headset or a lock screen.
     MediaKey,
+}
+
+impl Via {
+    /// Every input, by its number on the wire.
+    pub const ALL: [Self; 8] = [
+        Self::Auto,
+        Self::Gui,
+        Self::Page,
+        Self::Player,
+        Self::Cli,
+        Self::Script,
+        Self::Key,
+        Self::MediaKey,
+    ];
 }
 
 /// What a member may do; per-action grants refine it. The order is the wire.
