@@ -223,13 +223,16 @@ impl Roster {
 impl Member {
     fn remember(&mut self, counter: u64, seq: Seq) {
         // Counters rise; only retries and tests look further than the end.
-        let rises = self.answers.back().is_none_or(|(last, _)| *last < counter);
-        let place = if rises {
-            Err(self.answers.len())
-        } else {
-            self.answers
-                .binary_search_by_key(&counter, |(counter, _)| *counter)
-        };
+        if self.answers.back().is_none_or(|(last, _)| *last < counter) {
+            if self.answers.len() == ANSWERS_KEPT {
+                self.answers.pop_front();
+            }
+            self.answers.push_back((counter, seq));
+            return;
+        }
+        let place = self
+            .answers
+            .binary_search_by_key(&counter, |(counter, _)| *counter);
         let Err(place) = place else { return };
         self.answers.insert(place, (counter, seq));
         if self.answers.len() > ANSWERS_KEPT {
