@@ -83,7 +83,7 @@ pub async fn run(stream: TcpStream, behind: Bytes, form: Form, hub: Hub) {
         end: RoomEnd::new(os::local_now()),
         alarm: Alarm::new(),
         outbox: Outbox::default(),
-        replies_in,
+        replies_in: Some(replies_in),
         replies,
         entering: None,
         inside: None,
@@ -123,6 +123,8 @@ enum Woken {
     Presence(Arc<Bulletin>),
     Moved(String),
     Ended(Closing),
+    /// The room answers here no longer.
+    Forgotten,
     Entry(Option<Box<Entry>>),
     Deadline,
 }
@@ -135,7 +137,9 @@ struct Pump {
     /// Rings at the end's deadline.
     alarm: Alarm,
     outbox: Outbox,
-    replies_in: Replies,
+    /// Until they ask to come in: from then on the room alone holds it, and what becomes of the
+    /// room shows in `replies`.
+    replies_in: Option<Replies>,
     replies: mpsc::Receiver<Box<Reply>>,
     /// Where they want in, and what becomes of it.
     entering: Option<(RoomHandle, mpsc::Receiver<Box<Entry>>)>,
@@ -229,6 +233,7 @@ impl Pump {
                 Woken::Presence(bulletin) => self.tell(&bulletin),
                 Woken::Moved(to) => self.send(&ToMember::Moved { to }),
                 Woken::Ended(why) => Err(Going::Closing(why)),
+                Woken::Forgotten => Err(Going::Closing(self.why_forgotten())),
                 Woken::Entry(entry) => self.entered(entry.map(|entry| *entry)).await,
                 Woken::Deadline => {
                     let action = self.end.tick(os::local_now());
@@ -280,7 +285,6 @@ impl Pump {
                 },
                 Some(inside) => tokio::select! {
                     events = inside.feed.next() => match events {
-                        Ok(events) if events.is_empty() => Woken::Ended(Closing::HostLeft),
                         Ok(events) => Woken::Events(events),
                         Err(error) => {
                             tracing::error!(session = %inside.room.session(), %error, "the log could not be read");
@@ -292,17 +296,36 @@ impl Pump {
                         let place = inside.place.borrow_and_update().as_deref().unwrap_or_default().to_owned();
                         Woken::Moved(place)
                     }
-                    Ok(why) = inside.ended.wait_for(Option::is_some) => Woken::Ended(why.unwrap_or(Closing::HostLeft)),
+                    // A room that broke says nothing more: to those inside the same as one that was closed.
+                    why = inside.ended.wait_for(Option::is_some) => {
+                        Woken::Ended(why.ok().and_then(|why| *why).unwrap_or(Closing::HostLeft))
+                    }
                 },
             }
         };
         tokio::select! {
             read = self.socket.next() => Woken::Read(read),
             // Nothing is said to a member before they were welcomed.
-            Some(reply) = self.replies.recv(), if is_inside => Woken::Reply(reply),
+            reply = self.replies.recv(), if is_inside => match reply {
+                Some(reply) => Woken::Reply(reply),
+                // The room is gone, or gave up on a mailbox that nobody empties.
+                None => Woken::Forgotten,
+            },
             woken = room_side => woken,
             () = self.alarm.until(deadline) => Woken::Deadline,
         }
+    }
+
+    fn why_forgotten(&self) -> Closing {
+        let Some(inside) = &self.inside else {
+            return Closing::HostLeft;
+        };
+        let (told, is_gone) = (*inside.ended.borrow(), inside.ended.has_changed().is_err());
+        told.unwrap_or(if is_gone {
+            Closing::HostLeft
+        } else {
+            Closing::Slow
+        })
     }
 
     async fn read(&mut self, read: Option<Result<Message, Error>>) -> Result<(), Going> {
@@ -378,13 +401,14 @@ impl Pump {
     }
 
     async fn admit(&mut self, hello: Hello, passcode: Option<Passcode>) -> Result<(), Going> {
-        match self.hub.room(hello.session) {
+        // The end asks for it once: a connection is one try.
+        match self.hub.room(hello.session).zip(self.replies_in.take()) {
             None => {
                 let refused = self.end.refused(Refusal::UnknownSession);
                 self.perform(refused).await
             }
-            Some(room) => {
-                let entries = room.knock(hello, passcode, self.replies_in.clone()).await;
+            Some((room, replies)) => {
+                let entries = room.knock(hello, passcode, replies).await;
                 self.entering = Some((room, entries));
                 Ok(())
             }
