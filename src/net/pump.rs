@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
 use futures_util::{FutureExt as _, SinkExt, StreamExt};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -176,16 +176,21 @@ impl Outbox {
     }
 
     /// Writes all of it, in as few calls as the system allows.
-    async fn write(&mut self, stream: &mut TcpStream) -> io::Result<()> {
+    ///
+    /// Given up half way, it goes on there: the goodbye to somebody too slow must not begin inside
+    /// a frame.
+    async fn write<W: AsyncWrite + Unpin>(&mut self, stream: &mut W) -> io::Result<()> {
         if self.shared.is_empty() {
-            stream.write_all(&self.loose).await?;
-            self.loose.clear();
+            while !self.loose.is_empty() {
+                let written = progress(stream.write(&self.loose).await?)?;
+                self.loose.drain(..written);
+            }
             self.loose.shrink_to(LOOSE_KEPT);
             return Ok(());
         }
         self.part();
-        if let [only] = self.shared.as_slice() {
-            stream.write_all(only).await?;
+        if let [only] = self.shared.as_mut_slice() {
+            stream.write_all_buf(only).await?;
         } else {
             write_all(stream, &mut self.shared).await?;
         }
@@ -195,30 +200,41 @@ impl Outbox {
     }
 }
 
-async fn write_all(stream: &mut TcpStream, stretches: &mut [Bytes]) -> io::Result<()> {
+async fn write_all<W: AsyncWrite + Unpin>(
+    stream: &mut W,
+    stretches: &mut [Bytes],
+) -> io::Result<()> {
     let mut rest = stretches;
-    while !rest.is_empty() {
+    loop {
+        while rest.first().is_some_and(Bytes::is_empty) {
+            rest = &mut rest[1..];
+        }
+        if rest.is_empty() {
+            return Ok(());
+        }
         let mut slices = [IoSlice::new(&[]); STRETCHES_MAX];
         for (slice, stretch) in slices.iter_mut().zip(rest.iter()) {
             *slice = IoSlice::new(stretch);
         }
         let count = rest.len().min(STRETCHES_MAX);
-        let mut written = stream.write_vectored(&slices[..count]).await?;
-        if written == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        while let Some(first) = rest.first_mut()
-            && written > 0
-        {
-            let taken = written.min(first.len());
-            first.advance(taken);
+        let mut written = progress(stream.write_vectored(&slices[..count]).await?)?;
+        for stretch in rest.iter_mut() {
+            let taken = written.min(stretch.len());
+            stretch.advance(taken);
             written -= taken;
-            if first.is_empty() {
-                rest = &mut rest[1..];
+            if written == 0 {
+                break;
             }
         }
     }
-    Ok(())
+}
+
+/// A writer that takes nothing never will.
+fn progress(written: usize) -> io::Result<usize> {
+    match written {
+        0 => Err(io::ErrorKind::WriteZero.into()),
+        some => Ok(some),
+    }
 }
 
 impl Pump {
@@ -581,6 +597,37 @@ fn written(outcome: Result<Result<(), Error>, tokio::time::error::Elapsed>) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_write_that_is_given_up_goes_on_where_it_stopped() {
+        use tokio::io::AsyncReadExt as _;
+        let frames: Vec<Bytes> = (0..100u8).map(|byte| vec![byte; 7].into()).collect();
+        // What only one is told, one shared stretch, and many with something behind them.
+        for shared in [0, 1, 100] {
+            let mut outbox = Outbox::default();
+            for frame in &frames[..shared] {
+                outbox.share(frame.clone());
+            }
+            if shared != 1 {
+                outbox.loose.extend_from_slice(b"and a word of its own");
+            }
+            let wanted = [frames[..shared].concat(), outbox.loose.clone()].concat();
+            let (mut ours, mut theirs) = tokio::io::duplex(5);
+            let mut heard = Vec::new();
+            while heard.len() < wanted.len() {
+                // It fills what there is room for, and is given up there.
+                let _ = outbox.write(&mut ours).now_or_never();
+                let mut some = [0; 5];
+                match theirs.read(&mut some).now_or_never() {
+                    Some(count) => heard.extend_from_slice(&some[..count.unwrap()]),
+                    None => tokio::task::yield_now().await, // this task's turn is used up
+                }
+            }
+            assert_eq!(heard, wanted, "{shared} shared");
+            outbox.write(&mut ours).await.unwrap();
+            assert!(outbox.is_empty());
+        }
+    }
 
     #[tokio::test]
     async fn a_connection_that_waits_is_small() {
