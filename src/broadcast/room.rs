@@ -41,7 +41,7 @@ const QUEUE_MAX: usize = 1_024;
 const BATCH_MAX: usize = 256;
 /// How often what players report goes out, at most: quick enough to see a stall, slow enough to cost nothing.
 const PRESENCE_EVERY: Duration = Duration::from_millis(250);
-/// How often the alive mark is written (DESIGN §3: at most a second old).
+/// How often the alive mark is written: after a crash it is at most a second old, disk and timer included.
 const ALIVE_EVERY: Duration = Duration::from_millis(500);
 /// The shortest sleep until time brings something: less than anybody notices.
 const DUE_MIN_MICROS: i64 = 1_000;

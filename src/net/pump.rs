@@ -636,7 +636,7 @@ mod tests {
         let stream = stream.await.unwrap();
         let connection = run(stream, Bytes::new(), Form::Json, Hub::default());
         let bytes = size_of_val(&connection);
-        // DESIGN §9 gives a member 8 KiB in all: buffers, mailbox, state.
+        // A member is to cost 8 KiB in all (docs/performance.md): buffers, mailbox, state.
         assert!(
             bytes + size_of::<Pump>() <= 2_560,
             "{bytes} bytes and a pump"
