@@ -486,6 +486,15 @@ async fn a_reload_a_cut_cable_and_a_killed_host_lose_neither_the_member_nor_the_
     let text = kim.eval("JSON.stringify(seance.state)").await;
     let hers: Value = serde_json::from_str(text.as_str().unwrap()).unwrap();
     assert_eq!(hers, told["state"]);
+
+    // The host goes home: the film ends with the party, and the page says which of both it is.
+    ana.program.say("quit");
+    kim.until(
+        "document.querySelector('#screen-title').textContent === 'The host closed the party'",
+    )
+    .await;
+    kim.until("seance.activity === null && document.querySelector('#banner-text').textContent.startsWith('The host closed')")
+        .await;
     let other: Vec<String> = kim
         .troubles()
         .into_iter()

@@ -67,11 +67,14 @@ let tracedAt = -Infinity;
 const state = () => replay.state;
 const anchor = () => state().timeline.anchor;
 const me = () => connection?.member ?? null;
+/** Whether the host ended the party, and not their connection; they may open it again. */
+const closed = () => connection?.closing === "host_left";
 /** Whether the room would let this viewer do that now. */
 const can = (action) => connection !== null && connection.live && may(state(), me(), action);
 const transport = new Transport({
   state, me, can,
   live: () => connection?.live ?? false,
+  closed,
   ask: (intent, via, aim) => connection.ask(intent, via, aim),
   driver: () => driver,
   title: () => film.title,
@@ -161,6 +164,9 @@ function statusChanged() {
       // Another connection is a stranger to the room until it has reported.
       reported = { activity: undefined, drift: null, at: -Infinity };
       witness.forget();
+      transport.hideUndo();
+      // Nobody watches on: the film stops with the party, and comes back with it.
+      if (closed()) unmount();
     }
     if (status === "live") {
       followRoom();
@@ -575,12 +581,22 @@ function drawAsking() {
   if ($("asking-open").hidden) openAsking(false);
 }
 
+/** What stands in the film's place, or null. */
+function stageNote(item) {
+  if (closed()) {
+    return { title: "The host closed the party", text: "If they open it again, it goes on here by itself." };
+  }
+  if (item) return film.note;
+  return {
+    title: connection.live ? "Nothing is on yet" : "Coming in",
+    text: !connection.live ? ""
+      : can("queue") ? "Paste a link to a video, or wait for somebody to choose one." : "Wait for somebody to choose a film.",
+  };
+}
+
 function drawStage() {
   const item = currentItem(state());
-  const note = item ? film.note : {
-    title: connection.live ? "Nothing is on yet" : "Coming in",
-    text: connection.live ? "Paste a link to a video, or wait for somebody to choose one." : "",
-  };
+  const note = stageNote(item);
   $("screen-note").hidden = !note;
   if (note) {
     say($("screen-title"), note.title);
@@ -654,7 +670,7 @@ function drawTalk() {
 }
 
 function drawStatus() {
-  const { status, reason, clock, redialAt } = connection;
+  const { status, clock, redialAt } = connection;
   const { seq } = state();
   const now = localNow();
   const bound = clock.estimate()?.bound(now);
@@ -671,11 +687,11 @@ function drawStatus() {
   const lost = status === "lost";
   $("banner").hidden = !lost;
   if (lost) {
-    const said = Object.values(CLOSINGS).includes(reason);
-    const why = anchor().playing ? "Host offline, still playing." : "Host offline.";
+    // What the host said on closing stays true while dialling finds nobody.
+    const why = CLOSINGS[connection.closing] ?? (anchor().playing ? "Host offline, still playing." : "Host offline.");
     const wait = Math.max(0, Math.ceil((redialAt - now) / 1e6));
     const again = redialAt > 0 && wait > 0 ? ` Trying again in ${wait} s.` : " Trying again.";
-    say($("banner-text"), `${said ? reason : why}${again}`);
+    say($("banner-text"), `${why}${again}`);
   }
 }
 

@@ -53,6 +53,8 @@ export class Connection {
   redialAt = 0;
   member = null;
   roundTrip = null;
+  /** How the host closed the last connection, while there is no other; null for a connection that broke. */
+  closing = null;
   /** The name of the refusal that brought it back to `idle`, if one did. */
   refusal = "";
 
@@ -298,6 +300,7 @@ export class Connection {
 
   #welcome({ member, token, tail }) {
     this.member = member;
+    this.closing = null;
     this.#tail = tail;
     this.#answerBy = 0;
     sessionStorage.setItem(this.#storageKey, JSON.stringify({ member, token }));
@@ -351,6 +354,7 @@ export class Connection {
 
   #closing(why) {
     const sentence = CLOSINGS[why] ?? "The host closed the connection.";
+    this.closing = why;
     if (FINAL.has(why)) {
       if (this.status !== "idle") this.#end(sentence);
     } else {
