@@ -197,7 +197,7 @@ async fn a_guest_opens_the_link_watches_in_step_talks_and_has_a_hand_on_the_film
         let answer = format!("re: {text}");
         bo.say(&format!("say {answer}"));
         let shown = format!(
-            "[...document.querySelectorAll('#lines li.talk')].some((line) => line.lastChild.nodeType === 3 && line.lastChild.data === {})",
+            "[...document.querySelectorAll('#lines .words')].some((line) => line.lastChild.nodeType === 3 && line.lastChild.data === {})",
             Value::from(answer.as_str())
         );
         kim.until(&shown).await;
@@ -760,6 +760,32 @@ async fn names_lines_and_titles_with_markup_stay_text_and_long_ones_stay_in_thei
     for line in &lines {
         bo.say(&format!("say {line}"));
     }
+    // A line with an address in it, answered, and taken back: gone from both places.
+    let mark = bo.mark();
+    bo.say("say My door: https://example.org/42?key=7, come in");
+    let seq = bo.wait_from(mark, "the address", |line| {
+        let text = line["event"]["body"]["said"]["text"].as_str()?;
+        text.starts_with("My door")
+            .then(|| line["event"]["seq"].clone())
+    });
+    bo.say(&format!("reply {seq} Which key?"));
+    kim.until("document.querySelector('#lines .quoted')?.textContent.includes('key=7')")
+        .await;
+    assert_eq!(
+        kim.eval("[...document.querySelectorAll('#lines a')].map((one) => `${one.href} ${one.rel}`).join()")
+            .await,
+        "https://example.org/42?key=7 noopener noreferrer"
+    );
+    bo.say(&format!("redact {seq}"));
+    kim.until(
+        "document.querySelector('#lines .quoted').textContent === 'This line was taken back.'",
+    )
+    .await;
+    assert_eq!(
+        kim.eval("document.querySelector('#lines').innerHTML.includes('key=7')")
+            .await,
+        false
+    );
     ana.program.say(&format!("name {}", "Ж".repeat(32)));
     cy.say("seek 0:30"); // the undo shows a long name, too
     kim.until("!document.querySelector('#undo').hidden").await;
@@ -772,7 +798,7 @@ async fn names_lines_and_titles_with_markup_stay_text_and_long_ones_stay_in_thei
 
     // Every text that somebody chose is one text node, and nothing became an element.
     let told: Vec<String> = serde_json::from_value(
-        kim.eval("[...document.querySelectorAll('#lines li.talk')].map((line) => line.lastChild.nodeType === 3 && line.lastChild.data)")
+        kim.eval("[...document.querySelectorAll('#lines .words')].map((line) => line.lastChild.nodeType === 3 && line.lastChild.data)")
             .await,
     )
     .unwrap();

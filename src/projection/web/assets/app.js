@@ -5,7 +5,7 @@
 // goes out as an ask and changes nothing until the room's event comes back. Nothing is kept but the resume token
 // (for this tab) and taste (name, volume, colours).
 
-import { Chat, speak } from "./chat.js";
+import { Chat, answered, speak } from "./chat.js";
 import { localNow } from "./clock.js";
 import { $, face, make, say, taste } from "./dom.js";
 import { askPasscode, knocked, listenToDoor, showDoor, showRoom } from "./door.js";
@@ -183,6 +183,7 @@ function heard(event) {
   try {
     const next = event.seq === replay.cursor;
     const entry = next ? lineOf(state(), event) : null;
+    const answers = event.body.replied ? answered(state(), event.body.replied.to) : null;
     const { hold } = state();
     if (!replay.take(event)) return;
     if (event.body.hold_ended) readiness.ended(hold, event.body.hold_ended);
@@ -196,7 +197,8 @@ function heard(event) {
       polls.asked();
       openAsking(false);
     }
-    if (entry) tell(entry, event);
+    if (event.body.redacted) chat.takeBack(event.body.redacted.seq);
+    if (entry) tell(entry, event, answers);
   } catch (error) {
     console.warn("event refused:", error.message);
     // Read again, it would be as new as now.
@@ -219,12 +221,12 @@ function forgetPlayers(body) {
   if (body.epoch_started) presence.clear();
 }
 
-function tell(entry, event) {
+function tell(entry, event, answers) {
   const fresh = connection.live;
-  chat.add(entry, fresh);
+  chat.add(entry, fresh, answers);
   if (!fresh) return;
   const [kind] = Object.keys(event.body);
-  if (entry.kind === "system" && event.by !== me() && !UNSPOKEN.has(kind)) speak(entry.text);
+  if (event.by !== me() && !UNSPOKEN.has(kind)) speak(entry.kind === "talk" ? `${entry.name}: ${entry.text}` : entry.text);
   if (undoable(state())?.seq === entry.seq) transport.offerUndo(entry);
   if (event.body.requested) tellRequest(event.by);
 }
