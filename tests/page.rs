@@ -821,6 +821,17 @@ async fn names_lines_and_titles_with_markup_stay_text_and_long_ones_stay_in_thei
     );
     assert_eq!(kim.eval(markup).await, before, "nothing became an element");
 
+    // With a phone's keyboard up there is film, talk, and what is written.
+    kim.resize(390, 470, 1.0).await;
+    kim.click("#say-input").await;
+    kim.until(
+        "['#stage', '#story', '#say-input'].every((one) => {
+            const { height, top, bottom } = document.querySelector(one).getBoundingClientRect();
+            return height >= 40 && top >= 0 && bottom <= 470;
+        }) && document.querySelector('#stage').offsetWidth === 390",
+    )
+    .await;
+
     // On a desk and on a phone, nothing is wider than the window, and the controls are in it.
     for (width, height) in [(1280, 800), (390, 844), (320, 568), (844, 390)] {
         kim.resize(width, height, 1.0).await;

@@ -42,6 +42,8 @@ const UNSPOKEN = new Set([
   "hold_started", "said_ready", "vote_cast", "vote_withdrawn", "skip_voted", "skip_withdrawn", "poll_answered", "reacted",
   "requested",
 ]);
+/** Less than that is no keyboard, but a browser's own bar. */
+const KEYBOARD_PIXELS = 120;
 
 const video = $("video");
 const chat = new Chat();
@@ -696,6 +698,16 @@ function drawStatus() {
     say($("banner-text"), `${why}${again}`);
   }
 }
+
+/** iPhones lay their keyboard over the page instead of making the page shorter: the room does it. */
+const seen = window.visualViewport;
+function makeRoomForKeyboard() {
+  // Zoomed in, it tells how little of the page is looked at, and not how much is free.
+  const covered = seen.scale === 1 && document.documentElement.clientHeight - seen.height > KEYBOARD_PIXELS;
+  document.documentElement.style.setProperty("--seen", covered ? `${seen.height}px` : "100dvh");
+  if (covered) scrollTo(0, 0);
+}
+seen?.addEventListener("resize", makeRoomForKeyboard);
 
 setInterval(() => {
   if (!$("room").hidden && document.visibilityState === "visible") {
