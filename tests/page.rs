@@ -283,6 +283,15 @@ async fn after_a_busy_evening_the_page_holds_the_very_state_the_host_holds() {
     let mut cy = terminal(&guests, &ana.link, "Cy");
     let chrome = Chrome::start(&[]).await;
     let kim = chrome.visitor("Kim").await;
+    // Her browser keeps nothing for pages, and says so by an error.
+    kim.page
+        .evaluate_on_new_document(
+            "for (const name of ['localStorage', 'sessionStorage']) {
+                Object.defineProperty(window, name, { get() { throw new DOMException('no', 'SecurityError'); } });
+            }",
+        )
+        .await
+        .unwrap();
     kim.open(&ana.link).await;
     join(&kim, "Kim").await;
     kim.until("seance.activity === 'paused'").await;
