@@ -514,6 +514,7 @@ function showTab(tab) {
     $(`tab-${other}`).setAttribute("aria-selected", String(other === tab));
     $(`tab-${other}`).tabIndex = other === tab ? 0 : -1;
   }
+  draw();
 }
 for (const tab of TABS) {
   $(`tab-${tab}`).addEventListener("click", () => showTab(tab));
@@ -536,6 +537,8 @@ document.addEventListener("keydown", ({ key, altKey }) => {
   if (key !== "Escape" || altKey || $("room").hidden) return;
   if (!$("chooser").hidden) shutChooser();
   if (!$("asking").hidden) openAsking(false);
+  // Out of the message, back to the keys that move the film.
+  else if (document.activeElement === $("say-input")) $("room").focus({ preventScroll: true });
 });
 
 // ---- What is seen ---------------------------------------------------------------------
@@ -563,6 +566,7 @@ function drawRoom() {
   showRules(state(), can);
   showQueue(state(), me(), can, (intent) => connection.ask(intent, "page"));
   polls.show(state(), me(), can);
+  drawTabs();
   drawAsking();
   drawHold(shown);
   readiness.count(anchor(), () => connection.clock.session(localNow()));
@@ -571,6 +575,13 @@ function drawRoom() {
   transport.drawTime();
   drawTalk();
   drawStatus();
+}
+
+/** What waits behind the tab that is not open. */
+function drawTabs() {
+  say($("tab-missed"), chat.missed > 0 ? `· ${chat.missed} new` : "");
+  const asks = [...$("knocks").children, ...$("requests").children].filter((row) => !row.parentElement.hidden).length;
+  say($("tab-asks"), asks > 0 ? `· ${asks} waiting` : "");
 }
 
 function drawAsking() {

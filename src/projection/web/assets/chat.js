@@ -17,6 +17,7 @@ const NEAR_END_PIXELS = 48;
 export class Chat {
   #waiting = [];
   #unread = 0;
+  #missed = 0;
 
   constructor() {
     this.clear();
@@ -38,6 +39,16 @@ export class Chat {
     return this.#unread;
   }
 
+  /** Lines of talk that came while another tab was open. */
+  get missed() {
+    if (!this.#away) this.#missed = 0;
+    return this.#missed;
+  }
+
+  get #away() {
+    return $("chat-pane").offsetParent === null;
+  }
+
   clear() {
     this.#waiting = [];
     $("lines").replaceChildren(make("li", "nothing", "Nothing was said yet."));
@@ -47,6 +58,7 @@ export class Chat {
   add(entry, fresh, answers = null) {
     this.#waiting.push({ ...entry, answers });
     if (this.#waiting.length > LINES_SHOWN) this.#waiting.shift();
+    if (fresh && entry.kind === "talk" && this.#away) this.#missed += 1;
     if (fresh && entry.kind === "talk" && document.visibilityState === "hidden") this.#unread += 1;
   }
 
