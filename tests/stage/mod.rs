@@ -24,7 +24,7 @@ pub const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Chrome, or `None` with a printed reason.
 pub fn found_chrome() -> Option<PathBuf> {
-    or_skip(find_chrome().ok_or("no Chromium (set SEANCE_CHROME)"))
+    or_skip(find_chrome().ok_or("no Chrome or Chromium (set SEANCE_CHROME)"))
 }
 
 /// A player without a window, with these flags.
