@@ -73,6 +73,22 @@ fn everything_the_page_refers_to_is_served() {
 }
 
 #[test]
+fn every_module_is_fetched_with_the_page() {
+    let early: Vec<&str> = between(text(INDEX), "\"modulepreload\" href=\"/assets/", '"').collect();
+    // The first runs before the page is drawn, and the second is what asks for the others.
+    let modules: Vec<&str> = (FILES.iter().map(|(name, _, _)| *name))
+        .filter(|name| name.ends_with(".js") && !["theme.js", "app.js"].contains(name))
+        .collect();
+    assert_eq!(early.len(), modules.len());
+    for module in modules {
+        assert!(
+            early.contains(&module),
+            "{module} waits for the one that imports it"
+        );
+    }
+}
+
+#[test]
 fn every_element_asked_for_by_name_is_in_the_page() {
     let ids: Vec<&str> = between(text(INDEX), " id=\"", '"').collect();
     for (name, source) in sources() {
