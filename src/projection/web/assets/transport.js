@@ -19,6 +19,9 @@ const UNDO_MILLIS = 6_000;
 /** Controls over a full-screen film hide after this long without a move. */
 const REST_MILLIS = 3_000;
 
+/** The width of a bar's thumb, as the stylesheet has it. */
+const THUMB_PIXELS = 14;
+
 /** What each control needs to be allowed. */
 const NEEDS = { play: "play", pause: "play", seek: "seek", rate: "rate" };
 
@@ -227,6 +230,11 @@ export class Transport {
       this.#dragging = true; // a preview: only what is let go is asked for
       this.drawTime();
     });
+    // Where a click would go, before it takes everybody there.
+    $("seek").addEventListener("pointermove", (event) => this.#point(event));
+    for (const name of ["pointerleave", "pointercancel"]) {
+      $("seek").addEventListener(name, () => { $("there").hidden = true; });
+    }
     $("seek").addEventListener("change", () => {
       this.#dragging = false;
       this.control({ seek: { to: Math.round(Number($("seek").value) * 1e6) } }, "page");
@@ -240,6 +248,17 @@ export class Transport {
         this.#resting = setTimeout(() => theatre.classList.add("resting"), REST_MILLIS);
       });
     }
+  }
+
+  #point({ clientX, pointerType }) {
+    const seek = $("seek");
+    $("there").hidden = seek.disabled || (pointerType !== "mouse" && !this.#dragging);
+    if ($("there").hidden) return;
+    const { left, width } = seek.getBoundingClientRect();
+    // The thumb stays within the bar, so its middle goes from one radius to the other.
+    const part = Math.min(1, Math.max(0, (clientX - left - THUMB_PIXELS / 2) / (width - THUMB_PIXELS)));
+    say($("there"), longFace(Math.round(part * Number(seek.max)) * 1e6));
+    $("there").style.setProperty("--there", `${clientX - left}px`);
   }
 
   #listenToKeys() {
