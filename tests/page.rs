@@ -466,6 +466,14 @@ async fn a_reload_a_cut_cable_and_a_killed_host_lose_neither_the_member_nor_the_
     ana.program.kill();
     kim.until("seance.status === 'lost'").await;
     assert_eq!(kim.eval("seance.activity").await, "playing");
+    // What she writes in the meantime waits in its field.
+    say(&kim, "Where did you go?").await;
+    kim.until("document.querySelector('#toasts').textContent.includes('Not sent')")
+        .await;
+    assert_eq!(
+        kim.eval("document.querySelector('#say-input').value").await,
+        "Where did you go?"
+    );
     let mut ana = host(&home, &["--session", &ana.session, "--bind", &address]);
     kim.until("seance.status === 'live' && seance.state.epoch === 2")
         .await;

@@ -440,7 +440,9 @@ $("asking-open").addEventListener("click", () => openAsking($("asking").hidden))
 $("say-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("say-input").value.trim();
-  if (text && connection.ask({ say: { text } }, "page")) $("say-input").value = "";
+  if (text === "") return;
+  if (connection.ask({ say: { text } }, "page")) $("say-input").value = "";
+  else toast("Not sent: the host is not connected. Your message stays here.");
 });
 
 for (const reaction of ["👍", "😂", "😮", "😢", "🎉"]) {
@@ -674,9 +676,10 @@ function drawTalk() {
   $("load-open").hidden = $("load-form").hidden = connection.live && !can("queue");
   $("load-now").disabled = !(can("play") && can("queue"));
   $("queue-add").disabled = !can("queue");
-  $("say-input").disabled = !can("chat");
-  $("say-input").placeholder = connection.live && !can("chat") ? "You are muted" : sayHint(state(), me());
-  $("say-send").disabled = !can("chat");
+  // A connection that is gone for a moment interrupts nobody who writes.
+  const muted = connection.live && !can("chat");
+  $("say-input").disabled = $("say-send").disabled = muted;
+  $("say-input").placeholder = muted ? "You are muted" : sayHint(state(), me());
   for (const button of $("reactions").children) button.disabled = !can("chat");
   const wish = document.documentElement.dataset.themeWish;
   face($("theme"), "theme", `Colours: ${THEMES[wish] ?? THEMES.auto}`);
