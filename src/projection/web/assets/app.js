@@ -229,6 +229,7 @@ function tell(entry, event, answers) {
   if (!fresh) return;
   const [kind] = Object.keys(event.body);
   if (event.by !== me() && !UNSPOKEN.has(kind)) speak(entry.kind === "talk" ? `${entry.name}: ${entry.text}` : entry.text);
+  if (entry.kind === "talk" || kind === "reacted") chat.overhear(entry);
   if (undoable(state())?.seq === entry.seq) transport.offerUndo(entry);
   if (event.body.requested) tellRequest(event.by);
 }

@@ -275,7 +275,7 @@ export class Transport {
       m: () => this.#setVolume(this.#volume, !this.#muted),
       n: () => this.#playNext("key"),
       u: () => this.#takeBack("key"),
-      c: () => $("say-input").focus(),
+      c: () => document.fullscreenElement || $("say-input").focus(),
       r: () => {
         if (this.#state.hold?.waiting.includes(this.#room.me())) this.#room.ask({ say_ready: {} }, "key");
       },
