@@ -80,6 +80,7 @@ const transport = new Transport({
   ask: (intent, via, aim) => connection.ask(intent, via, aim),
   driver: () => driver,
   title: () => film.title,
+  length: () => film.length?.duration ?? null,
   redraw: () => draw(),
 });
 
@@ -192,6 +193,7 @@ function heard(event) {
     if (connection.live && hold?.reason === "ready_check" && event.body.hold_ended?.how === "expired") {
       toast(`Not everybody was ready, so the film stays. ${entry.text}.`, "info");
     }
+    if (event.body.role_set?.member === me()) measure(); // viewers are not asked how long a film is
     if (event.by === me() && event.intent !== null) connection.seenCounter(event.intent);
     forgetPlayers(event.body);
     transport.checkUndo();
@@ -355,7 +357,7 @@ function unmount() {
 
 function measure() {
   const { length } = film;
-  if (!length) return;
+  if (!length || state().roster[me()]?.role === "viewer") return;
   setTimeout(() => {
     const known = state().timeline.items[length.item];
     if (known && known.duration === null) connection.tell({ measure: length });

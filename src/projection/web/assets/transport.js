@@ -39,7 +39,8 @@ export class Transport {
 
   /**
    * `room`: `state()`, `me()`, `live()`, `closed()` whether the host ended the party, `can(action)`,
-   * `ask(intent, via, aim)`, `driver()`, `title()` for the name the film's player told, and `redraw()`.
+   * `ask(intent, via, aim)`, `driver()`, `title()` and `length()` for what this page's player knows of the film,
+   * and `redraw()`.
    */
   constructor(room) {
     this.#room = room;
@@ -109,7 +110,7 @@ export class Transport {
     }
     $("speed").disabled = !able("rate");
     $("speed-line").hidden = never("rate");
-    $("seek").disabled = !able("seek") || currentDuration(this.#state) === null;
+    $("seek").disabled = !able("seek") || this.#length === null;
     showSpeed(this.#anchor.rate);
     const name = item ? item.title ?? title() ?? labelOf(item.media) : "";
     say($("film"), name);
@@ -124,7 +125,7 @@ export class Transport {
 
   drawTime() {
     const seek = $("seek");
-    const duration = currentDuration(this.#state);
+    const duration = this.#length;
     const here = this.#dragging ? Number(seek.value) * 1e6 : this.#gathered?.to ?? this.#position;
     say($("time"), longFace(here));
     say($("duration"), duration === null ? "–:––:––" : longFace(duration));
@@ -152,6 +153,11 @@ export class Transport {
     const here = this.#room.driver()?.target() ?? this.#anchor.position;
     this.#left = this.#room.closed() ? this.#left ?? here : null;
     return this.#left ?? here;
+  }
+
+  /** How long the film is: as the room has it, or, where nobody told it yet, as it is here. */
+  get #length() {
+    return currentDuration(this.#state) ?? (this.#item ? this.#room.length() : null);
   }
 
   get #atEnd() {
