@@ -838,6 +838,26 @@ async fn names_lines_and_titles_with_markup_stay_text_and_long_ones_stay_in_thei
     );
     assert_eq!(kim.eval(markup).await, before, "nothing became an element");
 
+    // A press on a line picks it, to be answered; her own, found by the arrow up, she takes back.
+    let mark = bo.mark();
+    kim.click("#lines :nth-last-child(1 of .talk) .words").await;
+    kim.until("document.querySelector('#answering-text').textContent.startsWith('Answering')")
+        .await;
+    let picked = kim
+        .eval("Number(document.querySelector('#lines .picked').dataset.seq)")
+        .await;
+    say(&kim, "So it is").await;
+    let replied = bo.wait_event(mark, "replied");
+    assert_eq!(replied["body"]["replied"]["to"], picked);
+    kim.until("document.querySelector('#answering').hidden")
+        .await;
+    kim.until("document.querySelector('#lines').textContent.includes('So it is')")
+        .await;
+    kim.press("ArrowUp").await;
+    kim.click("#take-back").await;
+    let redacted = bo.wait_event(mark, "redacted");
+    assert_eq!(redacted["body"]["redacted"]["seq"], replied["seq"]);
+
     // Over a film that fills the screen, the talk is shown for a while, and what passes as well.
     kim.click("#full").await;
     kim.until("document.fullscreenElement !== null").await;

@@ -5,6 +5,7 @@
 // goes out as an ask and changes nothing until the room's event comes back. Nothing is kept but the resume token
 // (for this tab) and taste (name, volume, colours).
 
+import { Answering } from "./answer.js";
 import { Chat, answered, speak } from "./chat.js";
 import { localNow } from "./clock.js";
 import { $, face, make, say, taste } from "./dom.js";
@@ -83,6 +84,7 @@ const transport = new Transport({
   length: () => film.length?.duration ?? null,
   redraw: () => draw(),
 });
+const answering = new Answering({ state, me, can, ask: (intent, via) => connection.ask(intent, via) });
 
 // ---- The door -------------------------------------------------------------------------
 
@@ -114,7 +116,8 @@ function begin(name, passcode) {
     },
     refused: (refused, ask) => {
       toast(refused.sentence);
-      if (ask && "say" in ask.intent && $("say-input").value === "") $("say-input").value = ask.intent.say.text;
+      const said = ask?.intent.say ?? ask?.intent.reply;
+      if (said && $("say-input").value === "") $("say-input").value = said.text;
     },
     accepted: () => {},
     knocks: (list) => {
@@ -249,6 +252,7 @@ function tellRequest(by) {
 function startOver() {
   replay = new Replay();
   chat.clear();
+  answering.drop();
   presence = new Map();
   transport.hideUndo();
 }
@@ -444,8 +448,10 @@ $("say-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("say-input").value.trim();
   if (text === "") return;
-  if (connection.ask({ say: { text } }, "page")) $("say-input").value = "";
-  else toast("Not sent: the host is not connected. Your message stays here.");
+  if (connection.ask(answering.intent(text), "page")) {
+    $("say-input").value = "";
+    answering.drop();
+  } else toast("Not sent: the host is not connected. Your message stays here.");
 });
 
 for (const reaction of ["👍", "😂", "😮", "😢", "🎉"]) {
@@ -542,6 +548,7 @@ document.addEventListener("keydown", ({ key, altKey }) => {
   if (key !== "Escape" || altKey || $("room").hidden) return;
   if (!$("chooser").hidden) shutChooser();
   if (!$("asking").hidden) openAsking(false);
+  else if (answering.to !== null) answering.drop();
   // Out of the message, back to the keys that move the film.
   else if (document.activeElement === $("say-input")) $("room").focus({ preventScroll: true });
 });
@@ -579,6 +586,7 @@ function drawRoom() {
   transport.draw();
   transport.drawTime();
   drawTalk();
+  answering.draw();
   drawStatus();
 }
 

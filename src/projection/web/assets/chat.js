@@ -116,7 +116,8 @@ export class Chat {
 
 function lineElement(entry) {
   const line = make("li", entry.kind);
-  line.title = new Date(entry.wall).toLocaleTimeString();
+  const time = new Date(entry.wall).toLocaleTimeString();
+  line.title = entry.kind === "talk" ? `${time}; click to answer` : time;
   if (entry.kind === "system") {
     line.append(make("span", "", entry.text));
   } else {
