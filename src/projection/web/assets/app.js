@@ -8,7 +8,7 @@
 import { Chat, speak } from "./chat.js";
 import { localNow } from "./clock.js";
 import { $, face, make, say, taste } from "./dom.js";
-import { askPasscode, knocked, listenToDoor, showDoor, showRoom } from "./door.js";
+import { askPasscode, knocked, listenToDoor, showDoor, showRoom, stillJoining } from "./door.js";
 import { Driver } from "./driver.js";
 import { Replay, currentDuration, currentItem, may } from "./fold.js";
 import { readLink } from "./link.js";
@@ -151,8 +151,7 @@ function statusChanged() {
     say($("over-why"), reason);
     showDoor("over");
   } else if (connection.member === null && status === "lost") {
-    // Nobody has been let in yet, so nothing is lost by asking again by hand.
-    connection.giveUp("The host does not answer. Check the link, or ask whether the party is still on.");
+    stillJoining(reason);
   } else if (connection.member !== null) {
     showRoom();
     if (status === "lost") {
@@ -430,7 +429,9 @@ $("asking-open").addEventListener("click", () => openAsking($("asking").hidden))
 $("say-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("say-input").value.trim();
-  if (text && connection.ask({ say: { text } }, "page")) $("say-input").value = "";
+  if (!text || !connection.ask({ say: { text } }, "page")) return;
+  $("say-input").value = "";
+  if (!connection.live) toast("There is no connection just now. Your line is sent when it is back.", "info");
 });
 
 for (const reaction of ["👍", "😂", "😮", "😢", "🎉"]) {
@@ -643,9 +644,11 @@ function drawTalk() {
   $("load-open").hidden = $("load-form").hidden = connection.live && !can("queue");
   $("load-now").disabled = !(can("play") && can("queue"));
   $("queue-add").disabled = !can("queue");
-  $("say-input").disabled = !can("chat");
+  // Not while the connection is gone: who is in the middle of a line would lose the keyboard, and
+  // the rest of it would be taken for keys that move the film.
+  $("say-input").disabled = connection.live && !can("chat");
   $("say-input").placeholder = connection.live && !can("chat") ? "You are muted" : sayHint(state(), me());
-  $("say-send").disabled = !can("chat");
+  $("say-send").disabled = connection.live && !can("chat");
   for (const button of $("reactions").children) button.disabled = !can("chat");
   const wish = document.documentElement.dataset.themeWish;
   face($("theme"), "theme", `Colours: ${THEMES[wish] ?? THEMES.auto}`);
@@ -672,10 +675,12 @@ function drawStatus() {
   $("banner").hidden = !lost;
   if (lost) {
     const said = Object.values(CLOSINGS).includes(reason);
-    const why = anchor().playing ? "Host offline, still playing." : "Host offline.";
+    // Which of the two ends lost it cannot be known from here.
+    const why = driver.activity === "playing" ? "No connection to the host, still playing." : "No connection to the host.";
     const wait = Math.max(0, Math.ceil((redialAt - now) / 1e6));
     const again = redialAt > 0 && wait > 0 ? ` Trying again in ${wait} s.` : " Trying again.";
-    say($("banner-text"), `${said ? reason : why}${again}`);
+    const elsewhere = connection.stranded ? " If the host’s address has changed, ask for the link as it is now." : "";
+    say($("banner-text"), `${said ? reason : why}${elsewhere}${again}`);
   }
 }
 
