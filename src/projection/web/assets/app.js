@@ -268,6 +268,7 @@ function mount(item) {
   const hooks = {
     ready: () => {
       film.trouble = null;
+      film.note = null; // what did not play a moment ago does now
       transport.tune(driver.player);
       driver.follow();
       draw();
@@ -287,7 +288,8 @@ function mount(item) {
     },
     failed: (sentence, why) => {
       const url = pageUrl(item.media, driver.target() ?? 0);
-      film.note = { title: "The film does not play here", text: sentence, url, site: siteOf(item.media) };
+      // A note that says what to press knows more of it.
+      if (!film.note?.act) film.note = { title: "The film does not play here", text: sentence, url, site: siteOf(item.media) };
       film.trouble = troubleOf(number, sentence, why);
       report();
       draw();
