@@ -316,7 +316,7 @@ fn node(script: &str, lines: &[String]) -> Option<Vec<serde_json::Value>> {
         .spawn();
     let Ok(mut node) = spawned else {
         // The browser tests run the same code in Chromium.
-        eprintln!("skipped: no node on this machine to run the page's code");
+        eprintln!("skipped: no node to run the page's code");
         return None;
     };
     let mut input = node.stdin.take().unwrap();

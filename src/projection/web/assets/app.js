@@ -5,7 +5,7 @@
 // goes out as an ask and changes nothing until the room's event comes back. Nothing is kept but the resume token
 // (for this tab) and taste (name, volume, colours).
 
-import { Chat, speak } from "./chat.js";
+import { Chat, answered, speak } from "./chat.js";
 import { localNow } from "./clock.js";
 import { $, face, make, say, taste } from "./dom.js";
 import { askPasscode, knocked, listenToDoor, showDoor, showRoom, stillJoining } from "./door.js";
@@ -42,6 +42,8 @@ const UNSPOKEN = new Set([
   "hold_started", "said_ready", "vote_cast", "vote_withdrawn", "skip_voted", "skip_withdrawn", "poll_answered", "reacted",
   "requested",
 ]);
+/** Less than that is no keyboard, but a browser's own bar. */
+const KEYBOARD_PIXELS = 120;
 
 const video = $("video");
 const chat = new Chat();
@@ -67,11 +69,14 @@ let tracedAt = -Infinity;
 const state = () => replay.state;
 const anchor = () => state().timeline.anchor;
 const me = () => connection?.member ?? null;
+/** Whether the host ended the party, and not their connection; they may open it again. */
+const closed = () => connection?.closing === "host_left";
 /** Whether the room would let this viewer do that now. */
 const can = (action) => connection !== null && connection.live && may(state(), me(), action);
 const transport = new Transport({
   state, me, can,
   live: () => connection?.live ?? false,
+  closed,
   ask: (intent, via, aim) => connection.ask(intent, via, aim),
   driver: () => driver,
   title: () => film.title,
@@ -160,6 +165,9 @@ function statusChanged() {
       // Another connection is a stranger to the room until it has reported.
       reported = { activity: undefined, drift: null, at: -Infinity };
       witness.forget();
+      transport.hideUndo();
+      // Nobody watches on: the film stops with the party, and comes back with it.
+      if (closed()) unmount();
     }
     if (status === "live") {
       followRoom();
@@ -176,6 +184,7 @@ function heard(event) {
   try {
     const next = event.seq === replay.cursor;
     const entry = next ? lineOf(state(), event) : null;
+    const answers = event.body.replied ? answered(state(), event.body.replied.to) : null;
     const { hold } = state();
     if (!replay.take(event)) return;
     if (event.body.hold_ended) readiness.ended(hold, event.body.hold_ended);
@@ -189,7 +198,8 @@ function heard(event) {
       polls.asked();
       openAsking(false);
     }
-    if (entry) tell(entry, event);
+    if (event.body.redacted) chat.takeBack(event.body.redacted.seq);
+    if (entry) tell(entry, event, answers);
   } catch (error) {
     console.warn("event refused:", error.message);
     // Read again, it would be as new as now.
@@ -212,12 +222,12 @@ function forgetPlayers(body) {
   if (body.epoch_started) presence.clear();
 }
 
-function tell(entry, event) {
+function tell(entry, event, answers) {
   const fresh = connection.live;
-  chat.add(entry, fresh);
+  chat.add(entry, fresh, answers);
   if (!fresh) return;
   const [kind] = Object.keys(event.body);
-  if (entry.kind === "system" && event.by !== me() && !UNSPOKEN.has(kind)) speak(entry.text);
+  if (event.by !== me() && !UNSPOKEN.has(kind)) speak(entry.kind === "talk" ? `${entry.name}: ${entry.text}` : entry.text);
   if (undoable(state())?.seq === entry.seq) transport.offerUndo(entry);
   if (event.body.requested) tellRequest(event.by);
 }
@@ -507,6 +517,7 @@ function showTab(tab) {
     $(`tab-${other}`).setAttribute("aria-selected", String(other === tab));
     $(`tab-${other}`).tabIndex = other === tab ? 0 : -1;
   }
+  draw();
 }
 for (const tab of TABS) {
   $(`tab-${tab}`).addEventListener("click", () => showTab(tab));
@@ -529,6 +540,8 @@ document.addEventListener("keydown", ({ key, altKey }) => {
   if (key !== "Escape" || altKey || $("room").hidden) return;
   if (!$("chooser").hidden) shutChooser();
   if (!$("asking").hidden) openAsking(false);
+  // Out of the message, back to the keys that move the film.
+  else if (document.activeElement === $("say-input")) $("room").focus({ preventScroll: true });
 });
 
 // ---- What is seen ---------------------------------------------------------------------
@@ -556,6 +569,7 @@ function drawRoom() {
   showRules(state(), can);
   showQueue(state(), me(), can, (intent) => connection.ask(intent, "page"));
   polls.show(state(), me(), can);
+  drawTabs();
   drawAsking();
   drawHold(shown);
   readiness.count(anchor(), () => connection.clock.session(localNow()));
@@ -564,6 +578,13 @@ function drawRoom() {
   transport.drawTime();
   drawTalk();
   drawStatus();
+}
+
+/** What waits behind the tab that is not open. */
+function drawTabs() {
+  say($("tab-missed"), chat.missed > 0 ? `· ${chat.missed} new` : "");
+  const asks = [...$("knocks").children, ...$("requests").children].filter((row) => !row.parentElement.hidden).length;
+  say($("tab-asks"), asks > 0 ? `· ${asks} waiting` : "");
 }
 
 function drawAsking() {
@@ -578,12 +599,22 @@ function drawAsking() {
   if ($("asking-open").hidden) openAsking(false);
 }
 
+/** What stands in the film's place, or null. */
+function stageNote(item) {
+  if (closed()) {
+    return { title: "The host closed the party", text: "If they open it again, it goes on here by itself." };
+  }
+  if (item) return film.note;
+  return {
+    title: connection.live ? "Nothing is on yet" : "Coming in",
+    text: !connection.live ? ""
+      : can("queue") ? "Paste a link to a video, or wait for somebody to choose one." : "Wait for somebody to choose a film.",
+  };
+}
+
 function drawStage() {
   const item = currentItem(state());
-  const note = item ? film.note : {
-    title: connection.live ? "Nothing is on yet" : "Coming in",
-    text: connection.live ? "Paste a link to a video, or wait for somebody to choose one." : "",
-  };
+  const note = stageNote(item);
   $("screen-note").hidden = !note;
   if (note) {
     say($("screen-title"), note.title);
@@ -659,7 +690,7 @@ function drawTalk() {
 }
 
 function drawStatus() {
-  const { status, reason, clock, redialAt } = connection;
+  const { status, clock, redialAt } = connection;
   const { seq } = state();
   const now = localNow();
   const bound = clock.estimate()?.bound(now);
@@ -676,15 +707,26 @@ function drawStatus() {
   const lost = status === "lost";
   $("banner").hidden = !lost;
   if (lost) {
-    const said = Object.values(CLOSINGS).includes(reason);
-    // Which of the two ends lost it cannot be known from here.
-    const why = driver.activity === "playing" ? "No connection to the host, still playing." : "No connection to the host.";
+    // What the host said on closing stays true while dialling finds nobody; which of the two ends
+    // lost it otherwise cannot be known from here.
+    const why = CLOSINGS[connection.closing]
+      ?? (driver.activity === "playing" ? "No connection to the host, still playing." : "No connection to the host.");
+    const elsewhere = connection.stranded && connection.closing === null ? " If the host’s address has changed, ask for the link as it is now." : "";
     const wait = Math.max(0, Math.ceil((redialAt - now) / 1e6));
     const again = redialAt > 0 && wait > 0 ? ` Trying again in ${wait} s.` : " Trying again.";
-    const elsewhere = connection.stranded ? " If the host’s address has changed, ask for the link as it is now." : "";
-    say($("banner-text"), `${said ? reason : why}${elsewhere}${again}`);
+    say($("banner-text"), `${why}${elsewhere}${again}`);
   }
 }
+
+/** iPhones lay their keyboard over the page instead of making the page shorter: the room does it. */
+const seen = window.visualViewport;
+function makeRoomForKeyboard() {
+  // Zoomed in, it tells how little of the page is looked at, and not how much is free.
+  const covered = seen.scale === 1 && document.documentElement.clientHeight - seen.height > KEYBOARD_PIXELS;
+  document.documentElement.style.setProperty("--seen", covered ? `${seen.height}px` : "100dvh");
+  if (covered) scrollTo(0, 0);
+}
+seen?.addEventListener("resize", makeRoomForKeyboard);
 
 setInterval(() => {
   if (!$("room").hidden && document.visibilityState === "visible") {

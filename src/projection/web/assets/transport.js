@@ -29,12 +29,14 @@ export class Transport {
   #gathered = null;
   #undo = { timer: 0, seq: null };
   #resting = 0;
+  /** Where the film was when the party was closed. */
+  #left = null;
   #volume = Math.min(100, Math.max(0, Number(taste.get("volume") ?? 100) || 0));
   #muted = taste.get("muted") === "yes";
 
   /**
-   * `room`: `state()`, `me()`, `live()`, `can(action)`, `ask(intent, via, aim)`, `driver()`, `title()` for the name
-   * the film's player told, and `redraw()`.
+   * `room`: `state()`, `me()`, `live()`, `closed()` whether the host ended the party, `can(action)`,
+   * `ask(intent, via, aim)`, `driver()`, `title()` for the name the film's player told, and `redraw()`.
    */
   constructor(room) {
     this.#room = room;
@@ -90,10 +92,10 @@ export class Transport {
 
   /** Draws everything but the time. */
   draw() {
-    const { can, live, title } = this.#room;
+    const { can, closed, live, title } = this.#room;
     const item = this.#item;
     const able = (action) => item !== null && can(action);
-    const running = this.#anchor.playing && !this.#atEnd;
+    const running = this.#anchor.playing && !this.#atEnd && !closed();
     face($("play"), running ? "pause" : "play", running ? "Pause" : "Play", running ? "Pause (Space)" : "Play (Space)");
     $("play").disabled = !able("play");
     // What somebody may not do at all is not shown; what cannot be done now is.
@@ -144,7 +146,9 @@ export class Transport {
 
   /** Where the film is for this viewer, in microseconds. */
   get #position() {
-    return this.#room.driver()?.target() ?? this.#anchor.position;
+    const here = this.#room.driver()?.target() ?? this.#anchor.position;
+    this.#left = this.#room.closed() ? this.#left ?? here : null;
+    return this.#left ?? here;
   }
 
   get #atEnd() {
@@ -252,6 +256,7 @@ export class Transport {
       m: () => this.#setVolume(this.#volume, !this.#muted),
       n: () => this.#playNext("key"),
       u: () => this.#takeBack("key"),
+      c: () => $("say-input").focus(),
       r: () => {
         if (this.#state.hold?.waiting.includes(this.#room.me())) this.#room.ask({ say_ready: {} }, "key");
       },
