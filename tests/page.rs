@@ -466,13 +466,13 @@ async fn a_reload_a_cut_cable_and_a_killed_host_lose_neither_the_member_nor_the_
     ana.program.kill();
     kim.until("seance.status === 'lost'").await;
     assert_eq!(kim.eval("seance.activity").await, "playing");
-    // What she writes in the meantime waits in its field.
+    // What she writes in the meantime is kept, and said when the host is back.
     say(&kim, "Where did you go?").await;
-    kim.until("document.querySelector('#toasts').textContent.includes('Not sent')")
+    kim.until("document.querySelector('#toasts').textContent.includes('sent when it is back')")
         .await;
     assert_eq!(
         kim.eval("document.querySelector('#say-input').value").await,
-        "Where did you go?"
+        ""
     );
     let mut ana = host(&home, &["--session", &ana.session, "--bind", &address]);
     kim.until("seance.status === 'live' && seance.state.epoch === 2")
@@ -481,6 +481,9 @@ async fn a_reload_a_cut_cable_and_a_killed_host_lose_neither_the_member_nor_the_
     bo.wait_from(mark, "Kim again", |line| {
         (line["event"]["epoch"] == 2 && line["event"]["body"]["joined"]["member"] == number)
             .then_some(())
+    });
+    bo.wait_from(mark, "what Kim said meanwhile", |line| {
+        (line["event"]["body"]["said"]["text"] == "Where did you go?").then_some(())
     });
     until_in_step(&kim).await;
     let stray = kim.eval("smooth.stray()").await.as_f64().unwrap();

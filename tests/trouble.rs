@@ -584,6 +584,15 @@ fn an_event_of_a_newer_seance_is_named_and_what_stands_before_it_is_shown() {
             let wanted = if command == "replay" { 8 } else { 0 };
             assert!(seqs.eq((1..=wanted).map(Some)), "{command}: {shown:?}");
         }
+        for at in ["7", "8"] {
+            let ran = home.run(&["replay", &session, "--at", at, "--json"]);
+            assert!(ran.ok(), "at {at}: {}", ran.stderr());
+            assert_eq!(ran.json()[0]["state"]["seq"].to_string(), at);
+        }
+        for beyond in ["9", "12"] {
+            let said = home.run(&["replay", &session, "--at", beyond]).refusal();
+            assert!(said.contains("from event 9"), "at {beyond}: {said}");
+        }
     }
 }
 

@@ -9,7 +9,7 @@ import { Answering } from "./answer.js";
 import { Chat, answered, speak } from "./chat.js";
 import { localNow } from "./clock.js";
 import { $, face, make, say, taste } from "./dom.js";
-import { askPasscode, knocked, listenToDoor, showDoor, showRoom } from "./door.js";
+import { askPasscode, knocked, listenToDoor, showDoor, showRoom, stillJoining } from "./door.js";
 import { Driver } from "./driver.js";
 import { Replay, currentDuration, currentItem, may } from "./fold.js";
 import { readLink } from "./link.js";
@@ -160,8 +160,7 @@ function statusChanged() {
     say($("over-why"), reason);
     showDoor("over");
   } else if (connection.member === null && status === "lost") {
-    // Nobody has been let in yet, so nothing is lost by asking again by hand.
-    connection.giveUp("The host does not answer. Check the link, or ask whether the party is still on.");
+    stillJoining(reason);
   } else if (connection.member !== null) {
     showRoom();
     if (status === "lost") {
@@ -286,6 +285,7 @@ function mount(item) {
   const hooks = {
     ready: () => {
       film.trouble = null;
+      film.note = null; // what did not play a moment ago does now
       transport.tune(driver.player);
       driver.follow();
       draw();
@@ -305,7 +305,8 @@ function mount(item) {
     },
     failed: (sentence, why) => {
       const url = pageUrl(item.media, driver.target() ?? 0);
-      film.note = { title: "The film does not play here", text: sentence, url, site: siteOf(item.media) };
+      // A note that says what to press knows more of it.
+      if (!film.note?.act) film.note = { title: "The film does not play here", text: sentence, url, site: siteOf(item.media) };
       film.trouble = troubleOf(number, sentence, why);
       report();
       draw();
@@ -448,10 +449,13 @@ $("say-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("say-input").value.trim();
   if (text === "") return;
-  if (connection.ask(answering.intent(text), "page")) {
-    $("say-input").value = "";
-    answering.drop();
-  } else toast("Not sent: the host is not connected. Your message stays here.");
+  if (!connection.ask(answering.intent(text), "page")) {
+    toast("Not sent: the host is not connected. Your message stays here.");
+    return;
+  }
+  $("say-input").value = "";
+  answering.drop();
+  if (!connection.live) toast("There is no connection just now. Your line is sent when it is back.", "info");
 });
 
 for (const reaction of ["👍", "😂", "😮", "😢", "🎉"]) {
@@ -687,7 +691,8 @@ function drawTalk() {
   $("load-open").hidden = $("load-form").hidden = connection.live && !can("queue");
   $("load-now").disabled = !(can("play") && can("queue"));
   $("queue-add").disabled = !can("queue");
-  // A connection that is gone for a moment interrupts nobody who writes.
+  // Not while the connection is gone: who is in the middle of a line would lose the keyboard, and
+  // the rest of it would be taken for keys that move the film.
   const muted = connection.live && !can("chat");
   $("say-input").disabled = $("say-send").disabled = muted;
   $("say-input").placeholder = muted ? "You are muted" : sayHint(state(), me());
@@ -716,11 +721,14 @@ function drawStatus() {
   const lost = status === "lost";
   $("banner").hidden = !lost;
   if (lost) {
-    // What the host said on closing stays true while dialling finds nobody.
-    const why = CLOSINGS[connection.closing] ?? (anchor().playing ? "Host offline, still playing." : "Host offline.");
+    // What the host said on closing stays true while dialling finds nobody; which of the two ends
+    // lost it otherwise cannot be known from here.
+    const why = CLOSINGS[connection.closing]
+      ?? (driver.activity === "playing" ? "No connection to the host, still playing." : "No connection to the host.");
+    const elsewhere = connection.stranded && connection.closing === null ? " If the host’s address has changed, ask for the link as it is now." : "";
     const wait = Math.max(0, Math.ceil((redialAt - now) / 1e6));
     const again = redialAt > 0 && wait > 0 ? ` Trying again in ${wait} s.` : " Trying again.";
-    say($("banner-text"), `${why}${again}`);
+    say($("banner-text"), `${why}${elsewhere}${again}`);
   }
 }
 

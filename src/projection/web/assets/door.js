@@ -30,8 +30,17 @@ export function askPasscode() {
   $("passcode-input").select();
 }
 
+/** Not in yet, and tried again by itself; `why` it takes longer. */
+export function stillJoining(why) {
+  say($("join-button"), "Joining");
+  $("join-waiting").hidden = true;
+  $("join-problem").hidden = false;
+  say($("join-problem"), `${why} Trying again.`);
+}
+
 /** Somebody was asked to open. */
 export function knocked() {
+  $("join-problem").hidden = true;
   say($("join-button"), "At the door");
   $("join-waiting").hidden = false;
 }
