@@ -6,6 +6,8 @@
 
 #[path = "gui/again.rs"]
 mod again;
+#[path = "gui/leaving.rs"]
+mod leaving;
 #[path = "gui/together.rs"]
 mod together;
 

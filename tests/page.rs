@@ -197,7 +197,7 @@ async fn a_guest_opens_the_link_watches_in_step_talks_and_has_a_hand_on_the_film
         let answer = format!("re: {text}");
         bo.say(&format!("say {answer}"));
         let shown = format!(
-            "[...document.querySelectorAll('#lines li.talk')].some((line) => line.lastChild.nodeType === 3 && line.lastChild.data === {})",
+            "[...document.querySelectorAll('#lines .words')].some((line) => line.lastChild.nodeType === 3 && line.lastChild.data === {})",
             Value::from(answer.as_str())
         );
         kim.until(&shown).await;
@@ -283,6 +283,15 @@ async fn after_a_busy_evening_the_page_holds_the_very_state_the_host_holds() {
     let mut cy = terminal(&guests, &ana.link, "Cy");
     let chrome = Chrome::start(&[]).await;
     let kim = chrome.visitor("Kim").await;
+    // Her browser keeps nothing for pages, and says so by an error.
+    kim.page
+        .evaluate_on_new_document(
+            "for (const name of ['localStorage', 'sessionStorage']) {
+                Object.defineProperty(window, name, { get() { throw new DOMException('no', 'SecurityError'); } });
+            }",
+        )
+        .await
+        .unwrap();
     kim.open(&ana.link).await;
     join(&kim, "Kim").await;
     kim.until("seance.activity === 'paused'").await;
@@ -486,6 +495,15 @@ async fn a_reload_a_cut_cable_and_a_killed_host_lose_neither_the_member_nor_the_
     let text = kim.eval("JSON.stringify(seance.state)").await;
     let hers: Value = serde_json::from_str(text.as_str().unwrap()).unwrap();
     assert_eq!(hers, told["state"]);
+
+    // The host goes home: the film ends with the party, and the page says which of both it is.
+    ana.program.say("quit");
+    kim.until(
+        "document.querySelector('#screen-title').textContent === 'The host closed the party'",
+    )
+    .await;
+    kim.until("seance.activity === null && document.querySelector('#banner-text').textContent.startsWith('The host closed')")
+        .await;
     let other: Vec<String> = kim
         .troubles()
         .into_iter()
@@ -751,6 +769,32 @@ async fn names_lines_and_titles_with_markup_stay_text_and_long_ones_stay_in_thei
     for line in &lines {
         bo.say(&format!("say {line}"));
     }
+    // A line with an address in it, answered, and taken back: gone from both places.
+    let mark = bo.mark();
+    bo.say("say My door: https://example.org/42?key=7, come in");
+    let seq = bo.wait_from(mark, "the address", |line| {
+        let text = line["event"]["body"]["said"]["text"].as_str()?;
+        text.starts_with("My door")
+            .then(|| line["event"]["seq"].clone())
+    });
+    bo.say(&format!("reply {seq} Which key?"));
+    kim.until("document.querySelector('#lines .quoted')?.textContent.includes('key=7')")
+        .await;
+    assert_eq!(
+        kim.eval("[...document.querySelectorAll('#lines a')].map((one) => `${one.href} ${one.rel}`).join()")
+            .await,
+        "https://example.org/42?key=7 noopener noreferrer"
+    );
+    bo.say(&format!("redact {seq}"));
+    kim.until(
+        "document.querySelector('#lines .quoted').textContent === 'This line was taken back.'",
+    )
+    .await;
+    assert_eq!(
+        kim.eval("document.querySelector('#lines').innerHTML.includes('key=7')")
+            .await,
+        false
+    );
     ana.program.say(&format!("name {}", "Ж".repeat(32)));
     cy.say("seek 0:30"); // the undo shows a long name, too
     kim.until("!document.querySelector('#undo').hidden").await;
@@ -763,7 +807,7 @@ async fn names_lines_and_titles_with_markup_stay_text_and_long_ones_stay_in_thei
 
     // Every text that somebody chose is one text node, and nothing became an element.
     let told: Vec<String> = serde_json::from_value(
-        kim.eval("[...document.querySelectorAll('#lines li.talk')].map((line) => line.lastChild.nodeType === 3 && line.lastChild.data)")
+        kim.eval("[...document.querySelectorAll('#lines .words')].map((line) => line.lastChild.nodeType === 3 && line.lastChild.data)")
             .await,
     )
     .unwrap();
@@ -785,6 +829,17 @@ async fn names_lines_and_titles_with_markup_stay_text_and_long_ones_stay_in_thei
         format!("{title} · Séance")
     );
     assert_eq!(kim.eval(markup).await, before, "nothing became an element");
+
+    // With a phone's keyboard up there is film, talk, and what is written.
+    kim.resize(390, 470, 1.0).await;
+    kim.click("#say-input").await;
+    kim.until(
+        "['#stage', '#story', '#say-input'].every((one) => {
+            const { height, top, bottom } = document.querySelector(one).getBoundingClientRect();
+            return height >= 40 && top >= 0 && bottom <= 470;
+        }) && document.querySelector('#stage').offsetWidth === 390",
+    )
+    .await;
 
     // On a desk and on a phone, nothing is wider than the window, and the controls are in it.
     for (width, height) in [(1280, 800), (390, 844), (320, 568), (844, 390)] {

@@ -561,7 +561,7 @@ async fn a_locked_video_asks_for_its_password() {
     player.close().await;
 }
 
-/// Echo by identity (DESIGN §4), against players that do everything at the wrong moment.
+/// Whose doing it was is told by identity, never by time, against players that do everything at the wrong moment.
 #[tokio::test]
 async fn only_the_users_hand_is_the_users_hand() {
     let Some(town) = Town::enter().await else {

@@ -163,7 +163,7 @@ pub struct Info {
     pub people: usize,
 }
 
-/// When a room was last known to be alive (DESIGN §3): a mark, not an event.
+/// When a room was last known to be alive: a mark, not an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alive {
     /// The session's time then.

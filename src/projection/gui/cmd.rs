@@ -51,6 +51,8 @@ pub const PASTE_TOKEN: Selector = Selector::new("seance.paste-token");
 pub const FLIP_THEME: Selector = Selector::new("seance.flip-theme");
 /// From a pane: go back to the start.
 pub const LEAVE: Selector = Selector::new("seance.leave");
+/// From a pane: the answer to what is asked before one's own party is left.
+pub const LEAVE_SURELY: Selector<bool> = Selector::new("seance.leave-surely");
 /// From a pane: hide the trouble that is shown.
 pub const DISMISS: Selector = Selector::new("seance.dismiss");
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use druid::{Data, Lens};
 
+use super::leaving::Leaving;
 use super::theme::{Theme, Tone};
 use super::together::{CHOICES_MAX, Sheet};
 use super::{PlayerState, Remembered, Request, Room, Screen, Start, Ways};
@@ -52,6 +53,8 @@ pub struct App {
     /// The ready check that this person answered with “Not yet”.
     #[data(eq)]
     pub not_yet: Option<Seq>,
+    /// How the person wants to go, while it is asked whether they mean it.
+    pub leaving: Option<Leaving>,
     /// Whether it is asked where to put a copy of a past session.
     pub exporting: bool,
     /// Whether a text field took the key that is being handled: then it is no shortcut.
@@ -165,6 +168,7 @@ impl App {
             starting_secs: None,
             sheet: None,
             not_yet: None,
+            leaving: None,
             exporting: false,
             typing: false,
         }

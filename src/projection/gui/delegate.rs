@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::bridge::Bridge;
 use super::data::{App, DEAF, NOTHING_TO_PASTE, Note};
+use super::leaving::Leaving;
 use super::{Request, Root, Screen, Secret, cmd, pane, replay, theme};
 use crate::engine::event::Via;
 use crate::engine::id::Seq;
@@ -59,6 +60,7 @@ pub fn root(requests: mpsc::Sender<Request>) -> Root {
             trouble_timer: TimerToken::INVALID,
             offer_timer: TimerToken::INVALID,
             waiting_timer: TimerToken::INVALID,
+            sure: false,
         })
         .with_id(cmd::DESK);
     EnvScope::new(|env, app: &App| theme::dress(env, app.draft.theme), desk).boxed()
@@ -71,6 +73,8 @@ struct Desk {
     trouble_timer: TimerToken,
     offer_timer: TimerToken,
     waiting_timer: TimerToken,
+    /// Whether the window may close on a party that others are in.
+    sure: bool,
 }
 
 impl Desk {
@@ -156,6 +160,7 @@ impl Desk {
         self.count_down(ctx, app);
         app.chosen = app.chosen.filter(|member| app.has_menu(*member));
         app.sheet = app.sheet.filter(|sheet| app.offers(*sheet));
+        app.leaving = app.leaving.filter(|_| app.ends_it_for_others());
         if was_on != std::mem::discriminant(&*app.screen) {
             // The focused control is gone with its pane, and keys would go nowhere.
             ctx.set_focus(cmd::DESK);
@@ -180,6 +185,21 @@ impl Desk {
         if app.waiting_secs.is_some() || app.starting_secs.is_some() {
             self.waiting_timer = ctx.request_timer(SECOND_SEEN);
         }
+    }
+
+    /// Goes, unless that would end the party for others: then it is asked first.
+    fn go(&mut self, ctx: &mut EventCtx, app: &mut App, how: Leaving) {
+        if app.ends_it_for_others() {
+            app.leaving = Some(how);
+        } else {
+            self.leave(ctx, app);
+        }
+    }
+
+    fn leave(&mut self, ctx: &mut EventCtx, app: &mut App) {
+        app.draft.message.clear();
+        app.draft.address.clear();
+        self.send(ctx, app, Request::Wish(Wish::Leave));
     }
 
     fn undo(&mut self, ctx: &mut EventCtx, app: &mut App, via: Via) {
@@ -260,9 +280,19 @@ impl Desk {
             app.draft.theme = app.draft.theme.other();
             self.send(ctx, app, Request::Theme(app.draft.theme));
         } else if command.is(cmd::LEAVE) {
-            app.draft.message.clear();
-            app.draft.address.clear();
-            self.send(ctx, app, Request::Wish(Wish::Leave));
+            self.go(ctx, app, Leaving::ToStart);
+        } else if let Some(sure) = command.get(cmd::LEAVE_SURELY) {
+            let leaving = app.leaving.take();
+            match leaving.filter(|_| *sure) {
+                Some(Leaving::ToStart) => self.leave(ctx, app),
+                Some(Leaving::CloseWindow) => {
+                    self.sure = true;
+                    ctx.submit_command(druid::commands::CLOSE_WINDOW);
+                }
+                None => {}
+            }
+            // The button that answered goes with the question.
+            ctx.set_focus(cmd::DESK);
         } else if command.is(cmd::DISMISS) {
             app.note = None;
             app.dismissed = app.trouble().cloned();
@@ -286,6 +316,7 @@ impl Desk {
             return;
         }
         match &key.key {
+            KbKey::Escape if app.leaving.is_some() => app.leaving = None,
             KbKey::Tab if key.mods.shift() => ctx.focus_prev(),
             KbKey::Tab => ctx.focus_next(),
             _ if app.replay().is_some() => match replay::key(app, key) {
@@ -331,6 +362,11 @@ impl<W: Widget<App>> Controller<App, W> for Desk {
     ) {
         match event {
             Event::WindowConnected => ctx.request_focus(),
+            Event::WindowCloseRequested if !self.sure && app.ends_it_for_others() => {
+                app.leaving = Some(Leaving::CloseWindow);
+                // Handled: the window stays.
+                ctx.set_handled();
+            }
             Event::Command(command) => self.command(ctx, app, command),
             Event::Timer(token) if *token == self.note_timer => app.note = None,
             Event::Timer(token) if *token == self.trouble_timer => {

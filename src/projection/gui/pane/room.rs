@@ -98,6 +98,12 @@ fn banners() -> impl Widget<App> {
     };
     let put_away = || close(|ctx| ctx.submit_command(cmd::DISMISS));
     Flex::column()
+        .with_child(banner_with(App::leaving_line, || {
+            Flex::row()
+                .with_child(go("Stay", false))
+                .with_spacer(space::XS)
+                .with_child(go("End the party", true))
+        }))
         .with_child(banner(App::banner))
         .with_child(banner_with(App::ways_banner, retry))
         .with_child(banner_with(trouble, put_away))
@@ -149,6 +155,15 @@ fn banners() -> impl Widget<App> {
                 )
             },
         ))
+}
+
+/// Answers whether the host means to go.
+fn go(words: &'static str, sure: bool) -> Button<App> {
+    Button::new(
+        Kind::Plain,
+        move |_| words.to_owned(),
+        move |ctx: &mut EventCtx, _: &App| ctx.submit_command(cmd::LEAVE_SURELY.with(sure)),
+    )
 }
 
 /// Answers whoever knocked first.
