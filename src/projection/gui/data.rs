@@ -119,6 +119,8 @@ pub enum Note {
     Copied,
     /// Something is missing or did not work; the sentence says what to do.
     Problem(&'static str),
+    /// What was typed as a film is none; the sentence says what to paste.
+    Film(Arc<str>),
 }
 
 /// The title of a party nobody named.
@@ -222,9 +224,11 @@ impl App {
     }
 
     /// What is missing or did not work, until it is there.
-    pub fn problem(&self) -> Option<&'static str> {
-        let Some(Note::Problem(sentence)) = self.note else {
-            return None;
+    pub fn problem(&self) -> Option<&str> {
+        let sentence = match &self.note {
+            Some(Note::Problem(sentence)) => *sentence,
+            Some(Note::Film(sentence)) => return Some(sentence),
+            Some(Note::Copied) | None => return None,
         };
         let filled = match sentence {
             NAME_MISSING => !self.draft.name.trim().is_empty(),

@@ -126,7 +126,7 @@ fn host() -> impl Widget<App> {
         .with_child(label("Film link, if you have it at hand"))
         .with_spacer(space::XS)
         .with_child(Field::new(
-            druid::WidgetId::next(),
+            cmd::FILM,
             "https://…",
             App::draft.then(Draft::film),
             Some(cmd::HOST),
