@@ -696,6 +696,7 @@ fn text_of_any_length_fits_in_windows_of_any_size() {
             let mut app = app(screen);
             app.offer = offer;
             app.chosen = Some(MemberId::new(2));
+            app.draft.elsewhere = true;
             (app.draft.ngrok, app.draft.own) = (true, true);
             sized_window(app, size.into(), 64, |harness, _| {
                 harness.paint();

@@ -16,7 +16,7 @@ use druid::{
 use tokio::sync::{mpsc, watch};
 
 use super::bridge::Bridge;
-use super::data::{App, DEAF, NOTHING_TO_PASTE, Note};
+use super::data::{App, DEAF, LINK_MISSING, NAME_MISSING, NOTHING_TO_PASTE, Note, PLACE_MISSING};
 use super::leaving::Leaving;
 use super::{Request, Root, Screen, Secret, cmd, pane, replay, theme};
 use crate::engine::event::Via;
@@ -134,11 +134,12 @@ impl Desk {
                 self.send(ctx, app, request);
             }
             Err(missing) => {
-                ctx.set_focus(if app.draft.name.trim().is_empty() {
-                    cmd::NAME
-                } else {
-                    cmd::LINK
-                });
+                match missing {
+                    NAME_MISSING => ctx.set_focus(cmd::NAME),
+                    LINK_MISSING => ctx.set_focus(cmd::LINK),
+                    PLACE_MISSING => ctx.set_focus(cmd::PLACE),
+                    _ => {}
+                }
                 self.problem(ctx, app, missing);
             }
         }
