@@ -91,7 +91,7 @@ fn tool(words: &[&str]) -> Result<(), String> {
 impl CutOff {
     fn new() -> Result<Self, String> {
         if !rustix::process::geteuid().is_root() {
-            return Err("power cuts need root, to mount an image".into());
+            return Err("mounting an image needs root".into());
         }
         let place = tempfile::tempdir().map_err(|error| error.to_string())?;
         let image = place.path().join("disk");
@@ -400,7 +400,7 @@ fn a_host_killed_at_any_moment_loses_nothing_it_acknowledged() {
 #[test]
 fn a_host_whose_power_is_cut_loses_nothing_it_acknowledged() {
     if let Err(reason) = CutOff::new() {
-        println!("skipped: {reason}");
+        println!("skipped: no disk of our own to cut off: {reason}");
         return;
     }
     let (sessions, rounds) = (3, cases(1, 10));

@@ -26,7 +26,7 @@ use support::{Home, opened};
 use tokio::sync::{Mutex, MutexGuard, mpsc, watch};
 
 /// How long anything here may take before the test says that it hangs.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 static STAGE: Mutex<()> = Mutex::const_new(());
 

@@ -121,7 +121,7 @@ fn a_party_over_a_bad_network_loses_nothing_and_doubles_nothing() {
     let net = match Net::new() {
         Ok(net) => net,
         Err(reason) => {
-            println!("skipped: {reason}");
+            println!("skipped: no network of our own: {reason}");
             return;
         }
     };

@@ -1,7 +1,6 @@
 //! A film night from beginning to end, with real processes, real Chromium and a real film.
 
 #![cfg(feature = "browser")]
-#![cfg(feature = "browser")]
 #![expect(
     clippy::disallowed_methods,
     reason = "other processes live in real time; every wait has a deadline"

@@ -197,7 +197,7 @@ async fn a_guest_opens_the_link_watches_in_step_talks_and_has_a_hand_on_the_film
         let answer = format!("re: {text}");
         bo.say(&format!("say {answer}"));
         let shown = format!(
-            "[...document.querySelectorAll('#lines li.talk')].some((line) => line.lastChild.nodeType === 3 && line.lastChild.data === {})",
+            "[...document.querySelectorAll('#lines .words')].some((line) => line.lastChild.nodeType === 3 && line.lastChild.data === {})",
             Value::from(answer.as_str())
         );
         kim.until(&shown).await;
@@ -283,6 +283,15 @@ async fn after_a_busy_evening_the_page_holds_the_very_state_the_host_holds() {
     let mut cy = terminal(&guests, &ana.link, "Cy");
     let chrome = Chrome::start(&[]).await;
     let kim = chrome.visitor("Kim").await;
+    // Her browser keeps nothing for pages, and says so by an error.
+    kim.page
+        .evaluate_on_new_document(
+            "for (const name of ['localStorage', 'sessionStorage']) {
+                Object.defineProperty(window, name, { get() { throw new DOMException('no', 'SecurityError'); } });
+            }",
+        )
+        .await
+        .unwrap();
     kim.open(&ana.link).await;
     join(&kim, "Kim").await;
     kim.until("seance.activity === 'paused'").await;
@@ -457,6 +466,14 @@ async fn a_reload_a_cut_cable_and_a_killed_host_lose_neither_the_member_nor_the_
     ana.program.kill();
     kim.until("seance.status === 'lost'").await;
     assert_eq!(kim.eval("seance.activity").await, "playing");
+    // What she writes in the meantime waits in its field.
+    say(&kim, "Where did you go?").await;
+    kim.until("document.querySelector('#toasts').textContent.includes('Not sent')")
+        .await;
+    assert_eq!(
+        kim.eval("document.querySelector('#say-input').value").await,
+        "Where did you go?"
+    );
     let mut ana = host(&home, &["--session", &ana.session, "--bind", &address]);
     kim.until("seance.status === 'live' && seance.state.epoch === 2")
         .await;
@@ -486,6 +503,15 @@ async fn a_reload_a_cut_cable_and_a_killed_host_lose_neither_the_member_nor_the_
     let text = kim.eval("JSON.stringify(seance.state)").await;
     let hers: Value = serde_json::from_str(text.as_str().unwrap()).unwrap();
     assert_eq!(hers, told["state"]);
+
+    // The host goes home: the film ends with the party, and the page says which of both it is.
+    ana.program.say("quit");
+    kim.until(
+        "document.querySelector('#screen-title').textContent === 'The host closed the party'",
+    )
+    .await;
+    kim.until("seance.activity === null && document.querySelector('#banner-text').textContent.startsWith('The host closed')")
+        .await;
     let other: Vec<String> = kim
         .troubles()
         .into_iter()
@@ -751,6 +777,32 @@ async fn names_lines_and_titles_with_markup_stay_text_and_long_ones_stay_in_thei
     for line in &lines {
         bo.say(&format!("say {line}"));
     }
+    // A line with an address in it, answered, and taken back: gone from both places.
+    let mark = bo.mark();
+    bo.say("say My door: https://example.org/42?key=7, come in");
+    let seq = bo.wait_from(mark, "the address", |line| {
+        let text = line["event"]["body"]["said"]["text"].as_str()?;
+        text.starts_with("My door")
+            .then(|| line["event"]["seq"].clone())
+    });
+    bo.say(&format!("reply {seq} Which key?"));
+    kim.until("document.querySelector('#lines .quoted')?.textContent.includes('key=7')")
+        .await;
+    assert_eq!(
+        kim.eval("[...document.querySelectorAll('#lines a')].map((one) => `${one.href} ${one.rel}`).join()")
+            .await,
+        "https://example.org/42?key=7 noopener noreferrer"
+    );
+    bo.say(&format!("redact {seq}"));
+    kim.until(
+        "document.querySelector('#lines .quoted').textContent === 'This line was taken back.'",
+    )
+    .await;
+    assert_eq!(
+        kim.eval("document.querySelector('#lines').innerHTML.includes('key=7')")
+            .await,
+        false
+    );
     ana.program.say(&format!("name {}", "Ж".repeat(32)));
     cy.say("seek 0:30"); // the undo shows a long name, too
     kim.until("!document.querySelector('#undo').hidden").await;
@@ -763,7 +815,7 @@ async fn names_lines_and_titles_with_markup_stay_text_and_long_ones_stay_in_thei
 
     // Every text that somebody chose is one text node, and nothing became an element.
     let told: Vec<String> = serde_json::from_value(
-        kim.eval("[...document.querySelectorAll('#lines li.talk')].map((line) => line.lastChild.nodeType === 3 && line.lastChild.data)")
+        kim.eval("[...document.querySelectorAll('#lines .words:not(:has(.muted))')].map((line) => line.lastChild.nodeType === 3 && line.lastChild.data)")
             .await,
     )
     .unwrap();
@@ -785,6 +837,52 @@ async fn names_lines_and_titles_with_markup_stay_text_and_long_ones_stay_in_thei
         format!("{title} · Séance")
     );
     assert_eq!(kim.eval(markup).await, before, "nothing became an element");
+
+    // A press on a line picks it, to be answered; her own, found by the arrow up, she takes back.
+    let mark = bo.mark();
+    kim.click("#lines :nth-last-child(1 of .talk) .words").await;
+    kim.until("document.querySelector('#answering-text').textContent.startsWith('Answering')")
+        .await;
+    let picked = kim
+        .eval("Number(document.querySelector('#lines .picked').dataset.seq)")
+        .await;
+    say(&kim, "So it is").await;
+    let replied = bo.wait_event(mark, "replied");
+    assert_eq!(replied["body"]["replied"]["to"], picked);
+    kim.until("document.querySelector('#answering').hidden")
+        .await;
+    kim.until("document.querySelector('#lines').textContent.includes('So it is')")
+        .await;
+    kim.press("ArrowUp").await;
+    kim.click("#take-back").await;
+    let redacted = bo.wait_event(mark, "redacted");
+    assert_eq!(redacted["body"]["redacted"]["seq"], replied["seq"]);
+
+    // Over a film that fills the screen, the talk is shown for a while, and what passes as well.
+    kim.click("#full").await;
+    kim.until("document.fullscreenElement !== null").await;
+    bo.say("say <i>Who is that?</i>");
+    kim.until("document.querySelector('#overheard').textContent.includes('<i>Who is that?</i>')")
+        .await;
+    ana.program.say("role Kim co-host");
+    kim.until("seance.state.roster[seance.member].role === 'co_host'")
+        .await;
+    bo.say("request moderate");
+    kim.until("document.fullscreenElement.contains(document.querySelector('#toasts li'))")
+        .await;
+    kim.press("f").await;
+    kim.until("document.fullscreenElement === null").await;
+
+    // With a phone's keyboard up there is film, talk, and what is written.
+    kim.resize(390, 470, 1.0).await;
+    kim.click("#say-input").await;
+    kim.until(
+        "['#stage', '#story', '#say-input'].every((one) => {
+            const { height, top, bottom } = document.querySelector(one).getBoundingClientRect();
+            return height >= 40 && top >= 0 && bottom <= 470;
+        }) && document.querySelector('#stage').offsetWidth === 390",
+    )
+    .await;
 
     // On a desk and on a phone, nothing is wider than the window, and the controls are in it.
     for (width, height) in [(1280, 800), (390, 844), (320, 568), (844, 390)] {

@@ -435,6 +435,53 @@ async fn whoever_knocks_as_the_room_ends_is_told_so_and_may_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_room_that_breaks_leaves_nobody_in_it() {
+    let is_broken = Arc::new(AtomicBool::new(false));
+    let breaks = Arc::clone(&is_broken);
+    let title = Title::new("Film night").unwrap();
+    let session = SESSION;
+    let room = room::open(
+        Arc::new(MemoryLog::default()),
+        Door::new(KEY),
+        Beginning::Open { session, title },
+        Box::new(move |_| assert!(!breaks.load(Ordering::SeqCst), "a bug of the room's")),
+    );
+    let room = room.await.unwrap();
+    let (address, _stop) = serve(&room).await;
+    let mut bo = dial(address, Form::Postcard).await;
+    send(&mut bo, Form::Postcard, &ToRoom::Hello(hello("Bo", 1))).await;
+    while !matches!(next_event(&mut bo).await.body, Body::Joined { .. }) {}
+    is_broken.store(true, Ordering::SeqCst);
+    // Well before their silence would end it: whoever goes on pinging is no better off.
+    let Message::Binary(bytes) = within("a word", bo.next()).await.unwrap().unwrap() else {
+        panic!("a goodbye is a frame");
+    };
+    let told: ToMember = frame::from_postcard(&bytes, frame::FROM_ROOM_BYTES_MAX).unwrap();
+    assert_eq!(told, ToMember::Closing(frame::Closing::HostLeft));
+}
+
+#[tokio::test]
+async fn answers_that_nobody_takes_end_the_connection_and_none_is_lost_in_the_middle() {
+    let room = open(Arc::new(MemoryLog::default())).await;
+    let (replies_in, mut replies) = mpsc::channel(2);
+    let admission = room.admit(hello("Bo", 1), replies_in).await.unwrap();
+    let (connection, member) = (admission.connection, admission.welcome.member);
+    for counter in 1..=4 {
+        room.ask(connection, member, say(counter, "on and on"))
+            .await;
+    }
+    room.trace().await; // the room took all of them in
+    let mut heard = Vec::new();
+    while let Some(reply) = within("the end", replies.recv()).await {
+        let Reply::Accepted { counter, .. } = *reply else {
+            panic!("{reply:?}");
+        };
+        heard.push(counter);
+    }
+    assert_eq!(heard, [1, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_who_never_reads_delays_nobody() {
     let log: Arc<dyn EventLog> = Arc::new(MemoryLog::default());
     let room = open(log).await;

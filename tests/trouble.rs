@@ -670,7 +670,7 @@ impl Drop for SmallDisk {
 fn a_full_disk_makes_the_party_read_only_and_nothing_acknowledged_is_lost() {
     let home = Home::new();
     let Some(disk) = SmallDisk::mount(home.path().join("small"), 48) else {
-        return eprintln!("skipped: mounting a small disk needs root");
+        return eprintln!("skipped: no small disk of our own: mounting one needs root");
     };
     let mut command = home.command(&host_words(&[]));
     command.env("SEANCE_HOME", &disk.0);

@@ -243,8 +243,9 @@ impl Subscription {
         self.cursor.next()
     }
 
-    /// Waits for events and returns the next ones in order, at least one; none once the room is
-    /// gone and everything was delivered. Cancelling it loses none.
+    /// Waits for events and returns the next ones in order, at least one. Cancelling it loses none.
+    /// Once the room is gone it waits for ever: that a room ended is for
+    /// [`RoomHandle::ended`](super::room::RoomHandle::ended) to say.
     ///
     /// # Errors
     /// [`ReadError`] when the log cannot give back what it holds.
@@ -253,9 +254,8 @@ impl Subscription {
             let tail = *self.tail.borrow_and_update();
             let runs = match self.cursor.want(self.feed.recent_from(tail), tail) {
                 Want::Wait => {
-                    if self.tail.changed().await.is_err() {
-                        return Ok(Vec::new());
-                    }
+                    let changed = self.tail.changed().await;
+                    changed.expect("this reader holds the feed, and the feed the sender");
                     continue;
                 }
                 Want::Follow(range) => self.feed.copy_recent(range.start, range.end),

@@ -41,7 +41,7 @@ const QUEUE_MAX: usize = 1_024;
 const BATCH_MAX: usize = 256;
 /// How often what players report goes out, at most: quick enough to see a stall, slow enough to cost nothing.
 const PRESENCE_EVERY: Duration = Duration::from_millis(250);
-/// How often the alive mark is written (DESIGN §3: at most a second old).
+/// How often the alive mark is written: after a crash it is at most a second old, disk and timer included.
 const ALIVE_EVERY: Duration = Duration::from_millis(500);
 /// The shortest sleep until time brings something: less than anybody notices.
 const DUE_MIN_MICROS: i64 = 1_000;
@@ -52,7 +52,7 @@ const UNTRIED_MAX: usize = 256;
 /// How long somebody may wait at the door: longer, and nobody is looking.
 const KNOCK_WAIT_MAX: Micros = Micros::from_secs(600);
 
-/// Where the answers to a member go. In boxes, because a channel sets places aside for thirty-two
+/// Where the answers to a member go; when the room lets go of it, the connection is over. In boxes, because a channel sets places aside for thirty-two
 /// of what it carries, and a connection mostly waits for none.
 pub type Replies = mpsc::Sender<Box<Reply>>;
 
@@ -191,7 +191,8 @@ pub enum OpenError {
     Append(#[from] AppendError),
 }
 
-/// Opens a room on a log and starts its task, which ends when told to close or when the log fails.
+/// Opens a room on a log and starts its task, which ends when told to close or with its last
+/// handle. A log that fails leaves it read-only.
 /// Its trace is lost with it; [`open_traced`] keeps it.
 ///
 /// # Errors
@@ -658,10 +659,12 @@ impl Room {
         let Some(replies) = self.mailboxes.get(&connection) else {
             return;
         };
-        // Full means they ask faster than they read: their connection is closed by its own limits,
-        // and the same counter asked again gets the same answer.
+        // Full means they ask faster than they read. No answer may be lost in the middle, and least
+        // of all the word that they are sent out: the mailbox goes, so that the connection ends
+        // behind what is in it. Who comes back asks again, and gets the same answers.
         if replies.try_send(Box::new(reply)).is_err() {
             tracing::debug!(?connection, "an answer found no reader");
+            self.mailboxes.remove(&connection);
         }
     }
 

@@ -25,6 +25,7 @@ use crate::cli::tunnel;
 use crate::engine::event::{Client, Via};
 use crate::engine::intent::Intent;
 use crate::engine::text::Passcode;
+use crate::log::files;
 use crate::log::store::Home;
 use crate::net::client::{self, News};
 use crate::net::link::JoinLink;
@@ -173,7 +174,7 @@ impl Settings {
 
     fn save(&self, home: &Home) {
         let bytes = serde_json::to_vec(self).expect("settings always encode");
-        if let Err(error) = crate::log::write_private(&Self::path(home), &bytes) {
+        if let Err(error) = files::replace_private(&Self::path(home), &bytes) {
             tracing::warn!(%error, "the window's settings could not be kept");
         }
     }

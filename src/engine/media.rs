@@ -1,9 +1,9 @@
 //! Media references: the only place that understands URLs.
 //!
-//! A log holds `(provider, id)` and never a URL to be followed (DESIGN §7):
+//! A log holds `(provider, id)` and never a URL to be followed:
 //! [`parse`] turns what a person pasted into a [`Found`], [`Media::url`] builds
 //! the canonical address back from a template. What stands between them is a
-//! closed table: one small file per site with its forms, sources in SITES.md.
+//! closed table: one small file per site with its forms, sources in `docs/sites.md`.
 //!
 //! Promises:
 //! - `parse(media.url(start))` gives `media` back, for every media that `parse` ever gave.

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! One value per commit and not per event: half the bytes on disk and 2.5 times
-//! the durable rate (DESIGN §6). The full link stands once, at the end; in
+//! the durable rate, as measured. The full link stands once, at the end; in
 //! between each record carries the first four bytes of its own, enough to say
 //! *which* record is damaged while the end proves them all. Magic, density and
 //! links make a commit recognisable anywhere in a damaged file, see
@@ -16,7 +16,7 @@ use crate::engine::event::chain::Link;
 use crate::engine::event::codec;
 use crate::engine::id::{Epoch, Seq};
 
-/// Values are split below this: from 16,000 bytes sled writes blob files, which it never syncs (DESIGN §6).
+/// Values are split below this: from 16,000 bytes sled writes blob files, which it never syncs.
 pub const VALUE_BYTES_MAX: usize = 8_000;
 
 /// The format written by this version. Whoever raises it raises that of `sled`'s mark too.

@@ -15,7 +15,7 @@
 //! [`crate::engine::event::codec`] wrote, each under the hash chain.
 //!
 //! Deliberately absent: subscriptions (publishing is the room's, after the log
-//! answered; sled's own stop its writer, see PITFALLS S3), snapshots,
+//! answered; sled's own stop its writer while one is not read), snapshots,
 //! truncation, and any rewriting of what was appended.
 //!
 //! The contract, the edge and the commit's form need neither disk nor runtime and
@@ -41,9 +41,6 @@ pub mod sled;
 pub mod store;
 #[cfg(feature = "server")]
 pub mod trace;
-
-#[cfg(feature = "server")]
-pub use files::write_private;
 
 #[cfg(all(test, feature = "server"))]
 pub(crate) mod contract;

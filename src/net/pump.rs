@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
 use futures_util::{FutureExt as _, SinkExt, StreamExt};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -83,7 +83,7 @@ pub async fn run(stream: TcpStream, behind: Bytes, form: Form, hub: Hub) {
         end: RoomEnd::new(os::local_now()),
         alarm: Alarm::new(),
         outbox: Outbox::default(),
-        replies_in,
+        replies_in: Some(replies_in),
         replies,
         entering: None,
         inside: None,
@@ -123,6 +123,8 @@ enum Woken {
     Presence(Arc<Bulletin>),
     Moved(String),
     Ended(Closing),
+    /// The room answers here no longer.
+    Forgotten,
     Entry(Option<Box<Entry>>),
     Deadline,
 }
@@ -135,7 +137,9 @@ struct Pump {
     /// Rings at the end's deadline.
     alarm: Alarm,
     outbox: Outbox,
-    replies_in: Replies,
+    /// Until they ask to come in: from then on the room alone holds it, and what becomes of the
+    /// room shows in `replies`.
+    replies_in: Option<Replies>,
     replies: mpsc::Receiver<Box<Reply>>,
     /// Where they want in, and what becomes of it.
     entering: Option<(RoomHandle, mpsc::Receiver<Box<Entry>>)>,
@@ -172,16 +176,21 @@ impl Outbox {
     }
 
     /// Writes all of it, in as few calls as the system allows.
-    async fn write(&mut self, stream: &mut TcpStream) -> io::Result<()> {
+    ///
+    /// Given up half way, it goes on there: the goodbye to somebody too slow must not begin inside
+    /// a frame.
+    async fn write<W: AsyncWrite + Unpin>(&mut self, stream: &mut W) -> io::Result<()> {
         if self.shared.is_empty() {
-            stream.write_all(&self.loose).await?;
-            self.loose.clear();
+            while !self.loose.is_empty() {
+                let written = progress(stream.write(&self.loose).await?)?;
+                self.loose.drain(..written);
+            }
             self.loose.shrink_to(LOOSE_KEPT);
             return Ok(());
         }
         self.part();
-        if let [only] = self.shared.as_slice() {
-            stream.write_all(only).await?;
+        if let [only] = self.shared.as_mut_slice() {
+            stream.write_all_buf(only).await?;
         } else {
             write_all(stream, &mut self.shared).await?;
         }
@@ -191,30 +200,41 @@ impl Outbox {
     }
 }
 
-async fn write_all(stream: &mut TcpStream, stretches: &mut [Bytes]) -> io::Result<()> {
+async fn write_all<W: AsyncWrite + Unpin>(
+    stream: &mut W,
+    stretches: &mut [Bytes],
+) -> io::Result<()> {
     let mut rest = stretches;
-    while !rest.is_empty() {
+    loop {
+        while rest.first().is_some_and(Bytes::is_empty) {
+            rest = &mut rest[1..];
+        }
+        if rest.is_empty() {
+            return Ok(());
+        }
         let mut slices = [IoSlice::new(&[]); STRETCHES_MAX];
         for (slice, stretch) in slices.iter_mut().zip(rest.iter()) {
             *slice = IoSlice::new(stretch);
         }
         let count = rest.len().min(STRETCHES_MAX);
-        let mut written = stream.write_vectored(&slices[..count]).await?;
-        if written == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        while let Some(first) = rest.first_mut()
-            && written > 0
-        {
-            let taken = written.min(first.len());
-            first.advance(taken);
+        let mut written = progress(stream.write_vectored(&slices[..count]).await?)?;
+        for stretch in rest.iter_mut() {
+            let taken = written.min(stretch.len());
+            stretch.advance(taken);
             written -= taken;
-            if first.is_empty() {
-                rest = &mut rest[1..];
+            if written == 0 {
+                break;
             }
         }
     }
-    Ok(())
+}
+
+/// A writer that takes nothing never will.
+fn progress(written: usize) -> io::Result<usize> {
+    match written {
+        0 => Err(io::ErrorKind::WriteZero.into()),
+        some => Ok(some),
+    }
 }
 
 impl Pump {
@@ -229,6 +249,7 @@ impl Pump {
                 Woken::Presence(bulletin) => self.tell(&bulletin),
                 Woken::Moved(to) => self.send(&ToMember::Moved { to }),
                 Woken::Ended(why) => Err(Going::Closing(why)),
+                Woken::Forgotten => Err(Going::Closing(self.why_forgotten())),
                 Woken::Entry(entry) => self.entered(entry.map(|entry| *entry)).await,
                 Woken::Deadline => {
                     let action = self.end.tick(os::local_now());
@@ -280,7 +301,6 @@ impl Pump {
                 },
                 Some(inside) => tokio::select! {
                     events = inside.feed.next() => match events {
-                        Ok(events) if events.is_empty() => Woken::Ended(Closing::HostLeft),
                         Ok(events) => Woken::Events(events),
                         Err(error) => {
                             tracing::error!(session = %inside.room.session(), %error, "the log could not be read");
@@ -292,17 +312,36 @@ impl Pump {
                         let place = inside.place.borrow_and_update().as_deref().unwrap_or_default().to_owned();
                         Woken::Moved(place)
                     }
-                    Ok(why) = inside.ended.wait_for(Option::is_some) => Woken::Ended(why.unwrap_or(Closing::HostLeft)),
+                    // A room that broke says nothing more: to those inside the same as one that was closed.
+                    why = inside.ended.wait_for(Option::is_some) => {
+                        Woken::Ended(why.ok().and_then(|why| *why).unwrap_or(Closing::HostLeft))
+                    }
                 },
             }
         };
         tokio::select! {
             read = self.socket.next() => Woken::Read(read),
             // Nothing is said to a member before they were welcomed.
-            Some(reply) = self.replies.recv(), if is_inside => Woken::Reply(reply),
+            reply = self.replies.recv(), if is_inside => match reply {
+                Some(reply) => Woken::Reply(reply),
+                // The room is gone, or gave up on a mailbox that nobody empties.
+                None => Woken::Forgotten,
+            },
             woken = room_side => woken,
             () = self.alarm.until(deadline) => Woken::Deadline,
         }
+    }
+
+    fn why_forgotten(&self) -> Closing {
+        let Some(inside) = &self.inside else {
+            return Closing::HostLeft;
+        };
+        let (told, is_gone) = (*inside.ended.borrow(), inside.ended.has_changed().is_err());
+        told.unwrap_or(if is_gone {
+            Closing::HostLeft
+        } else {
+            Closing::Slow
+        })
     }
 
     async fn read(&mut self, read: Option<Result<Message, Error>>) -> Result<(), Going> {
@@ -378,13 +417,14 @@ impl Pump {
     }
 
     async fn admit(&mut self, hello: Hello, passcode: Option<Passcode>) -> Result<(), Going> {
-        match self.hub.room(hello.session) {
+        // The end asks for it once: a connection is one try.
+        match self.hub.room(hello.session).zip(self.replies_in.take()) {
             None => {
                 let refused = self.end.refused(Refusal::UnknownSession);
                 self.perform(refused).await
             }
-            Some(room) => {
-                let entries = room.knock(hello, passcode, self.replies_in.clone()).await;
+            Some((room, replies)) => {
+                let entries = room.knock(hello, passcode, replies).await;
                 self.entering = Some((room, entries));
                 Ok(())
             }
@@ -559,13 +599,44 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn a_write_that_is_given_up_goes_on_where_it_stopped() {
+        use tokio::io::AsyncReadExt as _;
+        let frames: Vec<Bytes> = (0..100u8).map(|byte| vec![byte; 7].into()).collect();
+        // What only one is told, one shared stretch, and many with something behind them.
+        for shared in [0, 1, 100] {
+            let mut outbox = Outbox::default();
+            for frame in &frames[..shared] {
+                outbox.share(frame.clone());
+            }
+            if shared != 1 {
+                outbox.loose.extend_from_slice(b"and a word of its own");
+            }
+            let wanted = [frames[..shared].concat(), outbox.loose.clone()].concat();
+            let (mut ours, mut theirs) = tokio::io::duplex(5);
+            let mut heard = Vec::new();
+            while heard.len() < wanted.len() {
+                // It fills what there is room for, and is given up there.
+                let _ = outbox.write(&mut ours).now_or_never();
+                let mut some = [0; 5];
+                match theirs.read(&mut some).now_or_never() {
+                    Some(count) => heard.extend_from_slice(&some[..count.unwrap()]),
+                    None => tokio::task::yield_now().await, // this task's turn is used up
+                }
+            }
+            assert_eq!(heard, wanted, "{shared} shared");
+            outbox.write(&mut ours).await.unwrap();
+            assert!(outbox.is_empty());
+        }
+    }
+
+    #[tokio::test]
     async fn a_connection_that_waits_is_small() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap());
         let stream = stream.await.unwrap();
         let connection = run(stream, Bytes::new(), Form::Json, Hub::default());
         let bytes = size_of_val(&connection);
-        // DESIGN §9 gives a member 8 KiB in all: buffers, mailbox, state.
+        // A member is to cost 8 KiB in all (docs/performance.md): buffers, mailbox, state.
         assert!(
             bytes + size_of::<Pump>() <= 2_560,
             "{bytes} bytes and a pump"

@@ -36,11 +36,36 @@ struct Point {
 pub struct Curve {
     name: String,
     points: Vec<Point>,
-    slews: Vec<SessionTime>,
-    steps: Vec<SessionTime>,
+    slews: Corrections,
+    steps: Corrections,
     refusals: Vec<SessionTime>,
     round_trips: Vec<i64>,
     clock_errors: Vec<i64>,
+}
+
+/// How often a player corrected in one way, and when that was noticed.
+///
+/// Members count for themselves, and a number costs them nothing: it is added up, and never as
+/// many things made of it.
+#[derive(Clone, Debug, Default)]
+struct Corrections {
+    /// What the last sample counted.
+    counted: u32,
+    times: u64,
+    moments: Vec<SessionTime>,
+}
+
+impl Corrections {
+    fn count(&mut self, at: SessionTime, now: u32) {
+        // A smaller number is another player's, which counts from nothing. The first sample tells
+        // of corrections from before it.
+        let more = now.checked_sub(self.counted).unwrap_or(now);
+        self.counted = now;
+        if more > 0 {
+            self.times = self.times.saturating_add(u64::from(more));
+            self.moments.push(at);
+        }
+    }
 }
 
 impl Curve {
@@ -50,28 +75,20 @@ impl Curve {
             name: name.to_owned(),
             ..Self::default()
         };
-        let mut counted = (0, 0);
         for seen in trace.iter().filter(|seen| seen.member == member) {
-            curve.take(seen, &mut counted);
+            curve.take(seen);
         }
         curve
     }
 
-    fn take(&mut self, seen: &Observation, counted: &mut (u32, u32)) {
+    fn take(&mut self, seen: &Observation) {
         let at = seen.at;
         if let What::Refused { .. } = seen.what {
             self.refusals.push(at);
         }
         if let What::Vitals(vitals) = &seen.what {
-            let more = |now: u32, before: u32| match now.checked_sub(before) {
-                Some(more) => more,
-                None => now, // another player counts from nothing
-            };
-            let (slews, steps) = (more(vitals.slews, counted.0), more(vitals.steps, counted.1));
-            // The first sample tells of corrections from before it.
-            self.slews.extend(std::iter::repeat_n(at, slews as usize));
-            self.steps.extend(std::iter::repeat_n(at, steps as usize));
-            *counted = (vitals.slews, vitals.steps);
+            self.slews.count(at, vitals.slews);
+            self.steps.count(at, vitals.steps);
             self.clock_errors
                 .extend(vitals.clock_error.map(Micros::get));
         }
@@ -145,8 +162,8 @@ impl Curve {
         };
         for (name, line) in [
             ("player", doings.iter().collect::<String>()),
-            ("rate", marks(&self.slews, '~')),
-            ("jump", marks(&self.steps, '^')),
+            ("rate", marks(&self.slews.moments, '~')),
+            ("jump", marks(&self.steps.moments, '^')),
             ("refused", marks(&self.refusals, '!')),
         ] {
             if !line.trim().is_empty() {
@@ -173,8 +190,8 @@ impl Curve {
             millis(nth(50)),
             millis(nth(95)),
             millis(nth(100)),
-            self.slews.len(),
-            self.steps.len(),
+            self.slews.times,
+            self.steps.times,
             self.refusals.len(),
         );
         for (name, values) in [
@@ -328,8 +345,8 @@ pub fn svg(title: &str, curves: &[Curve]) -> String {
             "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.2\" stroke-linejoin=\"round\" stroke-linecap=\"round\"/>"
         );
         for (times, mark, lift) in [
-            (&curve.slews, "~", 6.0),
-            (&curve.steps, "^", 8.0),
+            (&curve.slews.moments, "~", 6.0),
+            (&curve.steps.moments, "^", 8.0),
             (&curve.refusals, "!", 0.0),
         ] {
             for at in times {
@@ -461,6 +478,20 @@ mod tests {
         ] {
             assert!(told.contains(words), "{words}: {told}");
         }
+    }
+
+    #[test]
+    fn a_member_who_claims_any_number_of_corrections_costs_a_line_and_no_memory() {
+        let mut trace = Trace::default();
+        for (second, claimed) in (0..).zip([u32::MAX, 0, u32::MAX]) {
+            let at = SessionTime::from_secs(second);
+            let told = vitals(Activity::Playing, 0, claimed, claimed);
+            trace.vitals(at, BOB, &told);
+        }
+        let curve = Curve::of(&trace, BOB, "Bob");
+        let told = curve.summary();
+        assert!(told.contains("8589934590 pulses"), "{told}");
+        assert_eq!(svg("x", &[curve]).matches(">^<").count(), 2);
     }
 
     #[test]

@@ -328,7 +328,7 @@ mod tests {
         let is = |found: &Vec<Found>| found.iter().any(|found| found.session == notice.session);
         let came = tokio::time::timeout(Duration::from_secs(20), found.wait_for(is)).await;
         let Ok(came) = came.map(|came| came.unwrap().clone()) else {
-            eprintln!("skipped: this machine's loopback carries no multicast");
+            eprintln!("skipped: no multicast on this machine's loopback");
             return;
         };
         let ours = came

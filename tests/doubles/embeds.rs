@@ -1,4 +1,4 @@
-//! Doubles of player.vimeo.com and player.twitch.tv: embedded players and the messages they speak (EMBEDS.md §2, §7).
+//! Doubles of player.vimeo.com and player.twitch.tv: embedded players and the messages they speak.
 //!
 //! Chrome is told to look for them on our port and to accept our certificate; both
 //! are flags of the test only. What a video does, its id says.

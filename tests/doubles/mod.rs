@@ -15,9 +15,10 @@ pub mod youtube;
 pub mod youtube_embed;
 
 use std::convert::Infallible;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -35,6 +36,8 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 /// What was found, or `None` with the printed reason why a test cannot run here.
+///
+/// For what a machine may lack, and nothing else: a skipped test is not a failed one.
 pub fn or_skip<T>(found: Result<T, impl std::fmt::Display>) -> Option<T> {
     found.map_err(|reason| eprintln!("skipped: {reason}")).ok()
 }
@@ -53,6 +56,16 @@ pub type Answer = Response<Full<Bytes>>;
 /// How long the film is.
 pub const FILM_SECS: u64 = 120;
 
+/// There is no ffmpeg to make films with.
+#[derive(Clone, Copy, Debug)]
+pub struct NoFfmpeg;
+
+impl std::fmt::Display for NoFfmpeg {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no ffmpeg to make films with")
+    }
+}
+
 /// A generated film: two minutes, a picture that counts, a tone, a key frame each second.
 #[derive(Clone, Debug)]
 pub struct Film {
@@ -61,18 +74,18 @@ pub struct Film {
 }
 
 impl Film {
-    /// The film, made once and kept between runs; the reason when it cannot be made.
-    pub fn made() -> Result<Self, String> {
+    /// The film, made once and kept between runs.
+    pub fn made() -> Result<Self, NoFfmpeg> {
         Self::of("film-2.mp4", "testsrc2=size=320x180:rate=25", FILM_SECS)
     }
 
     /// An advertisement: four seconds of bars.
-    pub fn advert() -> Result<Self, String> {
+    pub fn advert() -> Result<Self, NoFfmpeg> {
         Self::of("advert-1.mp4", "smptebars=size=320x180:rate=25", 4)
     }
 
     /// A film that is pleasant to look at: 24 minutes of a still evening over hills.
-    pub fn landscape() -> Result<Self, String> {
+    pub fn landscape() -> Result<Self, NoFfmpeg> {
         // Each colour by the layer a point lies in: sky with its sun, far hills, near hills, foreground.
         // Drawn at twice the size, so that edges are smooth.
         let layers = |sun: u32, sky: &str, far: u32, near: u32, front: u32| {
@@ -91,53 +104,61 @@ impl Film {
         Self::of("landscape-2.mp4", &picture, 24 * 60)
     }
 
-    fn of(name: &str, picture: &str, secs: u64) -> Result<Self, String> {
-        // Two tests of one program wait for each other; two programs each make their own.
+    fn of(name: &str, picture: &str, secs: u64) -> Result<Self, NoFfmpeg> {
+        Self::kept(name, |part| {
+            let mut ffmpeg = Command::new("ffmpeg");
+            ffmpeg
+                .args(["-v", "error", "-y", "-f", "lavfi", "-i", picture])
+                .args(["-f", "lavfi", "-i", "sine=frequency=330"])
+                .args(["-t", &secs.to_string()])
+                .args(["-c:v", "libx264", "-preset", "ultrafast", "-g", "25"])
+                .args(["-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "64k"])
+                .args(["-movflags", "+faststart"])
+                .arg(part);
+            ffmpeg
+        })
+    }
+
+    /// The film in fragments, as a page that feeds its element by hand needs it.
+    pub fn fragmented() -> Result<Self, NoFfmpeg> {
+        Self::made()?;
+        Self::kept("film-2-fragments.mp4", |part| {
+            let mut ffmpeg = Command::new("ffmpeg");
+            ffmpeg
+                .args(["-v", "error", "-y", "-i"])
+                .arg(kept_films().join("film-2.mp4"))
+                .args(["-c", "copy", "-movflags"])
+                .arg("frag_keyframe+empty_moov+default_base_moof")
+                .arg(part);
+            ffmpeg
+        })
+    }
+
+    /// The film kept under this name; where there is none yet, `making` writes it to the path it is given.
+    ///
+    /// Fails only where there is no ffmpeg: a film that could not be made for another
+    /// reason must not look like a machine that lacks something.
+    fn kept(name: &str, making: impl FnOnce(&Path) -> Command) -> Result<Self, NoFfmpeg> {
+        // Tests of one program wait for each other, whatever they make: one writes a part, renames
+        // it, and the next finds the film. Two programs each make their own; the last one stays.
         static MAKING: Mutex<()> = Mutex::new(());
         let _making = MAKING
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let path = kept_films().join(name);
         if !path.exists() {
             let part = path.with_extension(format!("{}.part.mp4", std::process::id()));
-            run_ffmpeg(
-                Command::new("ffmpeg")
-                    .args(["-v", "error", "-y", "-f", "lavfi", "-i", picture])
-                    .args(["-f", "lavfi", "-i", "sine=frequency=330"])
-                    .args(["-t", &secs.to_string()])
-                    .args(["-c:v", "libx264", "-preset", "ultrafast", "-g", "25"])
-                    .args(["-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "64k"])
-                    .args(["-movflags", "+faststart"])
-                    .arg(&part),
-            )?;
-            std::fs::rename(&part, &path).map_err(|error| error.to_string())?;
+            let made = match making(&part).stdin(Stdio::null()).output() {
+                Ok(made) => made,
+                Err(error) if error.kind() == ErrorKind::NotFound => return Err(NoFfmpeg),
+                Err(error) => panic!("ffmpeg does not start: {error}"),
+            };
+            let said = String::from_utf8_lossy(&made.stderr);
+            assert!(made.status.success(), "ffmpeg made no {name}: {said}");
+            std::fs::rename(&part, &path)
+                .unwrap_or_else(|error| panic!("{name} cannot be kept: {error}"));
         }
-        let mp4 = std::fs::read(&path).map_err(|error| error.to_string())?;
-        Ok(Self { mp4: mp4.into() })
-    }
-
-    /// The film in fragments, as a page that feeds its element by hand needs it.
-    pub fn fragmented() -> Result<Self, String> {
-        Self::made()?;
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-        let path = folder.join("film-2-fragments.mp4");
-        if !path.exists() {
-            let part = path.with_extension(format!("{}.part.mp4", std::process::id()));
-            run_ffmpeg(
-                Command::new("ffmpeg")
-                    .args(["-v", "error", "-y", "-i"])
-                    .arg(folder.join("film-2.mp4"))
-                    .args([
-                        "-c",
-                        "copy",
-                        "-movflags",
-                        "frag_keyframe+empty_moov+default_base_moof",
-                    ])
-                    .arg(&part),
-            )?;
-            std::fs::rename(&part, &path).map_err(|error| error.to_string())?;
-        }
-        let mp4 = std::fs::read(&path).map_err(|error| error.to_string())?;
+        let mp4 = std::fs::read(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
         Ok(Self { mp4: mp4.into() })
     }
 
@@ -184,17 +205,9 @@ impl Film {
     }
 }
 
-fn run_ffmpeg(command: &mut Command) -> Result<(), String> {
-    let made = command
-        .output()
-        .map_err(|error| format!("ffmpeg could not be started: {error}"))?;
-    if made.status.success() {
-        return Ok(());
-    }
-    Err(format!(
-        "ffmpeg made no film: {}",
-        String::from_utf8_lossy(&made.stderr)
-    ))
+/// Where films are kept between runs.
+fn kept_films() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
 }
 
 /// The bytes a request asks for: the first, and the last if it names one.

@@ -260,7 +260,7 @@ async fn answer_search(socket: UdpSocket, door: SocketAddr, table: Arc<watch::Se
 }
 
 /// How long a test waits for what the router should be told.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(60);
 const WAN: &str = "urn:schemas-upnp-org:service:WANIPConnection:1";
 
 /// Answers one request, and closes.

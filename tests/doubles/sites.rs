@@ -1,6 +1,6 @@
 //! Doubles of the sites whose players Séance drives, each a page under the site's own host name.
 //!
-//! They imitate what is known of each site in public (SITES.md names the sources), with its
+//! They imitate what is known of each site in public (`docs/sites.md` names the sources), with its
 //! traps: `tests/doubles/sites/*.html` say which. Chrome is told to look for the hosts on our
 //! port and to accept our certificate; both are flags of the test only. What a film does, its
 //! id says.

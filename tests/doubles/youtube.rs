@@ -1,4 +1,4 @@
-//! A double of youtube.com: the watch page, its player and its ways (SITES.md §1).
+//! A double of youtube.com: the watch page, its player and its ways.
 //!
 //! Chrome is told to look for www.youtube.com and consent.youtube.com on our
 //! port and to accept our certificate; both are flags of the test only. What a

@@ -1,4 +1,4 @@
-//! A double of www.youtube-nocookie.com: the embedded player and the messages it speaks (EMBEDS.md §1, §7).
+//! A double of www.youtube-nocookie.com: the embedded player and the messages it speaks.
 //!
 //! Chrome is told to look for it on our port and to accept our certificate; both
 //! are flags of the test only. What a video does, its id says.

@@ -12,19 +12,20 @@ use chromiumoxide::cdp::browser_protocol::input::{
 };
 use chromiumoxide::cdp::browser_protocol::target::CloseTargetParams;
 use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
-use seance::engine::unit::{MediaTime, Micros};
+use seance::engine::unit::{LocalTime, MediaTime, Micros};
 use seance::player::browser::{BrowserPlayer, LaunchOptions, find_chrome};
 use seance::player::contract::Hand;
 use seance::player::{Activity, Player, Sample};
 
 use super::doubles::or_skip;
 
-/// How long anything here may take before the test says that it hangs.
-pub const PATIENCE: Duration = Duration::from_secs(15);
+/// How long anything here may take before the test says that it hangs: on a busy machine, the start of
+/// a Chrome takes many seconds.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Chrome, or `None` with a printed reason.
 pub fn found_chrome() -> Option<PathBuf> {
-    or_skip(find_chrome().ok_or("no Chromium (set SEANCE_CHROME)"))
+    or_skip(find_chrome().ok_or("no Chrome or Chromium (set SEANCE_CHROME)"))
 }
 
 /// A player without a window, with these flags.
@@ -87,6 +88,15 @@ pub fn is(activity: Activity) -> impl Fn(&Sample) -> bool {
 /// Whether two positions are one but for so many milliseconds.
 pub fn near(position: MediaTime, expected: MediaTime, millis: i64) -> bool {
     (position - expected).abs() <= Micros::from_millis(millis)
+}
+
+/// Whether a film plays that was told, at `told`, to play from `from`: nothing of it passed over, and
+/// no further than time has carried it since, however late a busy machine looks.
+pub fn plays_from(sample: &Sample, from: MediaTime, told: LocalTime, slack_millis: i64) -> bool {
+    let slack = Micros::from_millis(slack_millis);
+    sample.activity == Activity::Playing
+        && sample.position + slack >= from
+        && sample.position <= from + (sample.at - told) + slack
 }
 
 /// A trusted click, as a user's.

@@ -33,7 +33,7 @@ use chromiumoxide::{Browser, BrowserConfig, Page};
 use futures_util::StreamExt as _;
 use serde_json::Value;
 
-use super::DEADLINE;
+use super::{DEADLINE, remove_in_the_end};
 
 /// How often a condition in a page is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
@@ -42,21 +42,35 @@ const LOOK_EVERY: Duration = Duration::from_millis(25);
 pub struct Chrome {
     browser: Browser,
     // After the browser: it is removed once Chromium is gone.
-    _profile: tempfile::TempDir,
+    _profile: Profile,
+}
+
+/// The folder of a profile, gone with its value.
+struct Profile(tempfile::TempDir);
+
+impl Drop for Profile {
+    fn drop(&mut self) {
+        remove_in_the_end(self.0.path());
+    }
 }
 
 impl Chrome {
     /// Starts one; `more` are flags beside the usual.
     pub async fn start(more: &[String]) -> Self {
-        let profile = tempfile::tempdir().expect("a temporary folder");
+        let profile = Profile(tempfile::tempdir().expect("a temporary folder"));
         let mut config = BrowserConfig::builder()
+            // Its own are shorter than a start or an answer takes on a busy machine.
+            .launch_timeout(DEADLINE)
+            .request_timeout(DEADLINE)
+            // What a killed one leaves among temporary files goes with its profile.
+            .env("TMPDIR", profile.0.path().display().to_string())
             .disable_default_args()
             .new_headless_mode()
             .no_sandbox() // Chromium as root, in containers, demands it
             .respect_https_errors()
             .viewport(None)
             .window_size(1280, 800)
-            .user_data_dir(profile.path())
+            .user_data_dir(profile.0.path())
             .args([
                 "disable-gpu",
                 "disable-quic",
@@ -333,6 +347,7 @@ impl Visitor {
             " " => ("Space", 32, Some(" ")),
             "ArrowLeft" => ("ArrowLeft", 37, None),
             "ArrowRight" => ("ArrowRight", 39, None),
+            "ArrowUp" => ("ArrowUp", 38, None),
             "Escape" => ("Escape", 27, None),
             letter => (
                 "",

@@ -27,8 +27,35 @@ use serde_json::Value;
 /// (`engine/sync/controller.rs`): on such a machine one may need that minute to be in step.
 pub const DEADLINE: Duration = Duration::from_secs(150);
 
+/// How long a Chrome that nobody steers any more may take to end, and its folder to be removed;
+/// the shell that holds its leash kills it after five seconds.
+const REMOVAL_MAX: Duration = Duration::from_secs(20);
+
+/// Removes a folder into which somebody who is just ending may still write.
+pub fn remove_in_the_end(folder: &Path) {
+    let began = Instant::now();
+    while std::fs::remove_dir_all(folder).is_err()
+        && folder.exists()
+        && began.elapsed() < REMOVAL_MAX
+    {
+        pause(Duration::from_millis(20));
+    }
+}
+
 /// A home of its own for one test, gone with it.
 pub struct Home(tempfile::TempDir);
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        // A program that was killed leaves its Chrome to the shell that holds the leash, and that
+        // writes into its profile until it is gone: what is removed before it comes back.
+        let began = Instant::now();
+        while !chromes_of(self).is_empty() && began.elapsed() < REMOVAL_MAX {
+            pause(Duration::from_millis(20));
+        }
+        remove_in_the_end(self.path());
+    }
+}
 
 impl Home {
     pub fn new() -> Self {
@@ -410,36 +437,34 @@ pub fn live_from(program: &Program, from: usize) {
     });
 }
 
-/// Ends every Chrome of programs with this home, as its user closing it would; returns how many.
-pub fn close_chrome_of(home: &Home) -> usize {
+/// Every Chrome of programs with this home, by its number; none where processes are not files.
+fn chromes_of(home: &Home) -> Vec<i32> {
     let profile = format!("--user-data-dir={}", home.path().join("tmp").display());
-    let mut closed = 0;
-    for process in std::fs::read_dir("/proc")
-        .expect("processes are listed")
-        .flatten()
-    {
-        let Some(pid) = process
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<i32>().ok())
-        else {
-            continue;
-        };
-        let Ok(words) = std::fs::read_to_string(process.path().join("cmdline")) else {
-            continue;
-        };
+    let is_ours = |process: &std::fs::DirEntry| {
+        let words = std::fs::read_to_string(process.path().join("cmdline")).unwrap_or_default();
         let program = words.split('\0').next().unwrap_or_default();
         let is_chrome = program.contains("chrom")
             && !program.contains("crashpad")
             && !words.contains("--type=");
-        if is_chrome && words.contains(&profile) {
-            let pid = rustix::process::Pid::from_raw(pid).expect("a process has a number");
-            closed += usize::from(
-                rustix::process::kill_process(pid, rustix::process::Signal::TERM).is_ok(),
-            );
-        }
-    }
-    closed
+        is_chrome && words.contains(&profile)
+    };
+    std::fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(is_ours)
+        .filter_map(|process| process.file_name().to_str()?.parse().ok())
+        .collect()
+}
+
+/// Ends every Chrome of programs with this home, as its user closing it would; returns how many.
+pub fn close_chrome_of(home: &Home) -> usize {
+    let chromes = chromes_of(home).into_iter();
+    let closed = chromes.filter(|&number| {
+        let number = rustix::process::Pid::from_raw(number).expect("a process has a number");
+        rustix::process::kill_process(number, rustix::process::Signal::TERM).is_ok()
+    });
+    closed.count()
 }
 
 /// Lets another program work before it is asked again; conditions have deadlines, this is only their pace.

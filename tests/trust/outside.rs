@@ -269,7 +269,7 @@ fn nothing_typed_moves_a_terminal_or_forges_a_line() {
 fn a_client_written_from_the_documentation_joins_acts_and_is_refused() {
     let python = Command::new("python3").arg("--version").output();
     if python.is_err() {
-        eprintln!("skipped: no python3 on this machine");
+        eprintln!("skipped: no python3");
         return;
     }
     let home = Home::new();

@@ -76,7 +76,7 @@ impl Action {
 
 impl Role {
     /// What a role may do while nobody ruled otherwise: everybody who watches
-    /// controls, for that is what most parties want (PEERS §2F).
+    /// controls, for that is what guests of other programs asked for most.
     pub const fn may(self, action: Action) -> bool {
         match self {
             Self::Host | Self::CoHost => true,

@@ -26,7 +26,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             slow: Micros::ZERO,
-            // A stall is rare and short, an advertisement is neither (PEERS §4.3).
+            // A stall is rare and short, an advertisement is neither.
             wait_stalls: true,
             wait_ads: false,
             skip_percent: 50,

@@ -1,4 +1,4 @@
-//! Arte. Forms: SITES.md §10.
+//! Arte.
 //!
 //! The id is the programme and, behind a colon, the language, which picks the version.
 

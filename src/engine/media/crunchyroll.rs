@@ -1,4 +1,4 @@
-//! Crunchyroll. Forms: SITES.md §8.
+//! Crunchyroll.
 
 use super::address::Address;
 use super::shape::is_locale;

@@ -1,4 +1,4 @@
-//! Dailymotion. Forms: SITES.md §9.
+//! Dailymotion.
 
 use super::address::Address;
 use super::start::with_secs;

@@ -1,4 +1,4 @@
-//! Disney+. Forms: SITES.md §4.
+//! Disney+.
 
 use super::address::Address;
 use super::shape::{is_locale, read_uuid};

@@ -1,4 +1,4 @@
-//! France.tv. Forms: SITES.md §10.
+//! France.tv.
 //!
 //! The number alone is not known to open a page, so the rest of the path rides
 //! behind a colon: `140921:france-2/13h15-le-dimanche/les-mysteres-de-jesus`.

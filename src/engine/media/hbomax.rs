@@ -1,4 +1,4 @@
-//! HBO Max. Forms: SITES.md §5.
+//! HBO Max.
 
 use super::address::Address;
 use super::shape::read_uuid;

@@ -1,4 +1,4 @@
-//! Hulu. Forms: SITES.md §6.
+//! Hulu.
 
 use super::address::Address;
 use super::shape::read_uuid;

@@ -1,4 +1,4 @@
-//! Netflix. Forms: SITES.md §2.
+//! Netflix.
 
 use super::address::Address;
 use super::shape::is_locale;

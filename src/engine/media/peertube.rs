@@ -1,4 +1,4 @@
-//! PeerTube: one program on thousands of hosts, known by the shape of its addresses. Forms: SITES.md §10.
+//! PeerTube: one program on thousands of hosts, known by the shape of its addresses.
 //!
 //! The id is `host[:port]/{id}`. The party's host must allow the instance, as any foreign host.
 

@@ -1,4 +1,4 @@
-//! Film files and pages on any other host. Forms: SITES.md §10.
+//! Film files and pages on any other host.
 //!
 //! The id is the address as the parser writes it, without its fragment; a media
 //! fragment (`#t=83.5`) is the start. Plain http is fine here: a film on a NAS

@@ -1,4 +1,4 @@
-//! Prime Video. Forms: SITES.md §3.
+//! Prime Video.
 //!
 //! The id is `0…` (26 characters) or an Amazon item number `B0…` (on
 //! primevideo.com too, where that form is common knowledge, not sourced); behind a

@@ -16,7 +16,7 @@ fn found(provider: Provider, id: &str, secs: u64) -> Result<Found, NotMedia> {
     })
 }
 
-/// The examples of SITES.md §12, in its order and numbering. Ids that carry
+/// Addresses as people paste them, by number, each with what it must become. Ids that carry
 /// their version behind a colon do so for the reason the module gives.
 #[test]
 #[rustfmt::skip] // a table, one case a line

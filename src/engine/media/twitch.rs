@@ -1,4 +1,4 @@
-//! Twitch: recordings, clips, live channels. Forms: SITES.md §7.
+//! Twitch: recordings, clips, live channels.
 
 use super::address::Address;
 use super::start::with_secs;

@@ -1,4 +1,4 @@
-//! Vimeo. Forms: SITES.md §9.
+//! Vimeo.
 //!
 //! The id is digits, and behind a colon the hash that opens an unlisted video.
 

@@ -1,4 +1,4 @@
-//! YouTube. Forms: SITES.md §1.
+//! YouTube.
 
 use super::address::Address;
 use super::start::with_secs;

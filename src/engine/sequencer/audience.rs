@@ -13,9 +13,9 @@ use crate::engine::intent::Aim;
 use crate::engine::presence::Activity;
 use crate::engine::unit::{Micros, SessionTime};
 
-/// A stall shorter than this heals by itself more often than not (PEERS §4.3, Bili-SyncPlay).
+/// A stall shorter than this heals by itself more often than not (Bili-SyncPlay waits as long).
 pub const STALL_MIN: Micros = Micros::from_millis(1_500);
-/// The window over which patience is counted (PEERS §4.3; a guess that nobody contradicted).
+/// The window over which patience is counted. A guess that nobody contradicted.
 pub const BUDGET_WINDOW: Micros = Micros::from_secs(600);
 /// Waits for one member within the window.
 pub const BUDGET_HOLDS: usize = 3;

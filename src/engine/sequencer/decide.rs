@@ -13,7 +13,7 @@ use crate::engine::unit::{MediaTime, Micros, SessionTime};
 use super::audience::Audience;
 use super::unable;
 
-/// How long the room waits for a film to load (PEERS §4.3).
+/// How long the room waits for a film to load. A guess.
 pub const LOAD_WAIT_MAX: Micros = Micros::from_secs(8);
 /// How long it waits for players to reach another place.
 pub const SEEK_WAIT_MAX: Micros = Micros::from_secs(4);

@@ -1,4 +1,4 @@
-//! The laws of DESIGN §1 over random evenings: many members who ask for anything at any time, ask
+//! The laws of `lib.rs` over random evenings: many members who ask for anything at any time, ask
 //! again, come and go, and a host that sleeps and restarts.
 
 use super::tests::{Party, film};

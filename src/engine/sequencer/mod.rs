@@ -47,13 +47,14 @@ use crate::engine::unit::{MediaTime, Micros, SessionTime};
 use decide::name_is_free;
 use entry::Knocks;
 
-/// A host that was gone no longer than this finds its film still running (DESIGN §3).
+/// A host that was gone no longer than this finds its film still running: a restart, not a walk.
 pub const RESTART_GAP_MAX: Micros = Micros::from_secs(30);
 
-/// A host who stays away longer is followed by the co-host who is here longest (PEERS §4.3).
+/// A host who stays away longer is followed by the co-host who is here longest: what a
+/// restart may take.
 pub const SUCCESSION_WAIT: Micros = Micros::from_secs(30);
 
-/// The least and the most a start is scheduled ahead (DESIGN §4): room for a
+/// The least and the most a start is scheduled ahead: room for a
 /// quiet LAN's jitter; and the longest wait that still feels like pressing play.
 pub const LEAD_MIN: Micros = Micros::from_millis(100);
 /// See [`LEAD_MIN`].

@@ -1,6 +1,6 @@
 //! The controller: hold, slew or step, from drift alone.
 //!
-//! DESIGN §5's table as a small state machine, ported to the page line by line
+//! The table of `docs/in-step.md` as a small state machine, ported to the page line by line
 //! (`projection/web/assets/sync.js`; a test runs both on the same traces): all it
 //! keeps are integers of microseconds and a few flags, all its floats are those
 //! of [`Controller::pulse`], which IEEE 754 makes the same everywhere.
@@ -49,7 +49,7 @@ const DOUBT_SHARE: i64 = 8;
 /// Drift that is left alone. Chromium's media clock strays 0.1 ms at a steady
 /// rate (measured); a noisier player widens the zone by its own spread.
 const DEAD_ZONE: Micros = Micros::from_millis(1);
-/// Beyond it rates would take too long: 1 s at 5 % are 20 s (DESIGN §5).
+/// Beyond it rates would take too long: 1 s at 5 % are 20 s.
 const STEP_PAST: Micros = Micros::from_secs(1);
 /// The same where slewing is impossible: what viewers of iframe players bear
 /// (Bili-SyncPlay's 0.45 s), rather than a second for ever.

@@ -195,7 +195,7 @@ async fn connect(address: &str) -> Result<(Browser, Task, Page), PlayerError> {
 /// Moves chromiumoxide's messages for as long as there are any.
 ///
 /// A message it cannot read is logged and passed over: breaking off here, as
-/// its examples do, would leave every later call waiting (PITFALLS C1).
+/// its examples do, would leave every later call waiting.
 async fn run_handler(mut handler: Handler) {
     use futures_util::StreamExt as _;
     while let Some(turn) = handler.next().await {

@@ -6,7 +6,7 @@
 //! listens to Chrome: it reads the agent's reports, guards the address in the
 //! window, and notices Chrome's end. [`BrowserPlayer`] is the handle: each call
 //! is one order to the agent, with a deadline of ours (the library's own are
-//! fixed at 30 s or in the wrong unit, PITFALLS C3 and C4).
+//! fixed at 30 s, mattsse/chromiumoxide#332, or seconds with a constant of milliseconds).
 //!
 //! What it promises beyond [`Player`]: the window shows the loaded film's page
 //! or says so ([`Notice::Failed`]); times of samples and starts are this
@@ -61,7 +61,7 @@ const DISK_FILM: &str = "This film lies on somebody's disk, where no browser may
 const CALL_DEADLINE: Duration = Duration::from_secs(2);
 
 /// How long a film may take to show a frame. A slow site on a slow line; the
-/// room itself waits far shorter (DESIGN §4). A guess.
+/// room itself waits far shorter (`engine::sequencer::LOAD_WAIT_MAX`). A guess.
 const LOAD_DEADLINE: Duration = Duration::from_secs(30);
 
 /// How long a polite end may take before the supervisor is left to itself.

@@ -435,7 +435,8 @@ impl Supervisor {
         self.silences <= SILENCES_MAX
     }
 
-    /// Asks Chrome to leave, waits, insists; then removes what it left (PITFALLS C6).
+    /// Asks Chrome to leave, waits, insists; then removes what it left. chromiumoxide's own
+    /// drop only warns.
     async fn end(mut self) {
         let exited = matches!(self.child.try_wait(), Ok(Some(_)));
         if !exited {

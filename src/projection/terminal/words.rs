@@ -404,6 +404,11 @@ impl Typed<'_> {
                 Ok(Intent::QueueMove { item, place })
             }
             "shuffle" if rest.is_empty() => Ok(Intent::Shuffle {}),
+            // An address pasted right behind the word can only mean one thing.
+            url if url.contains("://") && rest.is_empty() => Ok(Intent::QueueAdd {
+                url: url.to_owned(),
+                front: false,
+            }),
             _ => self.needs("add, first, remove, move or shuffle"),
         }
     }
@@ -689,6 +694,12 @@ mod tests {
             }))
         );
         assert_eq!(at("quit"), Ok(Command::Quit));
+        let url = "https://youtu.be/YE7VzlLtp-4";
+        assert_eq!(
+            at(&format!("queue {url}")),
+            at(&format!("queue add {url}")),
+            "an address pasted behind the word is meant to be added"
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-// Dailymotion's watch page (SITES.md §9): an ordinary element, with advertisements in another.
+// Dailymotion's watch page: an ordinary element, with advertisements in another.
 site(
   (host) => host === "www.dailymotion.com" || host === "dailymotion.com",
   ({ all, largest, inPath, signsIn }) => {

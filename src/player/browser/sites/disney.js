@@ -1,4 +1,4 @@
-// Disney+'s player (SITES.md §4).
+// Disney+'s player.
 //
 // Its film lives in shadow roots, and its time nowhere on the element: each seek builds a
 // new source, whose time begins anew. So the player object is asked. Its playhead is told a

@@ -1,4 +1,4 @@
-// Netflix's watch page (SITES.md §2).
+// Netflix's watch page.
 //
 // Its player is asked for everything: a write to the element's `currentTime`, and at times
 // its `play` and `pause`, end in error M7375. Its seeks land on a grid of their own, up to

@@ -1,4 +1,4 @@
-// Prime Video, on primevideo.com and the Amazon shops (SITES.md §3).
+// Prime Video, on primevideo.com and the Amazon shops.
 //
 // The page's state machine overrules the element's `play`, so the player object above it is
 // asked, where React shows it; else the element is written to, in hops, because a jump of

@@ -1,4 +1,4 @@
-// Twitch: recordings, clips, live channels (SITES.md §7).
+// Twitch: recordings, clips, live channels.
 //
 // A live channel has no common timeline: each viewer sees an edge of their own. The agent
 // shares play and pause there and goes back to the edge.

@@ -1,4 +1,4 @@
-// Vimeo's watch page (SITES.md §9): an ordinary element, with a live stream's ways.
+// Vimeo's watch page: an ordinary element, with a live stream's ways.
 site(
   (host) => host === "vimeo.com" || host === "www.vimeo.com",
   ({ one, all, largest, inPath, signsIn }) => {

@@ -1,4 +1,4 @@
-// YouTube's watch page (SITES.md §1).
+// YouTube's watch page.
 //
 // Positions are the player's, not the element's: with stitched advertisements the two differ.
 site(

@@ -1,16 +1,18 @@
 // The guest page: one more projection of the log, with hands.
 //
 // Events come in by `net`, are folded by `fold`, told by `story`, and followed by `driver`,
-// which holds a player to the room's line. What a person does here goes out as an ask and
-// changes nothing until the room's event comes back. Nothing is kept but the resume token
+// which holds a player to the room's line. What a person does here (to the film: `transport`)
+// goes out as an ask and changes nothing until the room's event comes back. Nothing is kept but the resume token
 // (for this tab) and taste (name, volume, colours).
 
-import { Chat, speak } from "./chat.js";
+import { Answering } from "./answer.js";
+import { Chat, answered, speak } from "./chat.js";
 import { localNow } from "./clock.js";
 import { $, face, make, say, taste } from "./dom.js";
+import { askPasscode, knocked, listenToDoor, showDoor, showRoom } from "./door.js";
 import { Driver } from "./driver.js";
-import { Replay, currentDuration, currentItem, may, upcoming } from "./fold.js";
-import { addressOfLink, readLink } from "./link.js";
+import { Replay, currentDuration, currentItem, may } from "./fold.js";
+import { readLink } from "./link.js";
 import { fileUrl, labelOf, pageUrl, siteOf } from "./media.js";
 import { CLOSINGS, Connection } from "./net.js";
 import { showPeople } from "./people.js";
@@ -22,23 +24,18 @@ import { vimeo } from "./player/vimeo.js";
 import { youtube } from "./player/youtube.js";
 import { ReadyCheck } from "./ready.js";
 import { listenToRules, sayHint, showRules } from "./rules.js";
-import { clockFace, driftFace, lineOf, longFace, mayUndo, undoOf, undoable, waitingLine } from "./story.js";
+import { driftFace, lineOf, undoable, waitingLine } from "./story.js";
 import { toast } from "./toast.js";
+import { Transport } from "./transport.js";
 import { Ways } from "./ways.js";
 import { requestsFor, showRequests, showWishes } from "./wishes.js";
 import { Witness } from "./witness.js";
 
-/** A frame somebody saw further from the room's line than this says nothing (the room's own limit). */
-const FRAME_MICROS_MAX = 2_000_000;
-/** Key presses that move the film are gathered this long, so that ten of them are one seek. */
-const GATHER_MILLIS = 250;
 /** A drift is told again after this long, if it changed by more than noise. */
 const REPORT_EVERY_MICROS = 5_000_000;
 const REPORT_PAST_MICROS = 2_000;
 /** The host's trace gets a sample this often while something goes on. */
 const VITALS_EVERY_MICROS = 1_000_000;
-/** The undo stays this long. */
-const UNDO_MILLIS = 6_000;
 /** Everybody's player learns the length at once; the first to tell is believed, so they take turns. */
 const MEASURE_SPREAD_MILLIS = 1_500;
 /** Told on the screen and not read out: what comes from everybody at once, or is read out elsewhere. */
@@ -46,8 +43,8 @@ const UNSPOKEN = new Set([
   "hold_started", "said_ready", "vote_cast", "vote_withdrawn", "skip_voted", "skip_withdrawn", "poll_answered", "reacted",
   "requested",
 ]);
-/** Controls over a full-screen film hide after this long without a move. */
-const REST_MILLIS = 3_000;
+/** Less than that is no keyboard, but a browser's own bar. */
+const KEYBOARD_PIXELS = 120;
 
 const video = $("video");
 const chat = new Chat();
@@ -64,71 +61,41 @@ let ways = null;
 let mountedKey = "";
 let shownAnchor = "";
 let film = { title: null, note: null, length: null, trouble: null };
-let dragging = false;
-let gathered = null;
-let undo = { timer: 0, seq: null };
 let drawn = false;
 /** The event of the wait that was read out. */
 let waitSpoken = null;
 let reported = { activity: undefined, drift: null, at: -Infinity };
 let tracedAt = -Infinity;
-let volume = Math.min(100, Math.max(0, Number(taste.get("volume") ?? 100) || 0));
-let muted = taste.get("muted") === "yes";
 
 const state = () => replay.state;
 const anchor = () => state().timeline.anchor;
 const me = () => connection?.member ?? null;
+/** Whether the host ended the party, and not their connection; they may open it again. */
+const closed = () => connection?.closing === "host_left";
+/** Whether the room would let this viewer do that now. */
+const can = (action) => connection !== null && connection.live && may(state(), me(), action);
+const transport = new Transport({
+  state, me, can,
+  live: () => connection?.live ?? false,
+  closed,
+  ask: (intent, via, aim) => connection.ask(intent, via, aim),
+  driver: () => driver,
+  title: () => film.title,
+  length: () => film.length?.duration ?? null,
+  redraw: () => draw(),
+});
+const answering = new Answering({ state, me, can, ask: (intent, via) => connection.ask(intent, via) });
 
 // ---- The door -------------------------------------------------------------------------
 
-function showDoor(part, problem = "") {
-  for (const id of ["link-form", "join-form", "over"]) $(id).hidden = id !== part;
-  $("door").hidden = false;
-  $("room").hidden = true;
-  $("join-problem").hidden = problem === "";
-  say($("join-problem"), problem);
-  $("join-button").disabled = false;
-  say($("join-button"), "Join with sound");
-  $("join-waiting").hidden = true;
-  if (part === "link-form") $("link-input").focus();
-  if (part === "join-form") {
-    $("name-input").value ||= taste.get("name") ?? "";
-    $(problem || !$("name-input").value ? "name-input" : "join-button").focus();
-  }
-}
-
-$("link-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const address = addressOfLink($("link-input").value);
-  $("link-problem").hidden = address !== null;
-  if (address === null) {
-    say($("link-problem"), "That is no party link. Copy the whole link the host sent you.");
-  } else if (address.startsWith("#")) {
-    location.hash = address;
-  } else {
-    location.href = address;
-  }
-});
-
-addEventListener("hashchange", () => location.reload());
-
-$("join-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const name = $("name-input").value.trim();
-  if (name === "") return;
-  taste.set("name", name);
+listenToDoor((name, passcode) => {
   bless();
-  $("join-button").disabled = true;
-  say($("join-button"), "Joining");
-  $("join-problem").hidden = true;
-  begin(name, $("passcode-input").value.trim());
+  begin(name, passcode);
 });
-
-$("over-again").addEventListener("click", () => location.reload());
 
 /** Safari lets an element play with sound later only if a gesture touched it. */
 function bless() {
-  video.muted = muted;
+  video.muted = transport.muted;
   video.load();
   video.play().catch(() => {}); // nothing to play yet; the touch is what counts
 }
@@ -149,7 +116,8 @@ function begin(name, passcode) {
     },
     refused: (refused, ask) => {
       toast(refused.sentence);
-      if (ask && "say" in ask.intent && $("say-input").value === "") $("say-input").value = ask.intent.say.text;
+      const said = ask?.intent.say ?? ask?.intent.reply;
+      if (said && $("say-input").value === "") $("say-input").value = said.text;
     },
     accepted: () => {},
     knocks: (list) => {
@@ -184,13 +152,9 @@ function statusChanged() {
   const { status, reason } = connection;
   if (status === "idle") {
     showDoor("join-form", reason);
-    if (connection.refusal.startsWith("passcode")) {
-      $("passcode-field").hidden = false;
-      $("passcode-input").select();
-    }
+    if (connection.refusal.startsWith("passcode")) askPasscode();
   } else if (status === "waiting") {
-    say($("join-button"), "At the door");
-    $("join-waiting").hidden = false;
+    knocked();
   } else if (status === "over") {
     unmount();
     say($("over-why"), reason);
@@ -199,17 +163,16 @@ function statusChanged() {
     // Nobody has been let in yet, so nothing is lost by asking again by hand.
     connection.giveUp("The host does not answer. Check the link, or ask whether the party is still on.");
   } else if (connection.member !== null) {
-    if ($("room").hidden) {
-      $("door").hidden = true;
-      $("room").hidden = false;
-      $("room").focus({ preventScroll: true });
-    }
+    showRoom();
     if (status === "lost") {
       presence = new Map(); // nobody tells how they do any more
       knocks = [];
       // Another connection is a stranger to the room until it has reported.
       reported = { activity: undefined, drift: null, at: -Infinity };
       witness.forget();
+      transport.hideUndo();
+      // Nobody watches on: the film stops with the party, and comes back with it.
+      if (closed()) unmount();
     }
     if (status === "live") {
       followRoom();
@@ -226,20 +189,23 @@ function heard(event) {
   try {
     const next = event.seq === replay.cursor;
     const entry = next ? lineOf(state(), event) : null;
+    const answers = event.body.replied ? answered(state(), event.body.replied.to) : null;
     const { hold } = state();
     if (!replay.take(event)) return;
     if (event.body.hold_ended) readiness.ended(hold, event.body.hold_ended);
     if (connection.live && hold?.reason === "ready_check" && event.body.hold_ended?.how === "expired") {
       toast(`Not everybody was ready, so the film stays. ${entry.text}.`, "info");
     }
+    if (event.body.role_set?.member === me()) measure(); // viewers are not asked how long a film is
     if (event.by === me() && event.intent !== null) connection.seenCounter(event.intent);
     forgetPlayers(event.body);
-    if (undo.seq !== null && undoOf(state(), undo.seq) === null) hideUndo();
+    transport.checkUndo();
     if (event.by === me() && event.body.poll_opened) {
       polls.asked();
       openAsking(false);
     }
-    if (entry) tell(entry, event);
+    if (event.body.redacted) chat.takeBack(event.body.redacted.seq);
+    if (entry) tell(entry, event, answers);
   } catch (error) {
     console.warn("event refused:", error.message);
     // Read again, it would be as new as now.
@@ -262,13 +228,14 @@ function forgetPlayers(body) {
   if (body.epoch_started) presence.clear();
 }
 
-function tell(entry, event) {
+function tell(entry, event, answers) {
   const fresh = connection.live;
-  chat.add(entry, fresh);
+  chat.add(entry, fresh, answers);
   if (!fresh) return;
   const [kind] = Object.keys(event.body);
-  if (entry.kind === "system" && event.by !== me() && !UNSPOKEN.has(kind)) speak(entry.text);
-  if (undoable(state())?.seq === entry.seq) offerUndo(entry);
+  if (event.by !== me() && !UNSPOKEN.has(kind)) speak(entry.kind === "talk" ? `${entry.name}: ${entry.text}` : entry.text);
+  if (entry.kind === "talk" || kind === "reacted") chat.overhear(entry);
+  if (undoable(state())?.seq === entry.seq) transport.offerUndo(entry);
   if (event.body.requested) tellRequest(event.by);
 }
 
@@ -285,8 +252,9 @@ function tellRequest(by) {
 function startOver() {
   replay = new Replay();
   chat.clear();
+  answering.drop();
   presence = new Map();
-  hideUndo();
+  transport.hideUndo();
 }
 
 // ---- The film -------------------------------------------------------------------------
@@ -318,7 +286,7 @@ function mount(item) {
   const hooks = {
     ready: () => {
       film.trouble = null;
-      driver.player?.setVolume(volume / 100, muted);
+      transport.tune(driver.player);
       driver.follow();
       draw();
     },
@@ -330,7 +298,7 @@ function mount(item) {
       film.length = { item: number, duration: micros };
       measure();
     },
-    act: (kind, at) => control(kind === "pause" ? { pause: { at } } : { play: {} }, "player"),
+    act: (kind, at) => transport.control(kind === "pause" ? { pause: { at } } : { play: {} }, "player"),
     title: (title) => {
       film.title = title;
       draw();
@@ -393,7 +361,7 @@ function unmount() {
 
 function measure() {
   const { length } = film;
-  if (!length) return;
+  if (!length || state().roster[me()]?.role === "viewer") return;
   setTimeout(() => {
     const known = state().timeline.items[length.item];
     if (known && known.duration === null) connection.tell({ measure: length });
@@ -434,137 +402,12 @@ function report() {
 
 // ---- What the viewer wants ------------------------------------------------------------
 
-/** Whether the room would let this viewer do that now. */
-const can = (action) => connection !== null && connection.live && may(state(), me(), action);
-
-const NEEDS = { play: "play", pause: "play", seek: "seek", rate: "rate" };
-
-function control(intent, via) {
-  if (!can(NEEDS[Object.keys(intent)[0]]) || !currentItem(state())) return;
-  const { item, generation } = anchor();
-  connection.ask(intent, via, { item, generation });
-}
-
-/** Where the film is for this viewer, in microseconds. */
-function position() {
-  return driver?.target() ?? anchor().position;
-}
-
-const atEnd = () => {
-  const duration = currentDuration(state());
-  return duration !== null && position() >= duration;
-};
-
-function pause(via) {
-  const player = driver.player;
-  const here = player?.activity === "playing" ? Math.round(player.sample(localNow()).position) : null;
-  const believable = here !== null && here >= 0 && Math.abs(here - position()) < FRAME_MICROS_MAX;
-  control({ pause: { at: believable ? here : null } }, via);
-}
-
-function toggle(via) {
-  if (anchor().playing && !atEnd()) {
-    pause(via);
-  } else {
-    if (atEnd()) control({ seek: { to: 0 } }, via);
-    else control({ play: {} }, via);
-  }
-}
-
-/** Moves by some microseconds; quick presses add up to one seek. */
-function nudge(by, via) {
-  if (!can("seek") || !currentItem(state())) return;
-  clearTimeout(gathered?.timer);
-  const end = currentDuration(state()) ?? Number.MAX_SAFE_INTEGER;
-  const to = Math.min(Math.max(0, Math.round((gathered?.to ?? position()) + by)), end);
-  gathered = { to, timer: setTimeout(() => {
-    gathered = null;
-    control({ seek: { to } }, via);
-  }, GATHER_MILLIS) };
-  drawTime();
-}
-
-function offerUndo(entry) {
-  clearTimeout(undo.timer);
-  undo = { seq: entry.seq, timer: setTimeout(hideUndo, UNDO_MILLIS) };
-  say($("undo-text"), entry.text);
-  $("undo").hidden = false;
-  $("undo-button").hidden = !mayUndo(state(), me(), undoable(state()));
-}
-
-function hideUndo() {
-  clearTimeout(undo.timer);
-  undo.seq = null;
-  $("undo").hidden = true;
-}
-
-/** Takes back what the offer names; without one, whatever was done last. */
-function takeBack(via) {
-  const { seq } = undo;
-  hideUndo();
-  connection.ask({ undo: { seq } }, via);
-}
-
-/** Goes on to what comes next. */
-function playNext(via) {
-  const next = upcoming(state().queue);
-  if (next === null || !can("play") || !can("queue")) return;
-  const { item } = anchor();
-  connection.ask(currentItem(state()) ? { next: { item } } : { play_now: { item: next.item } }, via);
-}
-
-function setVolume(value, silent) {
-  volume = Math.min(100, Math.max(0, value));
-  muted = silent;
-  taste.set("volume", String(volume));
-  taste.set("muted", muted ? "yes" : "no");
-  driver?.player?.setVolume(volume / 100, muted);
-  draw();
-}
-
-function toggleFull() {
-  const theatre = $("theatre");
-  if (document.fullscreenElement) {
-    document.exitFullscreen();
-  } else if (theatre.requestFullscreen) {
-    theatre.requestFullscreen().catch(() => toast("The browser did not allow full screen."));
-  } else if (video.webkitEnterFullscreen && !video.hidden) {
-    video.webkitEnterFullscreen(); // iPhones show only the film itself
-  } else {
-    toast("This browser has no full screen for this film.");
-  }
-}
-
-$("play").addEventListener("click", () => toggle("page"));
-$("back").addEventListener("click", () => nudge(-10e6, "page"));
-$("forward").addEventListener("click", () => nudge(10e6, "page"));
-$("mute").addEventListener("click", () => setVolume(volume, !muted));
-$("volume").addEventListener("input", () => setVolume(Number($("volume").value), false));
-$("full").addEventListener("click", toggleFull);
-$("undo-button").addEventListener("click", () => takeBack("page"));
-$("hold-stop").addEventListener("click", () => control({ pause: { at: null } }, "page"));
-$("hold-start").addEventListener("click", () => control({ play: {} }, "page"));
 $("ready-ask").addEventListener("click", () => {
   if (connection.ask({ ready_check: {} }, "page")) openAsking(false);
 });
-$("next").addEventListener("click", () => playNext("page"));
 listenToRules((intent) => connection.ask(intent, "page"));
 listenToQueue((intent) => connection.ask(intent, "page"));
-$("speed").addEventListener("change", () => {
-  control({ rate: { rate: Number($("speed").value) } }, "page");
-  drawControls(); // shows the room's speed until the room agrees
-});
-$("seek").addEventListener("input", () => {
-  dragging = true; // a preview: only what is let go is asked for
-  drawTime();
-});
-$("seek").addEventListener("change", () => {
-  dragging = false;
-  control({ seek: { to: Math.round(Number($("seek").value) * 1e6) } }, "page");
-});
 $("click-to-join").addEventListener("click", () => driver.follow());
-video.addEventListener("click", () => toggle("page"));
-video.addEventListener("dblclick", toggleFull);
 $("banner-retry").addEventListener("click", () => connection.retry());
 
 function openChooser(open) {
@@ -604,7 +447,11 @@ $("asking-open").addEventListener("click", () => openAsking($("asking").hidden))
 $("say-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("say-input").value.trim();
-  if (text && connection.ask({ say: { text } }, "page")) $("say-input").value = "";
+  if (text === "") return;
+  if (connection.ask(answering.intent(text), "page")) {
+    $("say-input").value = "";
+    answering.drop();
+  } else toast("Not sent: the host is not connected. Your message stays here.");
 });
 
 for (const reaction of ["👍", "😂", "😮", "😢", "🎉"]) {
@@ -678,6 +525,7 @@ function showTab(tab) {
     $(`tab-${other}`).setAttribute("aria-selected", String(other === tab));
     $(`tab-${other}`).tabIndex = other === tab ? 0 : -1;
   }
+  draw();
 }
 for (const tab of TABS) {
   $(`tab-${tab}`).addEventListener("click", () => showTab(tab));
@@ -696,62 +544,14 @@ function shutChooser() {
   if (inside) [$("queue-open"), $("load-open")].find((one) => one.offsetParent !== null && !one.disabled)?.focus();
 }
 
-const KEYS = {
-  " ": () => toggle("key"),
-  k: () => toggle("key"),
-  j: () => nudge(-10e6, "key"),
-  l: () => nudge(10e6, "key"),
-  ArrowLeft: () => nudge(-5e6, "key"),
-  ArrowRight: () => nudge(5e6, "key"),
-  ArrowUp: () => setVolume(volume + 5, false),
-  ArrowDown: () => setVolume(volume - 5, muted),
-  f: toggleFull,
-  m: () => setVolume(volume, !muted),
-  n: () => playNext("key"),
-  u: () => takeBack("key"),
-  r: () => {
-    if (state().hold?.waiting.includes(me())) connection.ask({ say_ready: {} }, "key");
-  },
-};
-
-document.addEventListener("keydown", (event) => {
-  if (event.altKey || $("room").hidden) return;
-  const { target } = event;
-  if (event.key === "Escape") {
-    if (!$("chooser").hidden) shutChooser();
-    if (!$("asking").hidden) openAsking(false);
-  }
-  if (target.matches("input[type=text], textarea, select")) return;
-  if (event.ctrlKey || event.metaKey) {
-    if (event.shiftKey || event.key.toLowerCase() !== "z") return;
-    event.preventDefault();
-    takeBack("key");
-    return;
-  }
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  // What the focused control itself does with a key, it does.
-  if (target.matches("button, a") && key === " ") return;
-  if (target.matches("input[type=range], #story, [role=tab]") && key.startsWith("Arrow")) return;
-  if (!Object.hasOwn(KEYS, key)) return;
-  event.preventDefault();
-  KEYS[key]();
+document.addEventListener("keydown", ({ key, altKey }) => {
+  if (key !== "Escape" || altKey || $("room").hidden) return;
+  if (!$("chooser").hidden) shutChooser();
+  if (!$("asking").hidden) openAsking(false);
+  else if (answering.to !== null) answering.drop();
+  // Out of the message, back to the keys that move the film.
+  else if (document.activeElement === $("say-input")) $("room").focus({ preventScroll: true });
 });
-
-if ("mediaSession" in navigator) {
-  const on = (action, run) => {
-    try {
-      navigator.mediaSession.setActionHandler(action, run);
-    } catch {
-      // an action this browser does not know
-    }
-  };
-  on("play", () => control({ play: {} }, "media_key"));
-  on("pause", () => pause("media_key"));
-  on("stop", () => pause("media_key"));
-  on("seekbackward", ({ seekOffset }) => nudge(-(seekOffset ?? 10) * 1e6, "media_key"));
-  on("seekforward", ({ seekOffset }) => nudge((seekOffset ?? 10) * 1e6, "media_key"));
-  on("seekto", ({ seekTime }) => control({ seek: { to: Math.round(seekTime * 1e6) } }, "media_key"));
-}
 
 // ---- What is seen ---------------------------------------------------------------------
 
@@ -778,13 +578,23 @@ function drawRoom() {
   showRules(state(), can);
   showQueue(state(), me(), can, (intent) => connection.ask(intent, "page"));
   polls.show(state(), me(), can);
+  drawTabs();
   drawAsking();
   drawHold(shown);
   readiness.count(anchor(), () => connection.clock.session(localNow()));
   drawStage();
-  drawControls();
-  drawTime();
+  transport.draw();
+  transport.drawTime();
+  drawTalk();
+  answering.draw();
   drawStatus();
+}
+
+/** What waits behind the tab that is not open. */
+function drawTabs() {
+  say($("tab-missed"), chat.missed > 0 ? `· ${chat.missed} new` : "");
+  const asks = [...$("knocks").children, ...$("requests").children].filter((row) => !row.parentElement.hidden).length;
+  say($("tab-asks"), asks > 0 ? `· ${asks} waiting` : "");
 }
 
 function drawAsking() {
@@ -799,12 +609,22 @@ function drawAsking() {
   if ($("asking-open").hidden) openAsking(false);
 }
 
+/** What stands in the film's place, or null. */
+function stageNote(item) {
+  if (closed()) {
+    return { title: "The host closed the party", text: "If they open it again, it goes on here by itself." };
+  }
+  if (item) return film.note;
+  return {
+    title: connection.live ? "Nothing is on yet" : "Coming in",
+    text: !connection.live ? ""
+      : can("queue") ? "Paste a link to a video, or wait for somebody to choose one." : "Wait for somebody to choose a film.",
+  };
+}
+
 function drawStage() {
   const item = currentItem(state());
-  const note = item ? film.note : {
-    title: connection.live ? "Nothing is on yet" : "Coming in",
-    text: connection.live ? "Paste a link to a video, or wait for somebody to choose one." : "",
-  };
+  const note = stageNote(item);
   $("screen-note").hidden = !note;
   if (note) {
     say($("screen-title"), note.title);
@@ -843,7 +663,7 @@ function drawHold(shown) {
   $("hold-start").hidden = !can("play");
   $("hold-stop").hidden = !can("play") || hold.reason !== "ready_check";
   // The question itself can be stopped there; one notice about it is enough.
-  if (hold.seq === undo.seq && hold.reason === "ready_check") hideUndo();
+  if (hold.seq === transport.offered && hold.reason === "ready_check") transport.hideUndo();
 }
 
 /** What this viewer's own player has to say, in one sentence or none. */
@@ -861,68 +681,25 @@ function stageWord() {
   return `You are ${driftFace(Math.abs(drift)).slice(1)} ${drift > 0 ? "ahead" : "behind"}`;
 }
 
-function drawControls() {
-  const item = currentItem(state());
-  const able = (action) => item !== null && can(action);
-  const running = anchor().playing && !atEnd();
-  face($("play"), running ? "pause" : "play", running ? "Pause" : "Play", running ? "Pause (Space)" : "Play (Space)");
-  $("play").disabled = !able("play");
-  // What somebody may not do at all is not shown; what cannot be done now is.
-  const never = (action) => connection.live && !can(action);
-  for (const id of ["back", "forward"]) {
-    $(id).disabled = !able("seek");
-    $(id).hidden = never("seek");
-  }
-  $("speed").disabled = !able("rate");
-  $("speed-line").hidden = never("rate");
-  $("seek").disabled = !able("seek") || currentDuration(state()) === null;
+/** What can be said and queued, and the words on the window. */
+function drawTalk() {
   $("load-open").disabled = !can("queue");
   $("load-open").hidden = $("load-form").hidden = connection.live && !can("queue");
   $("load-now").disabled = !(can("play") && can("queue"));
   $("queue-add").disabled = !can("queue");
-  $("say-input").disabled = !can("chat");
-  $("say-input").placeholder = connection.live && !can("chat") ? "You are muted" : sayHint(state(), me());
-  $("say-send").disabled = !can("chat");
+  // A connection that is gone for a moment interrupts nobody who writes.
+  const muted = connection.live && !can("chat");
+  $("say-input").disabled = $("say-send").disabled = muted;
+  $("say-input").placeholder = muted ? "You are muted" : sayHint(state(), me());
   for (const button of $("reactions").children) button.disabled = !can("chat");
-  showSpeed(anchor().rate);
-  const name = item ? item.title ?? film.title ?? labelOf(item.media) : "";
-  say($("film"), name);
-  if ($("film").title !== name) $("film").title = name;
-  face($("mute"), muted || volume === 0 ? "silent" : "sound", muted ? "Unmute" : "Mute", muted ? "Unmute (M)" : "Mute (M)");
-  $("volume").value = muted ? 0 : volume;
-  $("volume").style.setProperty("--fill", `${muted ? 0 : volume}%`);
-  face($("full"), document.fullscreenElement ? "small" : "full", "Full screen", "Full screen (F)");
   const wish = document.documentElement.dataset.themeWish;
   face($("theme"), "theme", `Colours: ${THEMES[wish] ?? THEMES.auto}`);
   const unread = chat.unread > 0 ? `(${chat.unread}) ` : "";
   document.title = `${unread}${state().title ? `${state().title} · ` : ""}Séance`;
 }
 
-/** Speeds set elsewhere may be none of ours; then they join the list. */
-function showSpeed(rate) {
-  const select = $("speed");
-  const value = String(rate);
-  if (![...select.options].some((option) => option.value === value)) {
-    select.add(new Option(`${rate / 1000}×`, value));
-  }
-  if (select.value !== value) select.value = value;
-}
-
-function drawTime() {
-  const seek = $("seek");
-  const duration = currentDuration(state());
-  const here = dragging ? Number(seek.value) * 1e6 : gathered?.to ?? position();
-  say($("time"), longFace(here));
-  say($("duration"), duration === null ? "–:––:––" : longFace(duration));
-  const end = duration === null ? 1 : duration / 1e6;
-  if (Number(seek.max) !== end) seek.max = String(end);
-  if (!dragging) seek.value = String(duration === null ? 0 : Math.floor(here / 1e6));
-  seek.style.setProperty("--fill", `${duration === null ? 0 : Math.min(100, (here / duration) * 100)}%`);
-  seek.setAttribute("aria-valuetext", duration === null ? clockFace(here) : `${clockFace(here)} of ${clockFace(duration)}`);
-}
-
 function drawStatus() {
-  const { status, reason, clock, redialAt } = connection;
+  const { status, clock, redialAt } = connection;
   const { seq } = state();
   const now = localNow();
   const bound = clock.estimate()?.bound(now);
@@ -939,18 +716,28 @@ function drawStatus() {
   const lost = status === "lost";
   $("banner").hidden = !lost;
   if (lost) {
-    const said = Object.values(CLOSINGS).includes(reason);
-    const why = anchor().playing ? "Host offline, still playing." : "Host offline.";
+    // What the host said on closing stays true while dialling finds nobody.
+    const why = CLOSINGS[connection.closing] ?? (anchor().playing ? "Host offline, still playing." : "Host offline.");
     const wait = Math.max(0, Math.ceil((redialAt - now) / 1e6));
     const again = redialAt > 0 && wait > 0 ? ` Trying again in ${wait} s.` : " Trying again.";
-    say($("banner-text"), `${said ? reason : why}${again}`);
+    say($("banner-text"), `${why}${again}`);
   }
 }
 
+/** iPhones lay their keyboard over the page instead of making the page shorter: the room does it. */
+const seen = window.visualViewport;
+function makeRoomForKeyboard() {
+  // Zoomed in, it tells how little of the page is looked at, and not how much is free.
+  const covered = seen.scale === 1 && document.documentElement.clientHeight - seen.height > KEYBOARD_PIXELS;
+  document.documentElement.style.setProperty("--seen", covered ? `${seen.height}px` : "100dvh");
+  if (covered) scrollTo(0, 0);
+}
+seen?.addEventListener("resize", makeRoomForKeyboard);
+
 setInterval(() => {
   if (!$("room").hidden && document.visibilityState === "visible") {
-    drawTime();
-    drawControls();
+    transport.drawTime();
+    transport.draw();
     if (state().hold) draw();
   }
 }, 250);
@@ -959,21 +746,9 @@ setInterval(() => {
   if (!$("room").hidden && document.visibilityState === "visible") draw();
 }, 2_000);
 
-let resting = 0;
-for (const name of ["pointermove", "pointerdown", "keydown"]) {
-  $("theatre").addEventListener(name, () => {
-    $("theatre").classList.remove("resting");
-    clearTimeout(resting);
-    resting = setTimeout(() => $("theatre").classList.add("resting"), REST_MILLIS);
-  });
-}
-document.addEventListener("fullscreenchange", draw);
 
 // ---- Begin ----------------------------------------------------------------------------
 
-face($("back"), "back", "Back 10 seconds", "Back 10 seconds (J)");
-face($("forward"), "forward", "Forward 10 seconds", "Forward 10 seconds (L)");
-face($("next"), "next", "Play the next film", "Play the next film (N)");
 face($("load-open"), "film", "Choose what to watch");
 face($("say-send"), "send", "Send");
 face($("copy"), "link", "Copy link");

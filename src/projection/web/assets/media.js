@@ -53,7 +53,7 @@ const SITES = {
 const isPlain = ({ provider }) => provider === "file" || provider === "page";
 
 /** Reads an address that a browser may open; null for any other. */
-function readAddress(text) {
+export function readAddress(text) {
   try {
     const url = new URL(text);
     const web = url.protocol === "https:" || url.protocol === "http:";

@@ -53,6 +53,8 @@ export class Connection {
   redialAt = 0;
   member = null;
   roundTrip = null;
+  /** How the host closed the last connection, while there is no other; null for a connection that broke. */
+  closing = null;
   /** The name of the refusal that brought it back to `idle`, if one did. */
   refusal = "";
 
@@ -75,6 +77,8 @@ export class Connection {
   /** Asks without an answer yet, by counter, in order. */
   #asks = new Map();
   #freshTry = false;
+  /** What names us after a broken connection; the browser keeps a copy over a reload, unless it may not. */
+  #resume;
 
   /**
    * `hooks`: `cursor()`, `stamp()`, `event(event)`, `presence(list)`, `moved(to)`, `refused(refused, ask)`,
@@ -83,6 +87,7 @@ export class Connection {
   constructor(link, hooks) {
     this.#link = link;
     this.#hooks = hooks;
+    this.#resume = this.#kept();
     addEventListener("online", () => this.#returned());
     addEventListener("pageshow", (shown) => { if (shown.persisted) this.#dial(); });
     addEventListener("pagehide", () => this.#send({ bye: {} }));
@@ -149,7 +154,7 @@ export class Connection {
   /** Says goodbye for good. */
   leave() {
     this.#send({ bye: {} });
-    sessionStorage.removeItem(this.#storageKey);
+    this.#keep(null);
     this.#end("You left the party.");
   }
 
@@ -181,11 +186,21 @@ export class Connection {
     return `seance.resume.${this.#link.session}`;
   }
 
-  get #resume() {
+  #kept() {
     try {
       return JSON.parse(sessionStorage.getItem(this.#storageKey));
     } catch {
       return null;
+    }
+  }
+
+  #keep(resume) {
+    this.#resume = resume;
+    try {
+      if (resume === null) sessionStorage.removeItem(this.#storageKey);
+      else sessionStorage.setItem(this.#storageKey, JSON.stringify(resume));
+    } catch {
+      // A browser that keeps nothing for pages: a reload is then somebody new.
     }
   }
 
@@ -298,9 +313,10 @@ export class Connection {
 
   #welcome({ member, token, tail }) {
     this.member = member;
+    this.closing = null;
     this.#tail = tail;
     this.#answerBy = 0;
-    sessionStorage.setItem(this.#storageKey, JSON.stringify({ member, token }));
+    this.#keep({ member, token });
     this.clock.hurry(localNow());
     this.#ping();
     this.#set("catching_up");
@@ -340,7 +356,7 @@ export class Connection {
     // What we hold or claim may be of a party that was here before; once, come as a stranger.
     if ((kind === "ahead" || this.#resume) && !this.#freshTry && !SAME_FOR_STRANGERS.has(kind)) {
       this.#freshTry = true;
-      sessionStorage.removeItem(this.#storageKey);
+      this.#keep(null);
       this.#hooks.start_over();
       this.#dial();
       return;
@@ -351,6 +367,7 @@ export class Connection {
 
   #closing(why) {
     const sentence = CLOSINGS[why] ?? "The host closed the connection.";
+    this.closing = why;
     if (FINAL.has(why)) {
       if (this.status !== "idle") this.#end(sentence);
     } else {

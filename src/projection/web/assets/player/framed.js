@@ -14,7 +14,7 @@ const KNOCK_EVERY_MILLIS = 250;
 const ANSWER_MILLIS = 20_000;
 /** A state a person chose lasts; those around seeks, ads and stalls do not. */
 const STEADY_MILLIS = 300;
-/** A pause this soon after a stall belongs to it (DESIGN §4). */
+/** A pause this soon after a stall belongs to it. */
 const STALL_SHADOW_MICROS = 1_500_000;
 /** A command without its state by now is given up; it can only cause a correction. */
 const COMMAND_MICROS = 10_000_000;
