@@ -127,13 +127,17 @@ enum Ending {
     Passcode,
 }
 
-/// The name of whoever is logged in, for those who give none.
-pub(super) fn default_name() -> String {
+/// What those are called who give no name.
+fn default_name() -> String {
+    account_name().unwrap_or_else(|| "Somebody".to_owned())
+}
+
+/// The name of whoever is logged in, where the system tells.
+pub(super) fn account_name() -> Option<String> {
     ["USER", "LOGNAME", "USERNAME"]
         .iter()
         .find_map(|variable| std::env::var(variable).ok())
         .filter(|name| !name.trim().is_empty())
-        .unwrap_or_else(|| "Somebody".to_owned())
 }
 
 fn greet(hosting: &mut Hosting, style: Style) {
