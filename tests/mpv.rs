@@ -160,6 +160,39 @@ async fn a_copy_on_this_disk_is_played_and_a_wrong_one_is_warned_of() {
     player.close().await;
 }
 
+/// mpv tells of neither when a start and a pause come this close together, three times in ten.
+#[tokio::test]
+async fn a_pause_in_the_same_breath_as_a_start_is_heard() {
+    let Some(stage) = Stage::enter().await else {
+        return;
+    };
+    let mut player = stage.player(Vec::new()).await;
+    let film = contract::Stage::media(&stage);
+    player.load(&film, MediaTime::from_secs(3)).await.unwrap();
+    let mut hand = User(player.hand());
+    // The first start after a load looks first where the film stands.
+    player.play(local_now()).await.unwrap();
+    let began = tokio::time::Instant::now();
+    while player.sample().await.unwrap().activity != Activity::Playing {
+        assert!(began.elapsed() < PATIENCE, "it never plays");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    hand.press_pause().await;
+    let heard = tokio::time::timeout(PATIENCE, player.notice()).await;
+    assert!(matches!(heard, Ok(Notice::UserPaused(_))), "{heard:?}");
+    for round in 0..10 {
+        let (started, ()) = tokio::join!(player.play(local_now()), hand.press_pause());
+        started.unwrap();
+        let heard = tokio::time::timeout(PATIENCE, player.notice()).await;
+        assert!(
+            matches!(heard, Ok(Notice::UserPaused(_))),
+            "round {round}: {heard:?}"
+        );
+        assert_eq!(player.sample().await.unwrap().activity, Activity::Paused);
+    }
+    player.close().await;
+}
+
 #[tokio::test]
 async fn what_cannot_be_shown_is_said_and_the_next_film_plays() {
     let Some(stage) = Stage::enter().await else {

@@ -459,6 +459,16 @@ fn a_session_on_air_is_left_alone() {
 }
 
 #[test]
+fn a_host_without_a_name_opens_nothing() {
+    let home = Home::new();
+    let words = ["host", "--name", " ", "--player", "none", "--unlisted"];
+    let said = home.run(&words).refusal();
+    assert!(said.contains("needs at least one visible"), "{said}");
+    is_a_sentence(&said);
+    assert_eq!(home.run(&["sessions", "--json"]).json().len(), 0);
+}
+
+#[test]
 fn a_home_that_is_no_folder_stops_every_command_in_one_sentence() {
     let home = Home::new();
     let file = home.path().join("a-file");

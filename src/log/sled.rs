@@ -79,8 +79,10 @@ const BALLAST_BYTES: u64 = 16 << 20;
 /// sled's own segments) and for the snapshot sled writes at its next opening.
 const FREE_BYTES_MIN: u64 = 8 << 20;
 
-/// Another process that only asks whether a session is open holds its lock this briefly.
-const LOCK_TRIES: u32 = 20;
+/// A lock is waited for this many times before its session counts as open elsewhere: a process that only
+/// asks holds it a moment, and a player that we are just starting holds all our files until it runs,
+/// which on a busy machine takes longer than a tenth of a second.
+const LOCK_TRIES: u32 = 400;
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 /// sled's threads may hold its file for a moment after it was closed in this process.

@@ -437,31 +437,46 @@ pub fn live_from(program: &Program, from: usize) {
     });
 }
 
-/// Every Chrome of programs with this home, by its number; none where processes are not files.
-fn chromes_of(home: &Home) -> Vec<i32> {
-    let profile = format!("--user-data-dir={}", home.path().join("tmp").display());
-    let is_ours = |process: &std::fs::DirEntry| {
-        let words = std::fs::read_to_string(process.path().join("cmdline")).unwrap_or_default();
+/// A process of a Chrome that a program with some home started.
+struct ChromeProcess {
+    number: i32,
+    /// The first of them, which ends the others.
+    first: bool,
+}
+
+/// Every process of every Chrome of programs with this home; none where processes are not files.
+fn chromes_of(home: &Home) -> Vec<ChromeProcess> {
+    let home = home.path().display().to_string();
+    let read = |process: &std::fs::DirEntry, what: &str| {
+        let bytes = std::fs::read(process.path().join(what)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let ours = |process: std::fs::DirEntry| {
+        let number = process.file_name().to_str()?.parse().ok()?;
+        let words = read(&process, "cmdline");
         let program = words.split('\0').next().unwrap_or_default();
-        let is_chrome = program.contains("chrom")
+        // Some of them are not told where the profile is, and inherit the home all the same.
+        let is_ours = program.contains("chrom")
             && !program.contains("crashpad")
-            && !words.contains("--type=");
-        is_chrome && words.contains(&profile)
+            && (words.contains(&home) || read(&process, "environ").contains(&home));
+        is_ours.then(|| ChromeProcess {
+            number,
+            first: !words.contains("--type="),
+        })
     };
     std::fs::read_dir("/proc")
         .into_iter()
         .flatten()
         .flatten()
-        .filter(is_ours)
-        .filter_map(|process| process.file_name().to_str()?.parse().ok())
+        .filter_map(ours)
         .collect()
 }
 
 /// Ends every Chrome of programs with this home, as its user closing it would; returns how many.
 pub fn close_chrome_of(home: &Home) -> usize {
-    let chromes = chromes_of(home).into_iter();
-    let closed = chromes.filter(|&number| {
-        let number = rustix::process::Pid::from_raw(number).expect("a process has a number");
+    let first = chromes_of(home).into_iter().filter(|chrome| chrome.first);
+    let closed = first.filter(|chrome| {
+        let number = rustix::process::Pid::from_raw(chrome.number).expect("a process has a number");
         rustix::process::kill_process(number, rustix::process::Signal::TERM).is_ok()
     });
     closed.count()

@@ -34,6 +34,9 @@ const HAND_RESTS: Micros = Micros::from_millis(150);
 const AWAKE: Micros = Micros::from_millis(2);
 /// How long mpv may take to go by itself.
 const QUIT_WAIT: Duration = Duration::from_secs(3);
+/// How often mpv is asked whether it plays. It tells of a change when it comes to it, and so tells
+/// nothing of two in between: our start, and its user's pause right after.
+const CHECK_EVERY: Micros = Micros::from_secs(1);
 
 /// What the wire watches, by the numbers its events carry.
 const WATCHED: [&str; 6] = [
@@ -155,6 +158,8 @@ enum Purpose {
     },
     /// Something changed that was not written: is it still so?
     Confirm(Doubt),
+    /// Is the film still paused, or still not?
+    Check,
     /// A seek came to its end: where?
     Landing,
     /// Nothing waits for it.
@@ -192,6 +197,8 @@ pub(super) struct Wire {
     /// Where the film stands, for the user's pause.
     place: MediaTime,
     ended_said: bool,
+    /// When mpv was last asked whether it plays.
+    checked: LocalTime,
 }
 
 /// Why the wire ends.
@@ -233,6 +240,7 @@ impl Wire {
             hand: None,
             place: MediaTime::ZERO,
             ended_said: false,
+            checked: os::local_now(),
         })
     }
 
@@ -295,7 +303,9 @@ impl Wire {
         let start = self.start.as_ref().map(|(at, _)| *at - AWAKE);
         let landing = self.sought.map(|(asked, _)| asked + LANDING_DEADLINE);
         let hand = self.hand.map(|(at, _)| at);
-        [start, landing, hand].into_iter().flatten().min()
+        let shown = self.seen.borrow().stage == Stage::Shown;
+        let check = shown.then(|| self.checked + CHECK_EVERY);
+        [start, landing, hand, check].into_iter().flatten().min()
     }
 
     async fn tick(&mut self) -> Result<(), End> {
@@ -316,6 +326,13 @@ impl Wire {
         }
         if let Some((_, place)) = self.hand.take_if(|(at, _)| *at <= now) {
             self.tell(Notice::UserSeeked(place));
+        }
+        if self.checked + CHECK_EVERY <= now {
+            self.checked = now;
+            if self.seen.borrow().stage == Stage::Shown {
+                let command = json!(["get_property", "pause"]);
+                self.request(command, Purpose::Check).await?;
+            }
         }
         Ok(())
     }
@@ -403,6 +420,13 @@ impl Wire {
                 let _ = answer.send(answered);
             }
             Purpose::Confirm(doubt) => self.confirmed(doubt, &value),
+            Purpose::Check => {
+                // Answers come in order: what was written before has been noted.
+                let paused = self.seen.borrow().paused;
+                if value.as_bool().is_some_and(|is| is != paused) {
+                    self.confirmed(Doubt::Playing, &value);
+                }
+            }
             Purpose::Landing => {
                 if let Some(place) = position(&value) {
                     self.landed(place, heard);

@@ -73,6 +73,22 @@ fn everything_the_page_refers_to_is_served() {
 }
 
 #[test]
+fn every_module_is_fetched_with_the_page() {
+    let early: Vec<&str> = between(text(INDEX), "\"modulepreload\" href=\"/assets/", '"').collect();
+    // The first runs before the page is drawn, and the second is what asks for the others.
+    let modules: Vec<&str> = (FILES.iter().map(|(name, _, _)| *name))
+        .filter(|name| name.ends_with(".js") && !["theme.js", "app.js"].contains(name))
+        .collect();
+    assert_eq!(early.len(), modules.len());
+    for module in modules {
+        assert!(
+            early.contains(&module),
+            "{module} waits for the one that imports it"
+        );
+    }
+}
+
+#[test]
 fn every_element_asked_for_by_name_is_in_the_page() {
     let ids: Vec<&str> = between(text(INDEX), " id=\"", '"').collect();
     for (name, source) in sources() {
@@ -1033,6 +1049,55 @@ mod together {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_line_is_offered_to_whom_the_room_lets_answer_it_or_take_it_back() {
+        const SCRIPT: &str = r#"
+            const { lineToAnswer } = await load("answer.js");
+            const offer = (state, me, can) => lineToAnswer(state, me, can, state.transcript[0].seq);
+        "#;
+        let mut said = everybody();
+        let seq = said.tail();
+        let text = || Line::new("Who is that?").unwrap();
+        let moment = Default::default();
+        happen(
+            &mut said,
+            4,
+            Body::Said {
+                text: text(),
+                moment,
+            },
+        );
+        let mute = Body::Ruled {
+            member: MemberId::new(5),
+            action: Action::Chat,
+            allow: Some(false),
+            until: None,
+        };
+        happen(&mut said, 1, mute);
+        let mut gone = said.clone();
+        happen(&mut gone, 4, Body::Redacted { seq });
+        let Some(seen) = offered(SCRIPT, &[&said, &gone]) else {
+            return;
+        };
+        for (me, line) in (1..).zip(&seen[0]) {
+            let may = |intent: Intent| authorise(&said, MemberId::new(me), &intent).is_ok();
+            let answer = may(Intent::Reply {
+                to: seq,
+                text: text().to_string(),
+            });
+            let take_back = may(Intent::Redact { seq });
+            let line_told = |key: &str| line.get(key).and_then(Value::as_bool) == Some(true);
+            assert_eq!(
+                (line_told("answer"), line_told("takeBack")),
+                (answer, take_back),
+                "{me}"
+            );
+        }
+        assert_eq!(seen[0][3]["name"], "yourself");
+        assert_eq!(seen[0][4], Value::Null, "muted, and no moderator");
+        assert_eq!(seen[1], vec![Value::Null; 5], "nobody reads it any more");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 // goes out as an ask and changes nothing until the room's event comes back. Nothing is kept but the resume token
 // (for this tab) and taste (name, volume, colours).
 
+import { Answering } from "./answer.js";
 import { Chat, answered, speak } from "./chat.js";
 import { localNow } from "./clock.js";
 import { $, face, make, say, taste } from "./dom.js";
@@ -80,8 +81,10 @@ const transport = new Transport({
   ask: (intent, via, aim) => connection.ask(intent, via, aim),
   driver: () => driver,
   title: () => film.title,
+  length: () => film.length?.duration ?? null,
   redraw: () => draw(),
 });
+const answering = new Answering({ state, me, can, ask: (intent, via) => connection.ask(intent, via) });
 
 // ---- The door -------------------------------------------------------------------------
 
@@ -113,7 +116,8 @@ function begin(name, passcode) {
     },
     refused: (refused, ask) => {
       toast(refused.sentence);
-      if (ask && "say" in ask.intent && $("say-input").value === "") $("say-input").value = ask.intent.say.text;
+      const said = ask?.intent.say ?? ask?.intent.reply;
+      if (said && $("say-input").value === "") $("say-input").value = said.text;
     },
     accepted: () => {},
     knocks: (list) => {
@@ -191,6 +195,7 @@ function heard(event) {
     if (connection.live && hold?.reason === "ready_check" && event.body.hold_ended?.how === "expired") {
       toast(`Not everybody was ready, so the film stays. ${entry.text}.`, "info");
     }
+    if (event.body.role_set?.member === me()) measure(); // viewers are not asked how long a film is
     if (event.by === me() && event.intent !== null) connection.seenCounter(event.intent);
     forgetPlayers(event.body);
     transport.checkUndo();
@@ -228,6 +233,7 @@ function tell(entry, event, answers) {
   if (!fresh) return;
   const [kind] = Object.keys(event.body);
   if (event.by !== me() && !UNSPOKEN.has(kind)) speak(entry.kind === "talk" ? `${entry.name}: ${entry.text}` : entry.text);
+  if (entry.kind === "talk" || kind === "reacted") chat.overhear(entry);
   if (undoable(state())?.seq === entry.seq) transport.offerUndo(entry);
   if (event.body.requested) tellRequest(event.by);
 }
@@ -245,6 +251,7 @@ function tellRequest(by) {
 function startOver() {
   replay = new Replay();
   chat.clear();
+  answering.drop();
   presence = new Map();
   transport.hideUndo();
 }
@@ -355,7 +362,7 @@ function unmount() {
 
 function measure() {
   const { length } = film;
-  if (!length) return;
+  if (!length || state().roster[me()]?.role === "viewer") return;
   setTimeout(() => {
     const known = state().timeline.items[length.item];
     if (known && known.duration === null) connection.tell({ measure: length });
@@ -441,8 +448,13 @@ $("asking-open").addEventListener("click", () => openAsking($("asking").hidden))
 $("say-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("say-input").value.trim();
-  if (!text || !connection.ask({ say: { text } }, "page")) return;
+  if (text === "") return;
+  if (!connection.ask(answering.intent(text), "page")) {
+    toast("Not sent: the host is not connected. Your message stays here.");
+    return;
+  }
   $("say-input").value = "";
+  answering.drop();
   if (!connection.live) toast("There is no connection just now. Your line is sent when it is back.", "info");
 });
 
@@ -540,6 +552,7 @@ document.addEventListener("keydown", ({ key, altKey }) => {
   if (key !== "Escape" || altKey || $("room").hidden) return;
   if (!$("chooser").hidden) shutChooser();
   if (!$("asking").hidden) openAsking(false);
+  else if (answering.to !== null) answering.drop();
   // Out of the message, back to the keys that move the film.
   else if (document.activeElement === $("say-input")) $("room").focus({ preventScroll: true });
 });
@@ -577,6 +590,7 @@ function drawRoom() {
   transport.draw();
   transport.drawTime();
   drawTalk();
+  answering.draw();
   drawStatus();
 }
 
@@ -679,9 +693,9 @@ function drawTalk() {
   $("queue-add").disabled = !can("queue");
   // Not while the connection is gone: who is in the middle of a line would lose the keyboard, and
   // the rest of it would be taken for keys that move the film.
-  $("say-input").disabled = connection.live && !can("chat");
-  $("say-input").placeholder = connection.live && !can("chat") ? "You are muted" : sayHint(state(), me());
-  $("say-send").disabled = connection.live && !can("chat");
+  const muted = connection.live && !can("chat");
+  $("say-input").disabled = $("say-send").disabled = muted;
+  $("say-input").placeholder = muted ? "You are muted" : sayHint(state(), me());
   for (const button of $("reactions").children) button.disabled = !can("chat");
   const wish = document.documentElement.dataset.themeWish;
   face($("theme"), "theme", `Colours: ${THEMES[wish] ?? THEMES.auto}`);

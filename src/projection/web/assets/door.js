@@ -16,6 +16,8 @@ export function showDoor(part, problem = "") {
   say($("join-button"), "Join with sound");
   $("join-waiting").hidden = true;
   if (part === "link-form") $("link-input").focus();
+  // Not the button: somebody may be in the middle of a sentence, and press Enter.
+  if (part === "over") $("over").focus();
   if (part === "join-form") {
     $("name-input").value ||= taste.get("name") ?? "";
     $(problem || !$("name-input").value ? "name-input" : "join-button").focus();

@@ -152,7 +152,7 @@ export class Connection {
 
   /** What is said while the connection is gone is said when it is back; anything else is decided on what is seen then. */
   #keeps(intent) {
-    return "say" in intent && this.member !== null && this.#asks.size < ASKS_MAX
+    return ("say" in intent || "reply" in intent) && this.member !== null && this.#asks.size < ASKS_MAX
       && (this.status === "lost" || this.status === "catching_up");
   }
 
