@@ -606,6 +606,25 @@ fn a_page_that_nobody_answers_says_so_after_three_tries_and_one_that_shall_wait_
 }
 
 #[test]
+fn whoever_comes_back_in_another_tab_before_the_room_missed_them_is_told_to_wait_a_moment() {
+    let script = format!(
+        "{NETWORK}
+        connection.open('Kim');
+        sockets[0].opens();
+        const refusal = {{ name_taken: {{ name: 'Kim' }} }};
+        sockets[0].hears({{ refused: {{ counter: null, refusal, sentence: 'There is a Kim.' }} }});
+        pass(60_000);
+        print([sockets.length, connection.refusal, told.at(-1)]);"
+    );
+    let Some(answer) = node_once(&script) else {
+        return;
+    };
+    let wait =
+        "idle: There is a Kim. If that was you a moment ago, press Join again in a few seconds.";
+    assert_eq!(answer, serde_json::json!([1, "name_taken", wait]));
+}
+
+#[test]
 fn after_an_outage_the_page_says_what_was_said_and_drops_the_control_nobody_means_any_more() {
     let script = format!(
         "{NETWORK}

@@ -45,6 +45,8 @@ const SAME_FOR_STRANGERS = new Set([
 ]);
 
 const NOBODY_THERE = "The host does not answer. Check the link, or ask whether the party is still on.";
+/** A tab that was closed while the network was away leaves its member behind until the room misses them. */
+const PERHAPS_YOU = "If that was you a moment ago, press Join again in a few seconds.";
 const NOT_DONE = "The connection was gone for too long, so that was not done. Do it again if you still want it.";
 
 /** What each closing means to a person. */
@@ -413,7 +415,8 @@ export class Connection {
       return;
     }
     this.refusal = kind;
-    this.#end(refused.sentence, "idle"); // another name, link or passcode may be tried
+    const more = kind === "name_taken" ? ` ${PERHAPS_YOU}` : "";
+    this.#end(refused.sentence + more, "idle"); // another name, link or passcode may be tried
   }
 
   #closing(why) {
