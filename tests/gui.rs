@@ -28,6 +28,7 @@ use seance::engine::presence::{Activity, Report};
 use seance::engine::text::{Line, Name, Title};
 use seance::engine::unit::{MediaTime, Micros, SessionTime};
 use seance::projection::gui::data::{DEAF, LINK_MISSING, NAME_MISSING, Note};
+use seance::projection::gui::film;
 use seance::projection::gui::{
     App, NearbyRow, Remembered, Request, Room, Screen, Secret, Start, Theme, WayRow, cmd, root,
 };
@@ -508,6 +509,56 @@ fn hosting_and_joining_say_what_is_missing_and_ask_for_nothing() {
 }
 
 #[test]
+fn who_is_new_types_their_name_at_once_and_others_have_the_keys_to_themselves() {
+    // Tab and Enter reach the first button unless they are typed into a field.
+    let flipped = |name: &str| {
+        let (mut app, mut flipped) = (app(Screen::default()), false);
+        app.draft.name = name.to_owned();
+        with_window(app, |harness, asked| {
+            harness.event(Event::WindowConnected);
+            press(harness, KbKey::Tab);
+            press(harness, KbKey::Enter);
+            flipped = matches!(asked.try_recv(), Ok(Request::Theme(_)));
+        });
+        flipped
+    };
+    assert!(!flipped(""));
+    assert!(flipped("Ana"));
+}
+
+#[test]
+fn what_is_no_film_opens_no_party_and_stays_to_be_mended() {
+    let mut app = app(Screen::default());
+    app.draft.film = " this is nonsense ".to_owned();
+    with_window(app, |harness, asked| {
+        harness.submit_command(cmd::HOST);
+        assert!(asked.try_recv().is_err(), "no party for a slip of the hand");
+        let problem = harness.data().problem().map(str::to_owned);
+        assert!(problem.is_some_and(|it| it.starts_with("That is not a web address.")));
+        assert_eq!(harness.data().draft.film, " this is nonsense ");
+        // The next thing asked for puts it away; Enter, in the field that is led to, brings it back.
+        harness.submit_command(cmd::REQUEST.with(Request::RefreshSessions));
+        assert_eq!(harness.data().problem(), None);
+        press(harness, KbKey::Enter);
+        assert!(harness.data().problem().is_some());
+    });
+}
+
+#[test]
+fn what_is_no_film_stays_in_the_room_s_field_too() {
+    let mut app = app(Party::open("One").screen());
+    app.draft.address = "/home/ana/Stalker.mkv".to_owned();
+    with_window(app, |harness, asked| {
+        for command in [cmd::LOAD, cmd::QUEUE] {
+            harness.submit_command(command);
+            assert_eq!(intents(asked), []);
+            assert_eq!(harness.data().problem(), Some(film::NEED_MPV));
+            assert_eq!(harness.data().draft.address, "/home/ana/Stalker.mkv");
+        }
+    });
+}
+
+#[test]
 fn a_busy_start_takes_no_second_order() {
     let busy = Screen::Start(Start {
         busy: Some("Opening the party…".to_owned()),
@@ -645,6 +696,7 @@ fn text_of_any_length_fits_in_windows_of_any_size() {
             let mut app = app(screen);
             app.offer = offer;
             app.chosen = Some(MemberId::new(2));
+            app.draft.elsewhere = true;
             (app.draft.ngrok, app.draft.own) = (true, true);
             sized_window(app, size.into(), 64, |harness, _| {
                 harness.paint();

@@ -466,6 +466,14 @@ async fn a_reload_a_cut_cable_and_a_killed_host_lose_neither_the_member_nor_the_
     ana.program.kill();
     kim.until("seance.status === 'lost'").await;
     assert_eq!(kim.eval("seance.activity").await, "playing");
+    // What she writes in the meantime is kept, and said when the host is back.
+    say(&kim, "Where did you go?").await;
+    kim.until("document.querySelector('#toasts').textContent.includes('sent when it is back')")
+        .await;
+    assert_eq!(
+        kim.eval("document.querySelector('#say-input').value").await,
+        ""
+    );
     let mut ana = host(&home, &["--session", &ana.session, "--bind", &address]);
     kim.until("seance.status === 'live' && seance.state.epoch === 2")
         .await;
@@ -473,6 +481,9 @@ async fn a_reload_a_cut_cable_and_a_killed_host_lose_neither_the_member_nor_the_
     bo.wait_from(mark, "Kim again", |line| {
         (line["event"]["epoch"] == 2 && line["event"]["body"]["joined"]["member"] == number)
             .then_some(())
+    });
+    bo.wait_from(mark, "what Kim said meanwhile", |line| {
+        (line["event"]["body"]["said"]["text"] == "Where did you go?").then_some(())
     });
     until_in_step(&kim).await;
     let stray = kim.eval("smooth.stray()").await.as_f64().unwrap();
@@ -814,7 +825,7 @@ async fn names_lines_and_titles_with_markup_stay_text_and_long_ones_stay_in_thei
 
     // Every text that somebody chose is one text node, and nothing became an element.
     let told: Vec<String> = serde_json::from_value(
-        kim.eval("[...document.querySelectorAll('#lines .words')].map((line) => line.lastChild.nodeType === 3 && line.lastChild.data)")
+        kim.eval("[...document.querySelectorAll('#lines .words:not(:has(.muted))')].map((line) => line.lastChild.nodeType === 3 && line.lastChild.data)")
             .await,
     )
     .unwrap();
@@ -836,6 +847,41 @@ async fn names_lines_and_titles_with_markup_stay_text_and_long_ones_stay_in_thei
         format!("{title} · Séance")
     );
     assert_eq!(kim.eval(markup).await, before, "nothing became an element");
+
+    // A press on a line picks it, to be answered; her own, found by the arrow up, she takes back.
+    let mark = bo.mark();
+    kim.click("#lines :nth-last-child(1 of .talk) .words").await;
+    kim.until("document.querySelector('#answering-text').textContent.startsWith('Answering')")
+        .await;
+    let picked = kim
+        .eval("Number(document.querySelector('#lines .picked').dataset.seq)")
+        .await;
+    say(&kim, "So it is").await;
+    let replied = bo.wait_event(mark, "replied");
+    assert_eq!(replied["body"]["replied"]["to"], picked);
+    kim.until("document.querySelector('#answering').hidden")
+        .await;
+    kim.until("document.querySelector('#lines').textContent.includes('So it is')")
+        .await;
+    kim.press("ArrowUp").await;
+    kim.click("#take-back").await;
+    let redacted = bo.wait_event(mark, "redacted");
+    assert_eq!(redacted["body"]["redacted"]["seq"], replied["seq"]);
+
+    // Over a film that fills the screen, the talk is shown for a while, and what passes as well.
+    kim.click("#full").await;
+    kim.until("document.fullscreenElement !== null").await;
+    bo.say("say <i>Who is that?</i>");
+    kim.until("document.querySelector('#overheard').textContent.includes('<i>Who is that?</i>')")
+        .await;
+    ana.program.say("role Kim co-host");
+    kim.until("seance.state.roster[seance.member].role === 'co_host'")
+        .await;
+    bo.say("request moderate");
+    kim.until("document.fullscreenElement.contains(document.querySelector('#toasts li'))")
+        .await;
+    kim.press("f").await;
+    kim.until("document.fullscreenElement === null").await;
 
     // With a phone's keyboard up there is film, talk, and what is written.
     kim.resize(390, 470, 1.0).await;

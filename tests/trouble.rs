@@ -459,6 +459,16 @@ fn a_session_on_air_is_left_alone() {
 }
 
 #[test]
+fn a_host_without_a_name_opens_nothing() {
+    let home = Home::new();
+    let words = ["host", "--name", " ", "--player", "none", "--unlisted"];
+    let said = home.run(&words).refusal();
+    assert!(said.contains("needs at least one visible"), "{said}");
+    is_a_sentence(&said);
+    assert_eq!(home.run(&["sessions", "--json"]).json().len(), 0);
+}
+
+#[test]
 fn a_home_that_is_no_folder_stops_every_command_in_one_sentence() {
     let home = Home::new();
     let file = home.path().join("a-file");
@@ -583,6 +593,15 @@ fn an_event_of_a_newer_seance_is_named_and_what_stands_before_it_is_shown() {
             let seqs = shown.iter().map(|line| line["event"]["seq"].as_u64());
             let wanted = if command == "replay" { 8 } else { 0 };
             assert!(seqs.eq((1..=wanted).map(Some)), "{command}: {shown:?}");
+        }
+        for at in ["7", "8"] {
+            let ran = home.run(&["replay", &session, "--at", at, "--json"]);
+            assert!(ran.ok(), "at {at}: {}", ran.stderr());
+            assert_eq!(ran.json()[0]["state"]["seq"].to_string(), at);
+        }
+        for beyond in ["9", "12"] {
+            let said = home.run(&["replay", &session, "--at", beyond]).refusal();
+            assert!(said.contains("from event 9"), "at {beyond}: {said}");
         }
     }
 }

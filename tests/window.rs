@@ -23,13 +23,13 @@ mod place {
     pub const NAME: (u32, u32) = (278, 156);
     pub const TITLE: (u32, u32) = (330, 282);
     pub const FILM: (u32, u32) = (330, 353);
-    pub const HOST: (u32, u32) = (330, 523);
+    pub const HOST: (u32, u32) = (330, 467);
     pub const STAGE: (u32, u32) = (300, 120);
     pub const PLAY: (u32, u32) = (84, 563);
     pub const MESSAGE: (u32, u32) = (880, 637);
     pub const LEAVE: (u32, u32) = (1040, 27);
     /// The column of the past sessions' "Watch again"; above it are the cards to host and join.
-    pub const WATCH_AGAIN: (u32, std::ops::Range<u32>) = (806, 588..716);
+    pub const WATCH_AGAIN: (u32, std::ops::Range<u32>) = (806, 532..716);
 }
 
 /// Why the window cannot be tested here; `None` when it can.

@@ -12,6 +12,9 @@ use crate::engine::frame::{self, Form};
 const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
 
+/// A ping of the WebSocket itself, which a browser answers without asking the page.
+pub const PING: &[u8] = &[0x89, 0];
+
 /// Writes a frame behind `out`, as one unmasked WebSocket message.
 pub fn put<F: Serialize>(out: &mut Vec<u8>, form: Form, frame: &F) {
     match form {
@@ -57,5 +60,16 @@ mod tests {
             assert_eq!(next().into_text().unwrap(), frame::to_json(&text), "{len}");
             assert_eq!(next().into_data(), frame::to_postcard(&text), "{len}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_ping_is_read_as_one_and_answered_by_the_library() {
+        let ping = std::io::Cursor::new(PING.to_vec());
+        let mut socket = WebSocketStream::from_raw_socket(ping, Role::Client, None).await;
+        let read = socket.next().now_or_never().flatten().unwrap().unwrap();
+        assert!(read.is_ping() && read.is_empty(), "{read:?}");
+        let _ = futures_util::SinkExt::flush(&mut socket).await;
+        let sent = socket.into_inner().into_inner();
+        assert_eq!(sent[2] & 0x0f, 0xa, "a pong behind what was read: {sent:?}");
     }
 }

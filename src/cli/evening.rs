@@ -16,7 +16,7 @@ use crate::cli::{HostArgs, JoinArgs};
 use crate::engine::event::{Client, Via};
 use crate::engine::id::{MemberId, Seq};
 use crate::engine::intent::{Intent, Refusal};
-use crate::engine::text::{Passcode, for_terminal};
+use crate::engine::text::{Name, Passcode, for_terminal};
 use crate::log::store::Home;
 use crate::net::client::{self, News};
 use crate::net::link::JoinLink;
@@ -40,6 +40,8 @@ pub(super) async fn host(args: HostArgs) -> Result<()> {
     let home = Home::open()?;
     let style = args.output.style();
     let name = args.name.clone().unwrap_or_else(default_name);
+    // A party whose host cannot come in is none: said before anything is opened.
+    Name::new(&name)?;
     let choice = args.player.choice(home.root().join(CHROME_PROFILE));
     // What is missing for a tunnel is said before anything is opened.
     let tunnels = args.ways.tunnels(&home)?;
@@ -64,9 +66,13 @@ pub(super) async fn host(args: HostArgs) -> Result<()> {
     if let Some(url) = args.media {
         party.ask(Via::Cli, Intent::Load { url }).await;
     }
-    attend(party, style, &mut read_lines(), None, Some(&mut hosting)).await;
+    let ending = attend(party, style, &mut read_lines(), None, Some(&mut hosting)).await;
     hosting.stop().await;
-    Ok(())
+    match ending {
+        // The key opens without a passcode.
+        Ending::Wish | Ending::Passcode => Ok(()),
+        Ending::Over(reason) => Err(anyhow::anyhow!(reason)),
+    }
 }
 
 /// Joins a party until told to leave or until it is over.
@@ -121,13 +127,17 @@ enum Ending {
     Passcode,
 }
 
-/// The name of whoever is logged in, for those who give none.
-pub(super) fn default_name() -> String {
+/// What those are called who give no name.
+fn default_name() -> String {
+    account_name().unwrap_or_else(|| "Somebody".to_owned())
+}
+
+/// The name of whoever is logged in, where the system tells.
+pub(super) fn account_name() -> Option<String> {
     ["USER", "LOGNAME", "USERNAME"]
         .iter()
         .find_map(|variable| std::env::var(variable).ok())
         .filter(|name| !name.trim().is_empty())
-        .unwrap_or_else(|| "Somebody".to_owned())
 }
 
 fn greet(hosting: &mut Hosting, style: Style) {

@@ -135,7 +135,13 @@ pub(super) fn replay(session: &str, at: Option<&str>, style: Style) -> Result<()
                 Style::Words => writeln!(out, "{}", told(before, event))?,
             }
         }
-        Ok(Folding::GoOn)
+        // What follows is not asked for, and may be such as this Séance cannot read.
+        let is_last = point == Some(Point::After(event.header.seq));
+        Ok(if is_last {
+            Folding::Last
+        } else {
+            Folding::GoOn
+        })
     })?;
     if let Some(Point::After(seq)) = point
         && seq > state.seq
@@ -270,9 +276,13 @@ pub(super) fn import(file: &Path, style: Style) -> Result<()> {
     Ok(())
 }
 
+/// How far to go with a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Folding {
     GoOn,
+    /// This event is the last one wanted.
+    Last,
+    /// This event is wanted no more.
     Stop,
 }
 
@@ -301,12 +311,16 @@ fn fold(
             return Ok(replay.into_state());
         }
         for event in &events {
-            if each(replay.state(), event)? == Folding::Stop {
+            let folding = each(replay.state(), event)?;
+            if folding == Folding::Stop {
                 return Ok(replay.into_state());
             }
             replay
                 .take(event)
                 .with_context(|| format!("session {}", session.id()))?;
+            if folding == Folding::Last {
+                return Ok(replay.into_state());
+            }
         }
     }
 }

@@ -3,11 +3,11 @@
 //! One small file per session and name, readable by its owner alone. It is
 //! proof of a seat, not a copy of anything: losing it means joining as somebody new.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use crate::engine::frame::{Resume, Welcome};
 use crate::engine::id::SessionId;
+use crate::log::files;
 
 /// A member's seat in one session, kept on disk.
 #[derive(Clone, Debug)]
@@ -45,20 +45,8 @@ impl Ticket {
 
     fn write(&self, resume: &Resume) -> std::io::Result<()> {
         let folder = self.path.parent().expect("a ticket lies in a folder");
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true);
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-            builder.mode(0o700);
-            options.mode(0o600);
-        }
-        builder.create(folder)?;
-        options
-            .open(&self.path)?
-            .write_all(&serde_json::to_vec(resume)?)
+        files::create_dir(folder)?;
+        files::replace_private(&self.path, &serde_json::to_vec(resume)?)
     }
 }
 

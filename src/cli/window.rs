@@ -15,7 +15,7 @@ use clap::ValueEnum as _;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
-use crate::cli::evening::{ALONE_FOR, CHROME_PROFILE, default_name};
+use crate::cli::evening::{ALONE_FOR, CHROME_PROFILE, account_name};
 use crate::cli::hosting::{self, HostOptions, Hosting};
 use crate::cli::library;
 use crate::cli::party::{self, Happening, Party, PlayerChoice};
@@ -25,6 +25,7 @@ use crate::cli::tunnel;
 use crate::engine::event::{Client, Via};
 use crate::engine::intent::Intent;
 use crate::engine::text::Passcode;
+use crate::log::files;
 use crate::log::store::Home;
 use crate::net::client::{self, News};
 use crate::net::link::JoinLink;
@@ -56,7 +57,8 @@ pub(super) fn open() -> Result<()> {
     let (screen_in, screen) = watch::channel(Screen::default());
     let remembered = Remembered {
         name: if settings.name.is_empty() {
-            default_name()
+            // Else the window asks: a party of several Somebodies helps nobody.
+            account_name().unwrap_or_default()
         } else {
             settings.name.clone()
         },
@@ -74,6 +76,7 @@ pub(super) fn open() -> Result<()> {
         screen: screen_in,
         sessions: Arc::default(),
         nearby: Arc::default(),
+        error: None,
     };
     let served = runtime.spawn(desk.serve(inbox));
     let outcome = gui::run(Backend {
@@ -171,7 +174,7 @@ impl Settings {
 
     fn save(&self, home: &Home) {
         let bytes = serde_json::to_vec(self).expect("settings always encode");
-        if let Err(error) = crate::log::write_private(&Self::path(home), &bytes) {
+        if let Err(error) = files::replace_private(&Self::path(home), &bytes) {
             tracing::warn!(%error, "the window's settings could not be kept");
         }
     }
@@ -192,6 +195,8 @@ struct Desk {
     screen: watch::Sender<Screen>,
     sessions: Arc<Vec<SessionRow>>,
     nearby: Arc<Vec<NearbyRow>>,
+    /// What went wrong last, until the next thing is asked for.
+    error: Option<String>,
 }
 
 /// Whether the desk goes on.
@@ -218,7 +223,7 @@ impl Desk {
                 },
                 parties = changed(&mut found) => {
                     self.nearby = Arc::new(parties.iter().map(nearby_row).collect());
-                    self.lobby(None, None);
+                    self.refresh_lobby(None);
                     continue;
                 }
             };
@@ -226,7 +231,7 @@ impl Desk {
                 Request::Quit => return,
                 Request::RefreshSessions => {
                     self.read_sessions();
-                    self.lobby(None, None);
+                    self.refresh_lobby(None);
                     continue;
                 }
                 Request::Theme(theme) => {
@@ -433,10 +438,17 @@ impl Desk {
         }));
     }
 
-    fn lobby(&self, busy: Option<&str>, error: Option<String>) {
+    fn lobby(&mut self, busy: Option<&str>, error: Option<String>) {
+        self.error = error;
+        self.refresh_lobby(busy);
+    }
+
+    /// The start again, for what changed by itself: a party nearby comes and goes, and must not take
+    /// along the sentence that is being read.
+    fn refresh_lobby(&self, busy: Option<&str>) {
         self.screen.send_replace(Screen::Start(Start {
             busy: busy.map(str::to_owned),
-            error,
+            error: self.error.clone(),
             sessions: Arc::clone(&self.sessions),
             nearby: Arc::clone(&self.nearby),
             token: matches!(self.tokens().load(), Ok(Some(_))),

@@ -11,7 +11,7 @@
 //! which member, what everybody's players last reported, and the trace. What it
 //! does not know: secrets (the door's), bytes (the pump's), the disk (the log's).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::event::{Action, Body, Departure, Event, Role};
 use crate::engine::fold::RoomState;
@@ -161,6 +161,8 @@ pub struct Room {
     connections: BTreeMap<MemberId, ConnectionId>,
     next_connection: u64,
     board: Board,
+    /// Who was at the door as moderators were told last, and on which connections they were.
+    door_told: (Vec<Knock>, BTreeSet<ConnectionId>),
     /// What was observed beside the log.
     trace: Trace,
     /// What of it nobody has taken yet.
@@ -201,6 +203,7 @@ impl Room {
             connections: BTreeMap::new(),
             next_connection: 0,
             board: Board::default(),
+            door_told: Default::default(),
             trace: Trace::default(),
             fresh: Vec::new(),
             read_only: None,
@@ -324,15 +327,23 @@ impl Room {
         self.turn.due.push(Due::Reply(member, reply));
     }
 
-    /// Tells every moderator with a connection who is at the door.
+    /// Tells every moderator with a connection who is at the door, unless they were told the same
+    /// before: whoever knocks must not make each line of talk an answer to each moderator.
     pub fn tell_moderators(&mut self, knocks: &[Knock]) {
+        let (known, told) = std::mem::take(&mut self.door_told);
+        let is_news = known != knocks;
         let state = self.sequencer.state();
-        for member in self.connections.keys() {
-            if state.may(*member, Action::Moderate) {
+        let connections = self.connections.iter();
+        let moderators = connections.filter(|(member, _)| state.may(**member, Action::Moderate));
+        let mut now_told = BTreeSet::new();
+        for (member, connection) in moderators {
+            now_told.insert(*connection);
+            if is_news || !told.contains(connection) {
                 let reply = Reply::Knocks(knocks.to_vec());
                 self.turn.due.push(Due::Reply(*member, reply));
             }
         }
+        self.door_told = (knocks.to_vec(), now_told);
     }
 
     /// Somebody at the door wants to be let in. Returns the number they are answered by.
@@ -786,6 +797,33 @@ mod tests {
                 )
         });
         assert!(seen, "{:?}", room.trace());
+    }
+
+    #[test]
+    fn moderators_hear_of_the_door_when_it_changed_or_when_they_are_new_to_it() {
+        let (mut room, host, connection) = open();
+        let (bo, _) = guest(&mut room, "Bo", 5);
+        let knock = |number| Knock {
+            knock: number,
+            name: Name::new("Cy").unwrap(),
+            client: Client::Page,
+            invite: OWN_LINK,
+        };
+        let told = |room: &mut Room, knocks: &[Knock]| {
+            room.tell_moderators(knocks);
+            room.turn().len()
+        };
+        assert_eq!(told(&mut room, &[knock(1)]), 1, "a guest is none");
+        assert_eq!(told(&mut room, &[knock(1)]), 0);
+        assert_eq!(told(&mut room, &[knock(1), knock(2)]), 1);
+        let role = Role::CoHost;
+        let promote = intent(1, Intent::SetRole { member: bo, role });
+        room.ask(connection, host, &promote, at(10));
+        append(&mut room);
+        room.saved(Ok(()), at(10));
+        assert_eq!(told(&mut room, &[knock(1), knock(2)]), 1, "Bo alone");
+        assert_eq!(told(&mut room, &[]), 2);
+        assert_eq!(told(&mut room, &[]), 0);
     }
 
     #[test]

@@ -29,19 +29,18 @@ pub(super) fn private(options: &mut OpenOptions) {
     let _ = options;
 }
 
-/// Writes a small file that only its owner may read, also where one lay before.
-///
-/// # Errors
-/// When the disk does not take it.
-pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    use std::io::Write as _;
+/// A new file that is its owner's alone, in the place of any from before: one that a crash left
+/// behind may have other rights, and in a folder that others write to it may be somebody's link.
+pub(super) fn create_private(path: &Path) -> io::Result<File> {
+    if let Err(error) = fs::remove_file(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     private(&mut options);
-    let mut file = options.open(path)?;
-    #[cfg(unix)]
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    file.write_all(bytes)
+    options.open(path)
 }
 
 /// Puts a small file that only its owner may read in the place of another: a reader finds the old
@@ -52,17 +51,33 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 pub(crate) fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     use std::io::Write as _;
     let part = path.with_extension("part");
-    // One that a crash left behind may have other rights, or be somebody's link.
-    if let Err(error) = fs::remove_file(&part)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        return Err(error);
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    private(&mut options);
-    let mut file = options.open(&part)?;
+    let mut file = create_private(&part)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&part, path)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    #[test]
+    fn what_lay_in_the_way_gives_a_new_file_neither_its_rights_nor_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let (part, elsewhere) = (
+            folder.path().join("a.part"),
+            folder.path().join("elsewhere"),
+        );
+        fs::write(&elsewhere, "theirs").unwrap();
+        symlink(&elsewhere, &part).unwrap();
+        replace_private(&folder.path().join("a"), b"ours").unwrap();
+        assert_eq!(fs::read(&elsewhere).unwrap(), b"theirs");
+        fs::write(&part, "open to all").unwrap();
+        fs::set_permissions(&part, fs::Permissions::from_mode(0o666)).unwrap();
+        replace_private(&folder.path().join("a"), b"again").unwrap();
+        let kept = fs::metadata(folder.path().join("a")).unwrap();
+        assert_eq!(kept.permissions().mode() & 0o777, 0o600);
+        assert!(!part.exists());
+    }
 }

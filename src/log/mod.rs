@@ -42,9 +42,6 @@ pub mod store;
 #[cfg(feature = "server")]
 pub mod trace;
 
-#[cfg(feature = "server")]
-pub use files::write_private;
-
 #[cfg(all(test, feature = "server"))]
 pub(crate) mod contract;
 

@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use super::EventLog;
 use super::capsule::{self, CapsuleHeader, ExportError, ImportError, Summary};
-use super::files::{create_dir, private, sync_dir};
+use super::files::{create_dir, create_private, private, sync_dir};
 use super::salvage;
 use super::sled::{OpenError, SledLog};
 use super::trace::{self, TraceWriter};
@@ -286,6 +286,7 @@ impl Home {
             return Err(StoreError::Exists(session));
         }
         let aside = self.sessions.join(format!("{UNFINISHED}{session}"));
+        // What an import that was killed left behind. If it stays, making it anew says why.
         let _ = fs::remove_dir_all(&aside);
         let made = (|| {
             create_dir(&aside).map_err(|e| failed(&aside, e))?;
@@ -306,6 +307,7 @@ impl Home {
             sync_dir(&self.sessions).map_err(|e| failed(&self.sessions, e))
         })();
         if made.is_err() {
+            // No session bears this name; the next try removes it too.
             let _ = fs::remove_dir_all(&aside);
         }
         made
@@ -721,15 +723,13 @@ fn replace(
     name.push(".part");
     let part = path.with_file_name(name);
     let written = (|| {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        private(&mut options);
-        let file = options.open(&part).map_err(|e| failed(path, e))?;
+        let file = create_private(&part).map_err(|e| failed(path, e))?;
         write(&file)?;
         file.sync_all().map_err(|e| failed(path, e))?;
         fs::rename(&part, path).map_err(|e| failed(path, e))
     })();
     if let Err(error) = written {
+        // Half a file under a name of its own: in nobody's way if it stays.
         let _ = fs::remove_file(&part);
         return Err(error);
     }

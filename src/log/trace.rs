@@ -14,14 +14,14 @@
 //! is not whole, and what does not read at all counts as no trace. Opening a
 //! session does not open it. A trace is its owner's alone, like the log.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::files::private;
+use super::files::create_private;
 use crate::engine::trace::{Observation, Trace};
 
 /// Names the form, and its version.
@@ -136,10 +136,7 @@ impl TraceFile {
 fn rewrite(path: &Path) -> io::Result<(BufWriter<File>, u64)> {
     let trace = read(path);
     let part = path.with_extension("part");
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    private(&mut options);
-    let mut out = BufWriter::new(options.open(&part)?);
+    let mut out = BufWriter::new(create_private(&part)?);
     out.write_all(MAGIC)?;
     let mut length = MAGIC.len() as u64;
     for record in trace.iter().filter_map(encode) {

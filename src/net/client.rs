@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode, header};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
@@ -271,7 +272,7 @@ impl Shell {
                 return self.cut("The host closed the connection.".to_owned());
             }
             Some(Ok(_)) => return self.cut("The host sent something else than events.".to_owned()),
-            Some(Err(error)) => return self.cut(format!("The connection broke ({error}).")),
+            Some(Err(error)) => return self.cut(broke(&error)),
         };
         match frame {
             Ok(frame) => self.end.frame(now, frame, dice()),
@@ -385,7 +386,7 @@ impl Shell {
         let message = Message::Binary(frame::to_postcard(&frame).into());
         match timeout(WRITE_WAIT_MAX, socket.send(message)).await {
             Ok(Ok(())) => Vec::new(),
-            Ok(Err(error)) => self.cut(format!("The connection broke ({error}).")),
+            Ok(Err(error)) => self.cut(broke(&error)),
             Err(_) => self.cut("The connection to the host is stuck.".to_owned()),
         }
     }
@@ -406,6 +407,18 @@ impl Shell {
             }
             news
         });
+    }
+}
+
+/// How a connection ended, for people.
+fn broke(error: &Error) -> String {
+    match error {
+        // What a killed host, a pulled cable and a network left behind look like.
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
+        | Error::Io(_)
+        | Error::ConnectionClosed
+        | Error::AlreadyClosed => "The connection to the host broke.".to_owned(),
+        other => format!("The connection to the host broke ({other})."),
     }
 }
 
@@ -454,7 +467,7 @@ async fn dial(link: &JoinLink, trust: &mut Option<Trust>) -> Result<Socket, Stri
             link.authority()
         )),
         Err(_) => Err(format!(
-            "Something else than a party answers at {}.",
+            "Something else than a party answers at {}. If this network wants you to sign in, do that in a browser first.",
             link.authority()
         )),
     }

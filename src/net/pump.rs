@@ -361,8 +361,12 @@ impl Pump {
         let frame: Result<ToRoom, FrameError> = match (&message, self.form) {
             (Message::Text(text), Form::Json) => frame::from_json(text, bytes_max),
             (Message::Binary(bytes), Form::Postcard) => frame::from_postcard(bytes, bytes_max),
-            // Answered by the library; it only counts as a sign of life by being read.
-            (Message::Ping(_) | Message::Pong(_), _) => return Ok(()),
+            // Answered by the library.
+            (Message::Ping(_), _) => return Ok(()),
+            (Message::Pong(_), _) => {
+                self.end.answered(now);
+                return Ok(());
+            }
             (Message::Close(_), _) => return Err(Going::Lost),
             (_, _) => return Err(Going::Closing(Closing::Unruly)),
         };
@@ -411,6 +415,10 @@ impl Pump {
                 Ok(())
             }
             (Action::Send(frame), _) => self.send(&frame),
+            (Action::Probe, _) => {
+                self.outbox.share(Bytes::from_static(wire::PING));
+                Ok(())
+            }
             (Action::Close(why), _) => Err(Going::Closing(why)),
             (Action::Leave, _) => Err(Going::Left),
         }

@@ -158,7 +158,7 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// One TCP connection: HTTP until it is upgraded, then the party until it ends.
 async fn serve_connection(stream: TcpStream, peer: SocketAddr, hub: Hub, site: Arc<dyn Site>) {
-    // Small frames must not wait for each other.
+    // Small frames must not wait for each other. Fails only on a socket that is gone already.
     let _ = stream.set_nodelay(true);
     // Before anything is set aside to read it: who only connects costs a socket, and a thousand
     // who come at once need no thousand buffers at once, which the allocator would keep.
@@ -206,7 +206,8 @@ async fn greet(
         Ok(Err(error)) => tracing::debug!(%peer, %error, "http ended early"),
         Err(_) => tracing::debug!(%peer, "http took too long"),
     }
-    drop(upgraded_out_guard(upgraded_out));
+    // If no request upgraded, nobody will: waiting for one ends here.
+    drop(upgraded_out);
     let (form, upgrade) = upgraded.await.ok()?;
     match upgrade
         .await
@@ -217,11 +218,6 @@ async fn greet(
         Err(error) => tracing::debug!(%peer, %error, "the upgrade did not finish"),
     }
     None
-}
-
-/// Drops the sender if no request upgraded, so that the receiver does not wait for ever.
-fn upgraded_out_guard<T>(sender: std::sync::Mutex<Option<T>>) -> Option<T> {
-    sender.into_inner().expect("nobody panics while holding it")
 }
 
 fn answer(

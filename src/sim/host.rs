@@ -926,6 +926,8 @@ impl World {
                 }
                 // The trace stands beside the log, and beside what is simulated.
                 (Action::Trace(..), _) | (Action::Ask(..) | Action::Note(..), None) => None,
+                // Answered below what is simulated, by whom is there; and who is there speaks sooner.
+                (Action::Probe, _) => None,
             };
             if let Some(request) = request
                 && let Some(host) = self.hosts.get_mut(&life)

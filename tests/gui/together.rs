@@ -380,6 +380,7 @@ fn the_ways_are_asked_for_as_they_were_chosen() {
         token: true,
         ..Start::default()
     }));
+    app.draft.elsewhere = true;
     app.draft.port = true;
     app.draft.domain = " film-night.ngrok.app ".to_owned();
     app.draft.region = Some("eu");

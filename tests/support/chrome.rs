@@ -347,6 +347,7 @@ impl Visitor {
             " " => ("Space", 32, Some(" ")),
             "ArrowLeft" => ("ArrowLeft", 37, None),
             "ArrowRight" => ("ArrowRight", 39, None),
+            "ArrowUp" => ("ArrowUp", 38, None),
             "Escape" => ("Escape", 27, None),
             letter => (
                 "",

@@ -1,7 +1,7 @@
 //! The only place where bytes become events.
 //!
 //! Layout: `[format][postcard header][body length, varint][postcard body]`.
-//! postcard is positional and cannot skip what it does not know (PITFALLS), so
+//! postcard is positional and cannot skip what it does not know, so
 //! the format stands outside and the body behind its length: an older reader
 //! that meets a newer body can still name the event's seq and say "please
 //! upgrade" instead of guessing.

@@ -32,6 +32,11 @@ const REDIAL_MAX: Micros = Micros::from_secs(15);
 /// How often somebody who was never let in is tried for: once for the network's
 /// bad moment, once for the host's; then the link or the host is wrong.
 const FIRST_DIALS_MAX: u32 = 3;
+/// Failed dials after which it is said that the host may be somewhere else by now: longer than a
+/// restart takes, and than most networks are away.
+const STRANDED_AFTER: u32 = 5;
+/// What a machine cannot find out by itself, where a router gave the host another address.
+const ELSEWHERE: &str = "If the host's address has changed, ask for the link as it is now.";
 /// How long dialling and being let in may take, together.
 const ENTER_WAIT_MAX: Micros = Micros::from_secs(8);
 /// Silence of the room after which the connection counts as lost. Its pongs come
@@ -41,6 +46,9 @@ const SILENCE_MAX: Micros = Micros::from_secs(10);
 const HEARTBEAT: Micros = Micros::from_secs(3);
 /// Control that waited longer than this for a connection is no longer meant.
 const CONTROL_AGE_MAX: Micros = Micros::from_secs(10);
+/// What is said of such control: who pressed a key and saw nothing happen should hear what became of it.
+pub const NOT_DONE: &str =
+    "The connection was gone for too long, so that was not done. Do it again if you still want it.";
 /// Intents that may wait for an answer; more than anybody types during an outage.
 const PENDING_MAX: usize = 64;
 /// A member asks a little slower than the room allows, so that a script that
@@ -261,6 +269,9 @@ impl MemberEnd {
                     until: now + self.redial_wait(dice),
                 };
                 self.attempts = self.attempts.saturating_add(1);
+                if self.me.is_some() && self.attempts >= STRANDED_AFTER {
+                    return vec![Effect::Lost(format!("{why} {ELSEWHERE}"))];
+                }
                 vec![Effect::Lost(why)]
             }
         }
@@ -542,10 +553,11 @@ impl MemberEnd {
                 return true;
             }
             if pending.ask.intent.is_control() && now - pending.asked > CONTROL_AGE_MAX {
-                effects.push(Effect::Refused(Refused::new(
-                    Some(pending.ask.counter),
-                    Refusal::TooOld,
-                )));
+                effects.push(Effect::Refused(Refused {
+                    counter: Some(pending.ask.counter),
+                    refusal: Refusal::TooOld,
+                    sentence: NOT_DONE.to_owned(),
+                }));
                 return false;
             }
             if !self.pace.take(now) {
@@ -821,6 +833,25 @@ mod tests {
         let (counter, _) = end.ask(at(7), Via::Cli, None, line).unwrap();
         let told = end.frame(at(8), refused(counter), 0);
         assert!(matches!(told[..], [Effect::Refused(_)]), "{told:?}");
+    }
+
+    #[test]
+    fn who_cannot_come_back_for_long_is_told_that_the_host_may_have_another_address() {
+        let mut end = member();
+        end.start(at(0));
+        end.connected(at(0));
+        end.frame(at(0), welcome(1), 0);
+        let mut told = Vec::new();
+        let mut now = at(1);
+        for _ in 0..6 {
+            told.extend(end.disconnected(now, "Nobody answers.".into(), 0));
+            now = end.deadline().unwrap();
+            assert_eq!(end.tick(now, 0), [Effect::Dial]);
+        }
+        let is_short = |effect: &Effect| *effect == Effect::Lost("Nobody answers.".into());
+        assert!(told[..4].iter().all(is_short), "{told:?}");
+        let long = Effect::Lost(format!("Nobody answers. {ELSEWHERE}"));
+        assert!(told[4..].iter().all(|effect| *effect == long), "{told:?}");
     }
 
     #[test]

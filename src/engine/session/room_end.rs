@@ -18,6 +18,15 @@ pub const HELLO_WAIT_MAX: Micros = Micros::from_secs(10);
 /// few seconds; Syncplay's 12.5 s is known to bear bad Wi-Fi.
 pub const SILENCE_MAX: Micros = Micros::from_secs(12);
 
+/// Silence after which a member is asked whether they are there. Longer than clients that run
+/// are silent, and with time for an answer before [`SILENCE_MAX`].
+const PROBE_AFTER: Micros = Micros::from_secs(6);
+
+/// How long answers to that are believed without a word of the client's own. A browser wakes the
+/// scripts of a tab that was hidden for five minutes once a minute (measured in Chromium: its member
+/// was lost and back every 19 s while a film stood), while it answers a WebSocket's ping at once.
+const SPEECH_WAIT_MAX: Micros = Micros::from_secs(150);
+
 /// Intents a member may have at once, and how many come back per second: more than
 /// a person makes, less than a flood. A guess, generous on purpose.
 pub(super) const ASKS_BURST: u32 = 40;
@@ -47,6 +56,8 @@ pub enum Action {
     Trace(MemberId, Vitals),
     /// Send this now.
     Send(ToMember),
+    /// Send a WebSocket's own ping; tell of its answer by [`RoomEnd::answered`].
+    Probe,
     /// Start sending events from here on.
     Follow(Seq),
     /// Say why, stop reading, close.
@@ -73,6 +84,10 @@ pub struct RoomEnd {
     phase: Phase,
     /// When something was last heard from the member.
     heard: LocalTime,
+    /// When that was a frame: the client's own word, not its browser's.
+    spoke: LocalTime,
+    /// Whether they were asked since whether they are there.
+    probed: bool,
     asks: Bucket,
     chatter: Bucket,
     typos: Bucket,
@@ -86,6 +101,8 @@ impl RoomEnd {
         Self {
             phase: Phase::Greeting,
             heard: now,
+            spoke: now,
+            probed: false,
             asks: Bucket::new(ASKS_BURST, ASKS_PER_SEC, now),
             chatter: Bucket::new(CHATTER_BURST, CHATTER_PER_SEC, now),
             typos: Bucket::new(TYPOS_BURST, TYPOS_PER_SEC, now),
@@ -105,14 +122,31 @@ impl RoomEnd {
     pub fn deadline(&self) -> Option<LocalTime> {
         match self.phase {
             Phase::Greeting => Some(self.heard + HELLO_WAIT_MAX),
-            Phase::Entering { .. } | Phase::Live(_) => Some(self.heard + SILENCE_MAX),
+            Phase::Entering { .. } | Phase::Live(_) if self.probed => {
+                Some(self.heard + SILENCE_MAX)
+            }
+            Phase::Entering { .. } | Phase::Live(_) => Some(self.heard + PROBE_AFTER),
             Phase::Closed => None,
+        }
+    }
+
+    fn hear(&mut self, now: LocalTime) {
+        self.heard = self.heard.max(now);
+        self.spoke = self.heard;
+        self.probed = false;
+    }
+
+    /// A probe's answer came. It proves a way to a browser, and not for ever that a page is there.
+    pub fn answered(&mut self, now: LocalTime) {
+        if now - self.spoke < SPEECH_WAIT_MAX {
+            self.heard = self.heard.max(now);
+            self.probed = false;
         }
     }
 
     /// A frame came. `session` is the session's clock as it arrived.
     pub fn frame(&mut self, now: LocalTime, session: SessionTime, frame: ToRoom) -> Vec<Action> {
-        self.heard = self.heard.max(now);
+        self.hear(now);
         let action = match (self.phase, frame) {
             (Phase::Closed, _) => return Vec::new(),
             (Phase::Greeting, ToRoom::Hello(hello)) => return self.greeted(hello),
@@ -155,7 +189,7 @@ impl RoomEnd {
 
     /// Something came that was no frame.
     pub fn unreadable(&mut self, now: LocalTime, reason: String) -> Option<Action> {
-        self.heard = self.heard.max(now);
+        self.hear(now);
         match self.phase {
             Phase::Closed => None,
             // A script's typo deserves its sentence; a stranger's garbage does not.
@@ -196,8 +230,15 @@ impl RoomEnd {
 
     /// Time passed.
     pub fn tick(&mut self, now: LocalTime) -> Option<Action> {
-        let due = self.deadline().is_some_and(|deadline| now >= deadline);
-        due.then(|| self.close(Closing::Slow))
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return None;
+        }
+        let greets = self.phase == Phase::Greeting;
+        if greets || self.probed || now >= self.heard + SILENCE_MAX {
+            return Some(self.close(Closing::Slow));
+        }
+        self.probed = true;
+        Some(Action::Probe)
     }
 
     /// The room wants this connection gone.
@@ -330,6 +371,7 @@ mod tests {
     fn silence_ends_a_connection_and_any_frame_postpones_that() {
         let mut end = live();
         let almost = START + SILENCE_MAX - Micros::new(1);
+        assert_eq!(end.tick(almost), Some(Action::Probe));
         assert_eq!(end.tick(almost), None);
         end.frame(almost, SessionTime::ZERO, ToRoom::Ping { t0: START });
         assert_eq!(end.tick(START + SILENCE_MAX), None);
@@ -338,6 +380,39 @@ mod tests {
             Some(Action::Close(Closing::Slow))
         );
         assert_eq!(end.deadline(), None);
+    }
+
+    #[test]
+    fn a_hidden_tab_stays_while_its_browser_answers_and_its_page_wakes_now_and_then() {
+        let mut end = live();
+        let (mut now, mut probes) = (START, 0);
+        // Ten minutes, in which the page speaks once in each.
+        while now < START + Micros::from_secs(600) {
+            now = end.deadline().unwrap();
+            assert_eq!(end.tick(now), Some(Action::Probe), "{now:?}");
+            probes += 1;
+            now = now + Micros::from_millis(300);
+            if probes % 10 == 0 {
+                end.frame(now, SessionTime::ZERO, ToRoom::Ping { t0: now });
+            } else {
+                end.answered(now);
+            }
+        }
+        // Whose page never wakes is gone, whatever their browser says.
+        let asleep = now;
+        end.frame(asleep, SessionTime::ZERO, ToRoom::Ping { t0: asleep });
+        now = end.deadline().unwrap();
+        while let Some(Action::Probe) = end.tick(now) {
+            end.answered(now + Micros::from_millis(300));
+            now = end.deadline().unwrap();
+        }
+        let waited = now - asleep;
+        let longest = SPEECH_WAIT_MAX + SILENCE_MAX;
+        assert!(
+            waited > SPEECH_WAIT_MAX - SILENCE_MAX && waited <= longest,
+            "{waited:?}"
+        );
+        assert_eq!(end.member(), None);
     }
 
     #[test]

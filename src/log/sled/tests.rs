@@ -140,7 +140,7 @@ fn one_log_is_open_once() {
 fn the_whole_chain_verifies_and_the_file_stays_in_bounds() {
     let place = OnDisk::new();
     let log = SledLog::open(&place.dir(), SESSION).unwrap();
-    // 116 bytes a record, 64 a commit, is what DESIGN §6 measured sled with.
+    // 116 bytes a record, 64 a commit, is what `docs/performance.md` speaks of.
     let frame = codec::encode(&said(30_000, "x")).len() - 1;
     let text = "x".repeat(116 - frame);
     for first in (1..32_000).step_by(64) {

@@ -61,7 +61,7 @@ const DISK_FILM: &str = "This film lies on somebody's disk, where no browser may
 const CALL_DEADLINE: Duration = Duration::from_secs(2);
 
 /// How long a film may take to show a frame. A slow site on a slow line; the
-/// room itself waits far shorter (`LOAD_WAIT_MAX`). A guess.
+/// room itself waits far shorter (`engine::sequencer::LOAD_WAIT_MAX`). A guess.
 const LOAD_DEADLINE: Duration = Duration::from_secs(30);
 
 /// How long a polite end may take before the supervisor is left to itself.

@@ -303,9 +303,12 @@ impl MpvPlayer {
     }
 
     /// What mpv is to open for `media`, and what to tell its viewer about it.
-    fn source(&self, media: &Media) -> Result<(String, Option<String>), PlayerError> {
+    async fn source(&self, media: &Media) -> Result<(String, Option<String>), PlayerError> {
         if media.provider == Provider::File {
-            return match find(media, &self.films) {
+            // Folders of films lie on disks that sleep and on machines elsewhere.
+            let (wanted, films) = (media.clone(), self.films.clone());
+            let found = tokio::task::spawn_blocking(move || find(&wanted, &films)).await;
+            return match found.expect("looking for a file does not panic") {
                 Found::Copy { path, warning } => Ok((path.display().to_string(), warning)),
                 Found::Missing(sentence) => Err(PlayerError::Media(sentence)),
                 Found::Remote => Ok((media.url(MediaTime::ZERO), None)),
@@ -339,7 +342,7 @@ impl MpvPlayer {
 impl Player for MpvPlayer {
     async fn load(&mut self, media: &Media, start: MediaTime) -> Result<(), PlayerError> {
         self.alive()?;
-        let (source, warning) = self.source(media).inspect_err(|_| {
+        let (source, warning) = self.source(media).await.inspect_err(|_| {
             self.unable = Some(if claim_of(media).is_some() {
                 Inability::NoCopy
             } else {

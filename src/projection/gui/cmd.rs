@@ -64,7 +64,7 @@ pub const NAME: WidgetId = WidgetId::reserved(2);
 pub const LINK: WidgetId = WidgetId::reserved(3);
 /// The field for a chat message.
 pub const MESSAGE: WidgetId = WidgetId::reserved(4);
-/// The field for a film's address.
+/// The field for a film's address, in the room.
 pub const ADDRESS: WidgetId = WidgetId::reserved(5);
 /// The play or pause button.
 pub const PLAY: WidgetId = WidgetId::reserved(6);
@@ -78,5 +78,7 @@ pub const EXPORT_FILE: WidgetId = WidgetId::reserved(10);
 pub const STORY: WidgetId = WidgetId::reserved(9);
 /// The field for an address of the host's own.
 pub const PLACE: WidgetId = WidgetId::reserved(11);
+/// The field for a film to begin with, on the first screen.
+pub const FILM: WidgetId = WidgetId::reserved(13);
 /// The field for a poll's question.
 pub const QUESTION: WidgetId = WidgetId::reserved(12);

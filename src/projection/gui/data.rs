@@ -70,6 +70,8 @@ pub struct Draft {
     pub title: String,
     /// Whether people on this network can join.
     pub lan: bool,
+    /// Whether friends elsewhere come in at all, by what is chosen below.
+    pub elsewhere: bool,
     /// Whether friends elsewhere come in through ngrok.
     pub ngrok: bool,
     /// Whether it is chosen at which address of ngrok's, and where ngrok is entered.
@@ -112,6 +114,13 @@ pub struct Draft {
     pub mpv: bool,
 }
 
+impl Draft {
+    /// Whether a way is chosen by which friends elsewhere come in.
+    fn has_way(&self) -> bool {
+        self.ngrok || self.port || self.own
+    }
+}
+
 /// A passing word of the window itself.
 #[derive(Clone, Debug, PartialEq, Eq, Data)]
 pub enum Note {
@@ -119,6 +128,8 @@ pub enum Note {
     Copied,
     /// Something is missing or did not work; the sentence says what to do.
     Problem(&'static str),
+    /// What was typed as a film is none; the sentence says what to paste.
+    Film(Arc<str>),
 }
 
 /// The title of a party nobody named.
@@ -130,6 +141,9 @@ pub const LINK_MISSING: &str = "Paste the link the host sent you first.";
 /// What choosing ngrok without a token is answered with.
 pub const TOKEN_MISSING: &str =
     "ngrok needs your token first: copy it from its page, then press Paste token.";
+/// What letting in friends from elsewhere by no way at all is answered with.
+pub const WAY_MISSING: &str =
+    "Choose how friends elsewhere come in, or let in only people on this network.";
 /// What choosing an own address without one is answered with.
 pub const PLACE_MISSING: &str = "Type your own address first, such as https://party.example.org.";
 /// What pasting something else than text is answered with.
@@ -148,6 +162,7 @@ impl App {
             draft: Draft {
                 name: remembered.name,
                 theme: remembered.theme,
+                elsewhere: remembered.ways != Ways::default(),
                 ngrok: remembered.ways.ngrok,
                 ngrok_more: remembered.ways.domain.is_some() || remembered.ways.region.is_some(),
                 domain: remembered.ways.domain.unwrap_or_default(),
@@ -222,15 +237,20 @@ impl App {
     }
 
     /// What is missing or did not work, until it is there.
-    pub fn problem(&self) -> Option<&'static str> {
-        let Some(Note::Problem(sentence)) = self.note else {
-            return None;
+    pub fn problem(&self) -> Option<&str> {
+        let sentence = match &self.note {
+            Some(Note::Problem(sentence)) => *sentence,
+            Some(Note::Film(sentence)) => return Some(sentence),
+            Some(Note::Copied) | None => return None,
         };
         let filled = match sentence {
             NAME_MISSING => !self.draft.name.trim().is_empty(),
             LINK_MISSING => !self.draft.link.trim().is_empty(),
-            TOKEN_MISSING => self.has_token() || !self.draft.ngrok,
-            PLACE_MISSING => !self.draft.own || !self.draft.place.trim().is_empty(),
+            TOKEN_MISSING => self.has_token() || !(self.draft.elsewhere && self.draft.ngrok),
+            PLACE_MISSING => {
+                !(self.draft.elsewhere && self.draft.own) || !self.draft.place.trim().is_empty()
+            }
+            WAY_MISSING => !self.draft.elsewhere || self.draft.has_way(),
             _ => false,
         };
         (!filled).then_some(sentence)
@@ -326,6 +346,12 @@ impl App {
 
     /// By what friends elsewhere are to come in, or what is missing.
     fn ways(&self) -> Result<Ways, &'static str> {
+        if !self.draft.elsewhere {
+            return Ok(Ways::default());
+        }
+        if !self.draft.has_way() {
+            return Err(WAY_MISSING);
+        }
         if self.draft.ngrok && !self.has_token() {
             return Err(TOKEN_MISSING);
         }
@@ -1028,6 +1054,8 @@ mod tests {
                 ways: Ways::default(),
             })
         );
+        app.draft.elsewhere = true;
+        assert_eq!(app.host(), Err(WAY_MISSING));
         app.draft.ngrok = true;
         assert_eq!(app.host(), Err(TOKEN_MISSING));
         app.screen = Arc::new(Screen::Start(Start {
@@ -1042,6 +1070,11 @@ mod tests {
         };
         assert_eq!(ways.own.as_deref(), Some("https://party.example.org"));
         assert!(ways.ngrok);
+        app.draft.elsewhere = false;
+        let Ok(Request::Host { ways, .. }) = app.host() else {
+            panic!("everything is there");
+        };
+        assert_eq!(ways, Ways::default(), "one box closes all ways");
         assert_eq!(app.join(), Err(LINK_MISSING));
     }
 }

@@ -11,12 +11,12 @@ use std::time::Duration;
 use druid::widget::{Controller, EnvScope, ViewSwitcher};
 use druid::{
     AppDelegate, Application, Command, DelegateCtx, Env, Event, EventCtx, Handled, KbKey, KeyEvent,
-    Target, TimerToken, Widget, WidgetExt, WindowHandle, WindowId,
+    Target, TimerToken, Widget, WidgetExt, WidgetId, WindowHandle, WindowId,
 };
 use tokio::sync::{mpsc, watch};
 
 use super::bridge::Bridge;
-use super::data::{App, DEAF, NOTHING_TO_PASTE, Note};
+use super::data::{App, DEAF, LINK_MISSING, NAME_MISSING, NOTHING_TO_PASTE, Note, PLACE_MISSING};
 use super::leaving::Leaving;
 use super::{Request, Root, Screen, Secret, cmd, pane, replay, theme};
 use crate::engine::event::Via;
@@ -81,7 +81,7 @@ impl Desk {
     fn send(&mut self, ctx: &mut EventCtx, app: &mut App, request: Request) {
         if self.requests.try_send(request).is_err() {
             self.problem(ctx, app, DEAF);
-        } else if let Some(Note::Problem(_)) = app.note {
+        } else if let Some(Note::Problem(_) | Note::Film(_)) = app.note {
             app.note = None;
         }
     }
@@ -89,6 +89,34 @@ impl Desk {
     fn problem(&mut self, ctx: &mut EventCtx, app: &mut App, sentence: &'static str) {
         app.note = Some(Note::Problem(sentence));
         self.note_timer = ctx.request_timer(TROUBLE_FOR);
+    }
+
+    /// Says so if what was typed there is no film, and leads back to it.
+    fn is_no_film(
+        &mut self,
+        ctx: &mut EventCtx,
+        app: &mut App,
+        typed: &str,
+        field: WidgetId,
+    ) -> bool {
+        let typed = typed.trim();
+        let refused = Some(typed).filter(|typed| !typed.is_empty());
+        let Some(sentence) = refused.and_then(|typed| app.not_a_film(typed)) else {
+            return false;
+        };
+        app.note = Some(Note::Film(sentence));
+        self.note_timer = ctx.request_timer(TROUBLE_FOR);
+        ctx.set_focus(field);
+        true
+    }
+
+    /// Asks for the film in the room's field, which stays as typed while it is none.
+    fn film(&mut self, ctx: &mut EventCtx, app: &mut App, intent: impl Fn(String) -> Intent) {
+        let typed = app.draft.address.clone();
+        if !self.is_no_film(ctx, app, &typed, cmd::ADDRESS) {
+            self.ask_typed(ctx, app, |app| &mut app.draft.address, intent);
+            ctx.set_focus(cmd::DESK);
+        }
     }
 
     fn attempt(
@@ -106,11 +134,12 @@ impl Desk {
                 self.send(ctx, app, request);
             }
             Err(missing) => {
-                ctx.set_focus(if app.draft.name.trim().is_empty() {
-                    cmd::NAME
-                } else {
-                    cmd::LINK
-                });
+                match missing {
+                    NAME_MISSING => ctx.set_focus(cmd::NAME),
+                    LINK_MISSING => ctx.set_focus(cmd::LINK),
+                    PLACE_MISSING => ctx.set_focus(cmd::PLACE),
+                    _ => {}
+                }
                 self.problem(ctx, app, missing);
             }
         }
@@ -218,7 +247,11 @@ impl Desk {
         } else if let Some(request) = command.get(cmd::REQUEST) {
             self.send(ctx, app, request.clone());
         } else if command.is(cmd::HOST) {
-            self.attempt(ctx, app, app.host());
+            let film = app.draft.film.clone();
+            let ready = app.host().is_ok() && !app.busy();
+            if !(ready && self.is_no_film(ctx, app, &film, cmd::FILM)) {
+                self.attempt(ctx, app, app.host());
+            }
         } else if command.is(cmd::JOIN) {
             self.attempt(ctx, app, app.join());
         } else if let Some(session) = command.get(cmd::REOPEN) {
@@ -229,12 +262,10 @@ impl Desk {
             ctx.set_focus(cmd::MESSAGE);
         } else if command.is(cmd::LOAD) {
             let load = |url| Intent::Load { url };
-            self.ask_typed(ctx, app, |app| &mut app.draft.address, load);
-            ctx.set_focus(cmd::DESK);
+            self.film(ctx, app, load);
         } else if command.is(cmd::QUEUE) {
             let add = |url| Intent::QueueAdd { url, front: false };
-            self.ask_typed(ctx, app, |app| &mut app.draft.address, add);
-            ctx.set_focus(cmd::DESK);
+            self.film(ctx, app, add);
         } else if command.is(cmd::NEXT) {
             self.ask(ctx, app, app.next(), Via::Gui);
         } else if command.is(cmd::UNDO) {
@@ -361,7 +392,6 @@ impl<W: Widget<App>> Controller<App, W> for Desk {
         env: &Env,
     ) {
         match event {
-            Event::WindowConnected => ctx.request_focus(),
             Event::WindowCloseRequested if !self.sure && app.ends_it_for_others() => {
                 app.leaving = Some(Leaving::CloseWindow);
                 // Handled: the window stays.
@@ -384,6 +414,11 @@ impl<W: Widget<App>> Controller<App, W> for Desk {
                 }
                 app.typing = false;
             }
+            // Who is new types their name first.
+            Event::WindowConnected if app.start().is_some() && app.draft.name.is_empty() => {
+                ctx.set_focus(cmd::NAME);
+            }
+            Event::WindowConnected => ctx.request_focus(),
             // A click on nothing ends typing, as everywhere.
             Event::MouseDown(_) if !ctx.is_handled() => ctx.request_focus(),
             // A focused control went with its part of the screen; keys must not go nowhere.

@@ -43,7 +43,9 @@ impl App {
         };
         Some((
             Tone::Warn,
-            format!("{who} When you go, the party ends for everybody; Reopen goes on with it."),
+            format!(
+                "{who} When you go, the party ends for everybody. You can reopen it later, under Past sessions."
+            ),
         ))
     }
 }

@@ -22,6 +22,7 @@
 
 pub mod cmd;
 pub mod data;
+pub mod film;
 pub mod leaving;
 pub mod replay;
 pub mod theme;

@@ -78,6 +78,8 @@ pub struct Palette {
     pub accent_fill: Rgb,
     /// What stands on that fill.
     pub accent_ink: Rgb,
+    /// Behind selected text, which keeps its own colour: druid's fields do not change it.
+    pub selected: Rgb,
     /// It works.
     pub good: Rgb,
     /// It wants attention.
@@ -150,6 +152,7 @@ pub static DARK: Palette = Palette {
     accent: Rgb(0xF2_B5_44),
     accent_fill: Rgb(0xF2_B5_44),
     accent_ink: Rgb(0x1A_12_05),
+    selected: Rgb(0x5A_43_12),
     good: Rgb(0x6F_CF_97),
     warn: Rgb(0xF2_99_4A),
     bad: Rgb(0xFF_8A_80),
@@ -182,6 +185,7 @@ pub static LIGHT: Palette = Palette {
     accent: Rgb(0x85_56_00),
     accent_fill: Rgb(0xF2_B5_44),
     accent_ink: Rgb(0x1A_12_05),
+    selected: Rgb(0xF2_B5_44),
     good: Rgb(0x1B_6F_40),
     warn: Rgb(0x8F_4B_00),
     bad: Rgb(0xB3_26_1E),
@@ -268,8 +272,7 @@ pub fn dress(env: &mut Env, theme: Theme) {
     env.set(t::BORDER_LIGHT, p.line.color());
     env.set(t::BACKGROUND_LIGHT, p.raised.color());
     env.set(t::BACKGROUND_DARK, p.raised.color());
-    env.set(t::SELECTION_TEXT_COLOR, p.accent_ink.color());
-    env.set(t::SELECTED_TEXT_BACKGROUND_COLOR, p.accent_fill.color());
+    env.set(t::SELECTED_TEXT_BACKGROUND_COLOR, p.selected.color());
     env.set(t::SELECTED_TEXT_INACTIVE_BACKGROUND_COLOR, p.line.color());
     env.set(t::SCROLLBAR_COLOR, p.muted.color());
     env.set(t::SCROLLBAR_BORDER_COLOR, p.panel.color());
@@ -366,8 +369,9 @@ mod tests {
                     check(&format!("member hue {index}"), member, 5.0);
                 }
             }
-            // Selected text and the primary button share this pair.
             assert!(contrast(p.accent_ink, p.accent_fill) >= 5.0);
+            let marked = contrast(p.text, p.selected);
+            assert!(marked >= 7.0, "{theme:?}: selected text is {marked:.2}:1");
         }
     }
 

@@ -39,6 +39,7 @@ const FILES: &[(&str, &str, &[u8])] = files! {
     "index.html" HTML,
     "style.css" CSS,
     "icon.svg" SVG,
+    "answer.js" JS,
     "app.js" JS,
     "chat.js" JS,
     "clock.js" JS,

@@ -73,6 +73,22 @@ fn everything_the_page_refers_to_is_served() {
 }
 
 #[test]
+fn every_module_is_fetched_with_the_page() {
+    let early: Vec<&str> = between(text(INDEX), "\"modulepreload\" href=\"/assets/", '"').collect();
+    // The first runs before the page is drawn, and the second is what asks for the others.
+    let modules: Vec<&str> = (FILES.iter().map(|(name, _, _)| *name))
+        .filter(|name| name.ends_with(".js") && !["theme.js", "app.js"].contains(name))
+        .collect();
+    assert_eq!(early.len(), modules.len());
+    for module in modules {
+        assert!(
+            early.contains(&module),
+            "{module} waits for the one that imports it"
+        );
+    }
+}
+
+#[test]
 fn every_element_asked_for_by_name_is_in_the_page() {
     let ids: Vec<&str> = between(text(INDEX), " id=\"", '"').collect();
     for (name, source) in sources() {
@@ -456,6 +472,326 @@ fn the_page_has_the_program_s_sentence_for_every_closing_and_comes_back_from_the
     }
 }
 
+/// The page's connection in a world of our own: its clock runs when told to, and its sockets
+/// are answered by hand. Also in Chromium, in real time, in `tests/page.rs`.
+const NETWORK: &str = r#"
+    let now = 1_000_000, timers = [], serial = 0;
+    globalThis.performance = { now: () => now };
+    Date.now = () => now;
+    Math.random = () => 0;
+    globalThis.setTimeout = (run, wait = 0) => { timers.push({ id: ++serial, at: now + wait, run }); return serial; };
+    globalThis.setInterval = (run, every) => { timers.push({ id: ++serial, at: now + every, run, every }); return serial; };
+    globalThis.clearTimeout = globalThis.clearInterval = (id) => { timers = timers.filter((one) => one.id !== id); };
+    const pass = (millis) => {
+        for (const end = now + millis; ;) {
+            const next = timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at || a.id - b.id)[0];
+            now = next ? next.at : end;
+            if (!next) return;
+            if (next.every) next.at += next.every;
+            else clearTimeout(next.id);
+            next.run();
+        }
+    };
+    const kept = new Map();
+    globalThis.sessionStorage = {
+        getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value), removeItem: (key) => kept.delete(key),
+    };
+    globalThis.location = { protocol: "http:", host: "party.test" };
+    globalThis.addEventListener = () => {};
+    globalThis.document = { addEventListener() {}, visibilityState: "visible" };
+    const sockets = [];
+    globalThis.WebSocket = class {
+        static OPEN = 1;
+        readyState = 0; sent = []; on = {};
+        constructor() { sockets.push(this); }
+        addEventListener(kind, run) { this.on[kind] = run; }
+        send(text) { this.sent.push(JSON.parse(text)); }
+        close() { this.readyState = 3; }
+        opens() { this.readyState = 1; this.on.open(); }
+        breaks() { this.readyState = 3; this.on.close(); }
+        hears(frame) { this.on.message({ data: JSON.stringify(frame) }); }
+        asked() { return this.sent.flatMap(({ ask }) => ask ?? []); }
+    };
+    const { Connection } = await load("net.js");
+    const told = [], refused = [], accepted = [];
+    const connection = new Connection({ session: "s", secret: "x" }, {
+        cursor: () => 1, stamp: () => 0, event() {}, presence() {}, moved() {}, knocks() {}, secret() {}, clock() {}, start_over() {},
+        refused: ({ refusal, sentence }, ask) => refused.push([Object.keys(ask.intent)[0], refusal, sentence]),
+        accepted: (ask) => accepted.push(ask.counter),
+        status: () => {
+            const line = [connection.status, connection.reason].join(": ");
+            if (told.at(-1) !== line) told.push(line);
+        },
+    });
+    const lets_in = () => {
+        sockets.at(-1).opens();
+        sockets.at(-1).hears({ welcome: { member: 2, token: "t", tail: 1 } });
+    };
+    /** Waits until it dials again. */
+    const redials = () => { for (const { length } = sockets; sockets.length === length;) pass(100); };
+    const print = (value) => console.log(JSON.stringify(value));
+"#;
+
+#[test]
+fn joining_in_a_bad_moment_of_the_network_needs_no_second_press() {
+    let script = format!(
+        "{NETWORK}
+        connection.open('Kim');
+        redials();
+        sockets.at(-1).opens();
+        sockets.at(-1).breaks();
+        redials();
+        lets_in();
+        print([sockets.length, told]);"
+    );
+    let Some(answer) = node_once(&script) else {
+        return;
+    };
+    let not_yet = "lost: The host does not answer yet.";
+    let dials = "connecting: ";
+    assert_eq!(
+        answer,
+        serde_json::json!([
+            3,
+            [
+                dials,
+                not_yet,
+                dials,
+                not_yet,
+                dials,
+                "catching_up: ",
+                "live: "
+            ]
+        ])
+    );
+}
+
+#[test]
+fn a_page_that_nobody_answers_says_so_after_three_tries_and_one_that_shall_wait_waits() {
+    let script = format!(
+        "{NETWORK}
+        connection.open('Kim');
+        pass(60_000);
+        print([sockets.length, told.at(-1)]);
+        connection.open('Kim');
+        for (let times = 0; times < 5; times += 1) {{
+            sockets.at(-1).opens();
+            sockets.at(-1).hears({{ refused: {{ counter: null, refusal: 'too_fast', sentence: 'Wait a moment.' }} }});
+            print(told.at(-1));
+            redials();
+        }}
+        redials();
+        lets_in();
+        print([sockets.length, told.at(-1)]);"
+    );
+    let Some(answers) = node(&script, &[]) else {
+        return;
+    };
+    let wait = || serde_json::json!("lost: Wait a moment.");
+    let nobody =
+        "idle: The host does not answer. Check the link, or ask whether the party is still on.";
+    assert_eq!(
+        answers,
+        [
+            serde_json::json!([3, nobody]),
+            wait(),
+            wait(),
+            wait(),
+            wait(),
+            wait(),
+            // One of these was not answered at all.
+            serde_json::json!([10, "live: "]),
+        ]
+    );
+}
+
+#[test]
+fn after_an_outage_the_page_says_what_was_said_and_drops_the_control_nobody_means_any_more() {
+    let script = format!(
+        "{NETWORK}
+        connection.open('Kim');
+        lets_in();
+        const ask = (intent) => connection.ask(intent, 'page');
+        const out = [ask({{ pause: {{ at: 5 }} }}), ask({{ say: {{ text: 'one' }} }}), ask({{ seek: {{ to: 7 }} }})];
+        // The room did the last of them; only its answer was lost.
+        connection.seenCounter(sockets[0].asked()[2].counter);
+        pass(14_000);
+        out.push(connection.status, ask({{ say: {{ text: 'two' }} }}), ask({{ pause: {{ at: 6 }} }}));
+        pass(2_000);
+        lets_in();
+        out.push(sockets.at(-1).asked().map(({{ intent }}) => intent), refused, accepted.length);
+        print(out);"
+    );
+    let Some(answer) = node_once(&script) else {
+        return;
+    };
+    let not_done = engine::session::member_end::NOT_DONE;
+    let said = |text: &str| serde_json::json!({ "say": { "text": text } });
+    assert_eq!(
+        answer,
+        serde_json::json!([
+            true,
+            true,
+            true,
+            "lost",
+            true,
+            false,
+            [said("one"), said("two")],
+            [["pause", "too_old", not_done]],
+            1
+        ])
+    );
+}
+
+#[test]
+fn a_start_that_a_pause_and_a_seek_overtook_leaves_the_next_one_as_early_as_after_a_seek() {
+    const SCRIPT: &str = r#"
+        // A clock that runs by being read, and timers that are due when it says so.
+        let now = 1_000, timers = [];
+        globalThis.performance = { now: () => (now += 0.01) };
+        globalThis.setTimeout = (run, wait = 0) => { timers.push({ at: now + wait, run }); };
+        globalThis.clearTimeout = () => {};
+        const settle = () => new Promise((done) => setImmediate(done));
+        const pass = async (millis) => {
+            for (const end = now + millis; ;) {
+                await settle();
+                timers.sort((a, b) => a.at - b.at);
+                if (timers.length === 0 || timers[0].at > end) { now = Math.max(now, end); return; }
+                now = Math.max(now, timers[0].at);
+                timers.shift().run();
+            }
+        };
+        const { Driver } = await load("driver.js");
+        const clock = { estimate: () => ({ bound: () => 100 }), session: (local) => local, local: (session) => session };
+        const players = () => ({
+            frameMicros: 4_000, habits: { seekStart: 80_000 }, ready: true, activity: "paused", actedAt: -Infinity,
+            position: 0, ordered: [], abort: null,
+            sample(at) { return { at, position: this.position, rate: 1 }; },
+            // As slow as a busy browser's.
+            play() {
+                this.ordered.push(now * 1000);
+                return new Promise((done) => {
+                    this.abort = done;
+                    setTimeout(() => { if (this.abort === done) { this.activity = "playing"; done(); } }, this.slow ?? 1);
+                });
+            },
+            pause() { const abort = this.abort; this.abort = null; this.activity = "paused"; abort?.(); },
+            async seek(micros) { this.position = micros; },
+            setRate() {},
+        });
+        const line = (generation, playing, position, at = 0) => ({ item: 1, generation, playing, rate: 1000, position, at });
+        const driver = new Driver(clock, () => {});
+        const early = async (player, generation, position) => {
+            const moment = now * 1000 + 500_000;
+            driver.line(line(generation, true, position, moment), null);
+            await pass(600);
+            return Math.round((moment - player.ordered.at(-1)) / 10_000) * 10;
+        };
+        const out = [];
+        const first = players();
+        first.slow = 300;
+        driver.line(line(1, false, 0), null);
+        driver.mount(first);
+        await pass(50);
+        out.push(await early(first, 2, 0));
+        driver.line(line(3, false, 9e6), null); // before it runs
+        await pass(50);
+        first.slow = 1;
+        out.push(await early(first, 4, 9e6));
+        driver.line(line(5, false, 9e6), null); // where it stands: nothing is sought
+        await pass(50);
+        out.push(await early(first, 6, 9e6));
+        const second = players();
+        driver.mount(null);
+        driver.line(line(7, false, 0), null);
+        driver.mount(second);
+        await pass(50);
+        out.push(await early(second, 8, 0));
+        console.log(JSON.stringify(out));
+        process.exit(0);
+    "#;
+    let Some(early) = node_once(SCRIPT) else {
+        return;
+    };
+    // In milliseconds: from a seek, from a seek again, from a standing frame, and another player's first.
+    assert_eq!(early, serde_json::json!([80, 80, 0, 80]));
+}
+
+#[test]
+fn a_film_that_breaks_off_is_opened_again_by_itself_until_it_plays() {
+    const SCRIPT: &str = r#"
+        let timer = null;
+        globalThis.setTimeout = (run, wait) => { timer = { run, wait }; return 1; };
+        globalThis.clearTimeout = () => { timer = null; };
+        globalThis.location = { protocol: "http:" };
+        globalThis.MediaError = { MEDIA_ERR_NETWORK: 2, MEDIA_ERR_DECODE: 3 };
+        const { FilePlayer } = await load("player/file.js");
+        const video = Object.assign(new EventTarget(), {
+            loads: 0, paused: true, duration: 60, currentTime: 0, error: null,
+            load() { this.loads += 1; }, pause() {}, removeAttribute() {},
+        });
+        const told = [];
+        const player = new FilePlayer(video, { provider: "file", id: "http://films.test/a.mp4" }, {
+            ready: () => told.push("ready"), changed() {}, duration() {}, act() {}, failed: (_, why) => told.push(why),
+        });
+        const breaks = (code) => {
+            video.error = { code };
+            video.dispatchEvent(new Event("error"));
+            told.push(timer?.wait ?? null);
+            const again = timer;
+            timer = null;
+            again?.run();
+        };
+        const opens = () => {
+            video.error = null;
+            video.dispatchEvent(new Event("loadedmetadata"));
+            told.push(player.activity);
+        };
+        breaks(4);
+        opens();
+        breaks(2);
+        // It was open: what a dead network says now is not about its address.
+        for (let times = 0; times < 4; times += 1) breaks(4);
+        opens();
+        breaks(3);
+        breaks(2);
+        player.destroy();
+        told.push(player.failed !== null, video.loads);
+        console.log(JSON.stringify(told));
+    "#;
+    let Some(told) = node_once(SCRIPT) else {
+        return;
+    };
+    let away = "unreachable";
+    assert_eq!(
+        told,
+        serde_json::json!([
+            "unavailable",
+            2_000,
+            "ready",
+            "paused",
+            away,
+            2_000,
+            away,
+            4_000,
+            away,
+            8_000,
+            away,
+            15_000,
+            away,
+            15_000,
+            "ready",
+            "paused",
+            "format",
+            null,
+            away,
+            2_000,
+            true,
+            9
+        ])
+    );
+}
+
 /// A room in which these are present, member by member.
 fn party(roles: impl IntoIterator<Item = engine::event::Role>) -> engine::fold::RoomState {
     let mut state = Default::default();
@@ -694,6 +1030,55 @@ mod together {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_line_is_offered_to_whom_the_room_lets_answer_it_or_take_it_back() {
+        const SCRIPT: &str = r#"
+            const { lineToAnswer } = await load("answer.js");
+            const offer = (state, me, can) => lineToAnswer(state, me, can, state.transcript[0].seq);
+        "#;
+        let mut said = everybody();
+        let seq = said.tail();
+        let text = || Line::new("Who is that?").unwrap();
+        let moment = Default::default();
+        happen(
+            &mut said,
+            4,
+            Body::Said {
+                text: text(),
+                moment,
+            },
+        );
+        let mute = Body::Ruled {
+            member: MemberId::new(5),
+            action: Action::Chat,
+            allow: Some(false),
+            until: None,
+        };
+        happen(&mut said, 1, mute);
+        let mut gone = said.clone();
+        happen(&mut gone, 4, Body::Redacted { seq });
+        let Some(seen) = offered(SCRIPT, &[&said, &gone]) else {
+            return;
+        };
+        for (me, line) in (1..).zip(&seen[0]) {
+            let may = |intent: Intent| authorise(&said, MemberId::new(me), &intent).is_ok();
+            let answer = may(Intent::Reply {
+                to: seq,
+                text: text().to_string(),
+            });
+            let take_back = may(Intent::Redact { seq });
+            let line_told = |key: &str| line.get(key).and_then(Value::as_bool) == Some(true);
+            assert_eq!(
+                (line_told("answer"), line_told("takeBack")),
+                (answer, take_back),
+                "{me}"
+            );
+        }
+        assert_eq!(seen[0][3]["name"], "yourself");
+        assert_eq!(seen[0][4], Value::Null, "muted, and no moderator");
+        assert_eq!(seen[1], vec![Value::Null; 5], "nobody reads it any more");
     }
 
     #[test]

@@ -126,7 +126,7 @@ fn host() -> impl Widget<App> {
         .with_child(label("Film link, if you have it at hand"))
         .with_spacer(space::XS)
         .with_child(Field::new(
-            druid::WidgetId::next(),
+            cmd::FILM,
             "https://…",
             App::draft.then(Draft::film),
             Some(cmd::HOST),
@@ -139,36 +139,11 @@ fn host() -> impl Widget<App> {
         )
         .with_spacer(space::S)
         .with_child(
-            Check::new("Friends elsewhere can join, through ngrok")
-                .lens(App::draft.then(Draft::ngrok))
+            Check::new("Friends elsewhere can join")
+                .lens(App::draft.then(Draft::elsewhere))
                 .disabled_if(|app: &App, _| app.busy()),
         )
-        .with_child(shown(|app: &App| app.draft.ngrok, 0.0, token))
-        .with_spacer(space::S)
-        .with_child(
-            Check::new("Friends elsewhere can join, by a port on the router")
-                .lens(App::draft.then(Draft::port))
-                .disabled_if(|app: &App, _| app.busy()),
-        )
-        .with_child(shown(
-            |app: &App| app.draft.port,
-            0.0,
-            || {
-                hint("The router opens it and closes it at the end. Who stands along the way can read what passes.").padding((
-                    INDENT,
-                    space::XS,
-                    0.0,
-                    0.0,
-                ))
-            },
-        ))
-        .with_spacer(space::S)
-        .with_child(
-            Check::new("Friends elsewhere can join, by an address of mine")
-                .lens(App::draft.then(Draft::own))
-                .disabled_if(|app: &App, _| app.busy()),
-        )
-        .with_child(shown(|app: &App| app.draft.own, 0.0, place))
+        .with_child(shown(|app: &App| app.draft.elsewhere, 0.0, elsewhere))
         .with_spacer(space::L)
         .with_child(
             Button::new(
@@ -180,6 +155,40 @@ fn host() -> impl Widget<App> {
             .with_id(cmd::HOST_BUTTON),
         );
     card(column)
+}
+
+/// By what friends elsewhere come in: the way most can go first.
+fn elsewhere() -> impl Widget<App> {
+    Flex::column()
+        .cross_axis_alignment(CrossAxisAlignment::Fill)
+        .with_child(
+            Check::new("Through ngrok, with an account there")
+                .lens(App::draft.then(Draft::ngrok))
+                .disabled_if(|app: &App, _| app.busy()),
+        )
+        .with_child(shown(|app: &App| app.draft.ngrok, 0.0, token))
+        .with_spacer(space::S)
+        .with_child(
+            Check::new("By a port that the router opens")
+                .lens(App::draft.then(Draft::port))
+                .disabled_if(|app: &App, _| app.busy()),
+        )
+        .with_child(shown(
+            |app: &App| app.draft.port,
+            0.0,
+            || {
+                hint("The router closes it at the end. Who stands along the way can read what passes.")
+                    .padding((INDENT, space::XS, 0.0, 0.0))
+            },
+        ))
+        .with_spacer(space::S)
+        .with_child(
+            Check::new("By an address of mine")
+                .lens(App::draft.then(Draft::own))
+                .disabled_if(|app: &App, _| app.busy()),
+        )
+        .with_child(shown(|app: &App| app.draft.own, 0.0, place))
+        .padding((INDENT, space::S, 0.0, 0.0))
 }
 
 /// ngrok's token: whether it is kept, and how to keep it. It goes from the clipboard to its file

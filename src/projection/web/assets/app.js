@@ -5,10 +5,11 @@
 // goes out as an ask and changes nothing until the room's event comes back. Nothing is kept but the resume token
 // (for this tab) and taste (name, volume, colours).
 
+import { Answering } from "./answer.js";
 import { Chat, answered, speak } from "./chat.js";
 import { localNow } from "./clock.js";
 import { $, face, make, say, taste } from "./dom.js";
-import { askPasscode, knocked, listenToDoor, showDoor, showRoom } from "./door.js";
+import { askPasscode, knocked, listenToDoor, showDoor, showRoom, stillJoining } from "./door.js";
 import { Driver } from "./driver.js";
 import { Replay, currentDuration, currentItem, may } from "./fold.js";
 import { readLink } from "./link.js";
@@ -80,8 +81,10 @@ const transport = new Transport({
   ask: (intent, via, aim) => connection.ask(intent, via, aim),
   driver: () => driver,
   title: () => film.title,
+  length: () => film.length?.duration ?? null,
   redraw: () => draw(),
 });
+const answering = new Answering({ state, me, can, ask: (intent, via) => connection.ask(intent, via) });
 
 // ---- The door -------------------------------------------------------------------------
 
@@ -113,7 +116,8 @@ function begin(name, passcode) {
     },
     refused: (refused, ask) => {
       toast(refused.sentence);
-      if (ask && "say" in ask.intent && $("say-input").value === "") $("say-input").value = ask.intent.say.text;
+      const said = ask?.intent.say ?? ask?.intent.reply;
+      if (said && $("say-input").value === "") $("say-input").value = said.text;
     },
     accepted: () => {},
     knocks: (list) => {
@@ -156,8 +160,7 @@ function statusChanged() {
     say($("over-why"), reason);
     showDoor("over");
   } else if (connection.member === null && status === "lost") {
-    // Nobody has been let in yet, so nothing is lost by asking again by hand.
-    connection.giveUp("The host does not answer. Check the link, or ask whether the party is still on.");
+    stillJoining(reason);
   } else if (connection.member !== null) {
     showRoom();
     if (status === "lost") {
@@ -192,6 +195,7 @@ function heard(event) {
     if (connection.live && hold?.reason === "ready_check" && event.body.hold_ended?.how === "expired") {
       toast(`Not everybody was ready, so the film stays. ${entry.text}.`, "info");
     }
+    if (event.body.role_set?.member === me()) measure(); // viewers are not asked how long a film is
     if (event.by === me() && event.intent !== null) connection.seenCounter(event.intent);
     forgetPlayers(event.body);
     transport.checkUndo();
@@ -229,6 +233,7 @@ function tell(entry, event, answers) {
   if (!fresh) return;
   const [kind] = Object.keys(event.body);
   if (event.by !== me() && !UNSPOKEN.has(kind)) speak(entry.kind === "talk" ? `${entry.name}: ${entry.text}` : entry.text);
+  if (entry.kind === "talk" || kind === "reacted") chat.overhear(entry);
   if (undoable(state())?.seq === entry.seq) transport.offerUndo(entry);
   if (event.body.requested) tellRequest(event.by);
 }
@@ -246,6 +251,7 @@ function tellRequest(by) {
 function startOver() {
   replay = new Replay();
   chat.clear();
+  answering.drop();
   presence = new Map();
   transport.hideUndo();
 }
@@ -279,6 +285,7 @@ function mount(item) {
   const hooks = {
     ready: () => {
       film.trouble = null;
+      film.note = null; // what did not play a moment ago does now
       transport.tune(driver.player);
       driver.follow();
       draw();
@@ -298,7 +305,8 @@ function mount(item) {
     },
     failed: (sentence, why) => {
       const url = pageUrl(item.media, driver.target() ?? 0);
-      film.note = { title: "The film does not play here", text: sentence, url, site: siteOf(item.media) };
+      // A note that says what to press knows more of it.
+      if (!film.note?.act) film.note = { title: "The film does not play here", text: sentence, url, site: siteOf(item.media) };
       film.trouble = troubleOf(number, sentence, why);
       report();
       draw();
@@ -354,7 +362,7 @@ function unmount() {
 
 function measure() {
   const { length } = film;
-  if (!length) return;
+  if (!length || state().roster[me()]?.role === "viewer") return;
   setTimeout(() => {
     const known = state().timeline.items[length.item];
     if (known && known.duration === null) connection.tell({ measure: length });
@@ -440,7 +448,14 @@ $("asking-open").addEventListener("click", () => openAsking($("asking").hidden))
 $("say-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("say-input").value.trim();
-  if (text && connection.ask({ say: { text } }, "page")) $("say-input").value = "";
+  if (text === "") return;
+  if (!connection.ask(answering.intent(text), "page")) {
+    toast("Not sent: the host is not connected. Your message stays here.");
+    return;
+  }
+  $("say-input").value = "";
+  answering.drop();
+  if (!connection.live) toast("There is no connection just now. Your line is sent when it is back.", "info");
 });
 
 for (const reaction of ["👍", "😂", "😮", "😢", "🎉"]) {
@@ -537,6 +552,7 @@ document.addEventListener("keydown", ({ key, altKey }) => {
   if (key !== "Escape" || altKey || $("room").hidden) return;
   if (!$("chooser").hidden) shutChooser();
   if (!$("asking").hidden) openAsking(false);
+  else if (answering.to !== null) answering.drop();
   // Out of the message, back to the keys that move the film.
   else if (document.activeElement === $("say-input")) $("room").focus({ preventScroll: true });
 });
@@ -574,6 +590,7 @@ function drawRoom() {
   transport.draw();
   transport.drawTime();
   drawTalk();
+  answering.draw();
   drawStatus();
 }
 
@@ -674,9 +691,11 @@ function drawTalk() {
   $("load-open").hidden = $("load-form").hidden = connection.live && !can("queue");
   $("load-now").disabled = !(can("play") && can("queue"));
   $("queue-add").disabled = !can("queue");
-  $("say-input").disabled = !can("chat");
-  $("say-input").placeholder = connection.live && !can("chat") ? "You are muted" : sayHint(state(), me());
-  $("say-send").disabled = !can("chat");
+  // Not while the connection is gone: who is in the middle of a line would lose the keyboard, and
+  // the rest of it would be taken for keys that move the film.
+  const muted = connection.live && !can("chat");
+  $("say-input").disabled = $("say-send").disabled = muted;
+  $("say-input").placeholder = muted ? "You are muted" : sayHint(state(), me());
   for (const button of $("reactions").children) button.disabled = !can("chat");
   const wish = document.documentElement.dataset.themeWish;
   face($("theme"), "theme", `Colours: ${THEMES[wish] ?? THEMES.auto}`);
@@ -702,11 +721,14 @@ function drawStatus() {
   const lost = status === "lost";
   $("banner").hidden = !lost;
   if (lost) {
-    // What the host said on closing stays true while dialling finds nobody.
-    const why = CLOSINGS[connection.closing] ?? (anchor().playing ? "Host offline, still playing." : "Host offline.");
+    // What the host said on closing stays true while dialling finds nobody; which of the two ends
+    // lost it otherwise cannot be known from here.
+    const why = CLOSINGS[connection.closing]
+      ?? (driver.activity === "playing" ? "No connection to the host, still playing." : "No connection to the host.");
+    const elsewhere = connection.stranded && connection.closing === null ? " If the host’s address has changed, ask for the link as it is now." : "";
     const wait = Math.max(0, Math.ceil((redialAt - now) / 1e6));
     const again = redialAt > 0 && wait > 0 ? ` Trying again in ${wait} s.` : " Trying again.";
-    say($("banner-text"), `${why}${again}`);
+    say($("banner-text"), `${why}${elsewhere}${again}`);
   }
 }
 

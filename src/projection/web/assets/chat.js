@@ -10,6 +10,9 @@ import { clockFace } from "./story.js";
 const LINES_SHOWN = 400;
 /** Lines read out that are kept, so that two at once are both heard. */
 const SPOKEN_KEPT = 8;
+/** Over a full-screen film a line stays this long, and of so many the newest. */
+const OVERHEARD_MILLIS = 8_000;
+const OVERHEARD_MAX = 4;
 const TAKEN_BACK = "This line was taken back.";
 /** Nearer to the end than this counts as reading the newest. */
 const NEAR_END_PIXELS = 48;
@@ -64,7 +67,7 @@ export class Chat {
 
   /** A line was taken back: nobody reads it here any more, nor where somebody answered it. */
   takeBack(seq) {
-    $("spoken").replaceChildren();
+    for (const id of ["spoken", "overheard"]) $(id).replaceChildren();
     for (const entry of this.#waiting) {
       if (entry.seq === seq && entry.kind === "talk") entry.text = null;
       if (entry.answers?.seq === seq) entry.answers.text = null;
@@ -73,6 +76,16 @@ export class Chat {
       if (row.dataset.seq === String(seq)) row.querySelector(".words").replaceChildren(...words(null));
       if (row.dataset.answers === String(seq)) row.querySelector(".answers .quoted").replaceChildren(...words(null));
     }
+  }
+
+  /** Shows a line over a film that fills the screen, where there is no other talk to see. */
+  overhear({ kind, name, text }) {
+    if (!document.fullscreenElement) return;
+    const list = $("overheard");
+    const line = make("li", "", ...(kind === "talk" ? [make("span", "who", `${name}:`)] : []), make("span", "", text));
+    list.append(line);
+    while (list.children.length > OVERHEARD_MAX) list.firstChild.remove();
+    setTimeout(() => line.remove(), OVERHEARD_MILLIS);
   }
 
   /** Draws what was added since. */
@@ -103,7 +116,8 @@ export class Chat {
 
 function lineElement(entry) {
   const line = make("li", entry.kind);
-  line.title = new Date(entry.wall).toLocaleTimeString();
+  const time = new Date(entry.wall).toLocaleTimeString();
+  line.title = entry.kind === "talk" ? `${time}; click to answer` : time;
   if (entry.kind === "system") {
     line.append(make("span", "", entry.text));
   } else {

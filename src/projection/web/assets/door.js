@@ -16,6 +16,8 @@ export function showDoor(part, problem = "") {
   say($("join-button"), "Join with sound");
   $("join-waiting").hidden = true;
   if (part === "link-form") $("link-input").focus();
+  // Not the button: somebody may be in the middle of a sentence, and press Enter.
+  if (part === "over") $("over").focus();
   if (part === "join-form") {
     $("name-input").value ||= taste.get("name") ?? "";
     $(problem || !$("name-input").value ? "name-input" : "join-button").focus();
@@ -28,8 +30,17 @@ export function askPasscode() {
   $("passcode-input").select();
 }
 
+/** Not in yet, and tried again by itself; `why` it takes longer. */
+export function stillJoining(why) {
+  say($("join-button"), "Joining");
+  $("join-waiting").hidden = true;
+  $("join-problem").hidden = false;
+  say($("join-problem"), `${why} Trying again.`);
+}
+
 /** Somebody was asked to open. */
 export function knocked() {
+  $("join-problem").hidden = true;
   say($("join-button"), "At the door");
   $("join-waiting").hidden = false;
 }

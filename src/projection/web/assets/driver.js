@@ -35,6 +35,8 @@ export class Driver {
   #deviantSince = null;
   /** Whether the player has not run since its last seek: such a start takes a decoder longer. */
   #fresh = true;
+  /** Counts the seeks before starts, by which a start that took its time knows that one came meanwhile. */
+  #seeks = 0;
   /** Session-free drift of the last sample, or null while it means nothing. */
   drift = null;
   /** A sentence for the viewer, or null. */
@@ -76,6 +78,7 @@ export class Driver {
     this.drift = null;
     this.trouble = null;
     this.stands = null;
+    this.#fresh = true;
     this.#slews = 0;
     this.#steps = 0;
     clearTimeout(this.#timer);
@@ -182,8 +185,12 @@ export class Driver {
     // A busy page wakes late. What that start then shows is not how long this player takes,
     // and learning it would order the next one as much too early.
     const punctual = localNow() - order <= LATE_MICROS;
+    const seeks = this.#seeks;
     await player.play();
-    this.#fresh = false;
+    // A busy browser takes its time to start. A player that was paused or sought meanwhile starts
+    // from a seek again; taken for one that ran, it would be ordered those 80 ms too late.
+    const overtaken = stale() && (this.#seeks !== seeks || this.#player !== player || player.activity !== "playing");
+    if (!overtaken) this.#fresh = false;
     if (stale()) return;
     this.#controller.disturbed(localNow(), punctual ? lesson : "other", this.#anchor.rate);
     player.setRate(this.#anchor.rate / 1000); // some players forget it until they run
@@ -195,6 +202,7 @@ export class Driver {
 
   async #seek(player, position) {
     this.#fresh = true;
+    this.#seeks += 1;
     await Promise.race([player.seek(position), sleep(SEEK_WAIT_MILLIS)]);
   }
 

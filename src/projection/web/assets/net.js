@@ -21,6 +21,19 @@ const WAITING_MILLIS = 3_000;
 const BACK_OFF_MIN_MILLIS = 1_000;
 const BACK_OFF_MAX_MILLIS = 30_000;
 const TICK_MILLIS = 1_000;
+/**
+ * How often somebody who was never let in is tried for, as in the program: once for the network's
+ * bad moment, once for the host's; then the link or the host is wrong.
+ */
+const FIRST_DIALS_MAX = 3;
+/** Dials after which it is said that the host may be somewhere else by now, as in the program. */
+const STRANDED_AFTER = 5;
+/** Control that waited longer than this for an answer is no longer meant, as in the program. */
+const CONTROL_AGE_MICROS = 10_000_000;
+/** What moves the film. */
+const CONTROL = new Set(["play", "pause", "seek", "rate", "ready_check"]);
+/** Asks that may wait for an answer; more than anybody types during an outage. */
+const ASKS_MAX = 64;
 /** The wall clock parting from the monotonic one by more: the machine slept, or its time was set. */
 const JUMP_MILLIS = 250;
 /** Closings after which dialling again cannot help. */
@@ -30,6 +43,9 @@ const FINAL = new Set(["replaced", "unruly", "not_admitted", "kicked"]);
 const SAME_FOR_STRANGERS = new Set([
   "name_taken", "wrong_version", "banned", "turned_away", "passcode_needed", "passcode_wrong", "passcode_wait",
 ]);
+
+const NOBODY_THERE = "The host does not answer. Check the link, or ask whether the party is still on.";
+const NOT_DONE = "The connection was gone for too long, so that was not done. Do it again if you still want it.";
 
 /** What each closing means to a person. */
 export const CLOSINGS = {
@@ -68,13 +84,15 @@ export class Connection {
   /** By when something must have been heard, after a return; 0 for no such date. */
   #answerBy = 0;
   #attempts = 0;
+  /** Dials in a row that did not bring somebody in who never was in. */
+  #unanswered = 0;
   #redialTimer = 0;
   #pingTimer = 0;
   #tickTimer = 0;
   #tickAt = 0;
   #wallGap = Date.now() - performance.now();
   #counter = Date.now();
-  /** Asks without an answer yet, by counter, in order. */
+  /** Asks without an answer yet, each with when it was asked, by counter, in order. */
   #asks = new Map();
   #freshTry = false;
   /** What names us after a broken connection; the browser keeps a copy over a reload, unless it may not. */
@@ -102,12 +120,18 @@ export class Connection {
     return this.status === "live";
   }
 
+  /** Whether it was tried for so long that the host may have another address by now. */
+  get stranded() {
+    return this.status === "lost" && this.#attempts >= STRANDED_AFTER;
+  }
+
   /** `passcode` is what the party asks newcomers for; empty for nothing. */
   open(name, passcode = "") {
     this.#name = name;
     this.#passcode = passcode;
     this.refusal = "";
     this.#attempts = 0;
+    this.#unanswered = 0;
     this.#dial();
     clearInterval(this.#tickTimer);
     this.#tickAt = localNow();
@@ -116,12 +140,18 @@ export class Connection {
 
   /** Asks the room for something; false while it must not be asked. */
   ask(intent, via, aim) {
-    if (!this.live) return false;
+    if (!this.live && !this.#keeps(intent)) return false;
     this.#counter += 1;
     const ask = { counter: this.#counter, stamp: this.#hooks.stamp() + 1, via, aim: aim ?? null, intent };
-    this.#asks.set(ask.counter, ask);
-    this.#send({ ask });
+    this.#asks.set(ask.counter, { ask, at: localNow() });
+    if (this.live) this.#send({ ask });
     return true;
+  }
+
+  /** What is said while the connection is gone is said when it is back; anything else is decided on what is seen then. */
+  #keeps(intent) {
+    return ("say" in intent || "reply" in intent) && this.member !== null && this.#asks.size < ASKS_MAX
+      && (this.status === "lost" || this.status === "catching_up");
   }
 
   /**
@@ -168,12 +198,21 @@ export class Connection {
     if (this.status !== "catching_up" || cursor < this.#tail) return;
     this.#attempts = 0;
     this.#set("live");
-    for (const ask of this.#asks.values()) this.#send({ ask });
+    const now = localNow();
+    for (const [counter, { ask, at }] of this.#asks) {
+      if (CONTROL.has(Object.keys(ask.intent)[0]) && now - at > CONTROL_AGE_MICROS) {
+        this.#asks.delete(counter);
+        this.#hooks.refused({ counter, refusal: "too_old", sentence: NOT_DONE }, ask);
+      } else {
+        this.#send({ ask });
+      }
+    }
   }
 
-  /** Counters of this member that the log already knows are never used again. */
+  /** Counters of this member that the log already knows are never used again; what they asked was done. */
   seenCounter(counter) {
     this.#counter = Math.max(this.#counter, counter);
+    this.#answered(counter, (ask) => this.#hooks.accepted(ask));
   }
 
   /** What came does not follow what we hold: everything is fetched anew. */
@@ -262,9 +301,19 @@ export class Connection {
     if (socket) try { socket.close(); } catch { /* it is gone either way */ }
   }
 
-  #lose(reason) {
+  /** `told`: what the host itself said, by its name; null for what we found out without it. */
+  #lose(reason, told = null) {
     this.#drop();
     if (this.status === "over") return;
+    if (this.member === null) {
+      // Whom the host asks to wait it will let in.
+      this.#unanswered = told === "too_fast" ? 0 : this.#unanswered + 1;
+      if (this.#unanswered >= FIRST_DIALS_MAX) {
+        this.#end(told === null ? NOBODY_THERE : reason, "idle");
+        return;
+      }
+      if (told === null) reason = "The host does not answer yet.";
+    }
     const ceiling = Math.min(BACK_OFF_MAX_MILLIS, BACK_OFF_MIN_MILLIS * 2 ** this.#attempts);
     this.#attempts += 1;
     // Jitter, so that a room of pages does not come back as one.
@@ -326,15 +375,17 @@ export class Connection {
   /** At the door: somebody has to let us in. Pings keep our place. */
   #wait() {
     this.#answerBy = 0;
+    this.#attempts = 0;
+    this.#unanswered = 0;
     this.#set("waiting");
     this.#ping();
   }
 
   #answered(counter, then) {
-    const ask = this.#asks.get(counter);
-    if (!ask) return;
+    const asked = this.#asks.get(counter);
+    if (!asked) return;
     this.#asks.delete(counter);
-    then(ask);
+    then(asked.ask);
   }
 
   #refused(refused) {
@@ -350,7 +401,7 @@ export class Connection {
     // The host's disk is full or failed, not our stay: once that is mended, the evening goes on.
     // Too many came and went just now: that, too, is over in a while.
     if (kind === "too_fast" || ((kind === "read_only" || kind === "unknown_session") && this.#resume)) {
-      this.#lose(refused.sentence);
+      this.#lose(refused.sentence, kind);
       return;
     }
     // What we hold or claim may be of a party that was here before; once, come as a stranger.
@@ -371,7 +422,7 @@ export class Connection {
     if (FINAL.has(why)) {
       if (this.status !== "idle") this.#end(sentence);
     } else {
-      this.#lose(sentence);
+      this.#lose(sentence, why);
     }
   }
 

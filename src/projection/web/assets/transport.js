@@ -19,6 +19,9 @@ const UNDO_MILLIS = 6_000;
 /** Controls over a full-screen film hide after this long without a move. */
 const REST_MILLIS = 3_000;
 
+/** The width of a bar's thumb, as the stylesheet has it. */
+const THUMB_PIXELS = 14;
+
 /** What each control needs to be allowed. */
 const NEEDS = { play: "play", pause: "play", seek: "seek", rate: "rate" };
 
@@ -36,7 +39,8 @@ export class Transport {
 
   /**
    * `room`: `state()`, `me()`, `live()`, `closed()` whether the host ended the party, `can(action)`,
-   * `ask(intent, via, aim)`, `driver()`, `title()` for the name the film's player told, and `redraw()`.
+   * `ask(intent, via, aim)`, `driver()`, `title()` and `length()` for what this page's player knows of the film,
+   * and `redraw()`.
    */
   constructor(room) {
     this.#room = room;
@@ -106,7 +110,7 @@ export class Transport {
     }
     $("speed").disabled = !able("rate");
     $("speed-line").hidden = never("rate");
-    $("seek").disabled = !able("seek") || currentDuration(this.#state) === null;
+    $("seek").disabled = !able("seek") || this.#length === null;
     showSpeed(this.#anchor.rate);
     const name = item ? item.title ?? title() ?? labelOf(item.media) : "";
     say($("film"), name);
@@ -121,7 +125,7 @@ export class Transport {
 
   drawTime() {
     const seek = $("seek");
-    const duration = currentDuration(this.#state);
+    const duration = this.#length;
     const here = this.#dragging ? Number(seek.value) * 1e6 : this.#gathered?.to ?? this.#position;
     say($("time"), longFace(here));
     say($("duration"), duration === null ? "–:––:––" : longFace(duration));
@@ -149,6 +153,11 @@ export class Transport {
     const here = this.#room.driver()?.target() ?? this.#anchor.position;
     this.#left = this.#room.closed() ? this.#left ?? here : null;
     return this.#left ?? here;
+  }
+
+  /** How long the film is: as the room has it, or, where nobody told it yet, as it is here. */
+  get #length() {
+    return currentDuration(this.#state) ?? (this.#item ? this.#room.length() : null);
   }
 
   get #atEnd() {
@@ -227,6 +236,11 @@ export class Transport {
       this.#dragging = true; // a preview: only what is let go is asked for
       this.drawTime();
     });
+    // Where a click would go, before it takes everybody there.
+    $("seek").addEventListener("pointermove", (event) => this.#point(event));
+    for (const name of ["pointerleave", "pointercancel"]) {
+      $("seek").addEventListener(name, () => { $("there").hidden = true; });
+    }
     $("seek").addEventListener("change", () => {
       this.#dragging = false;
       this.control({ seek: { to: Math.round(Number($("seek").value) * 1e6) } }, "page");
@@ -240,6 +254,17 @@ export class Transport {
         this.#resting = setTimeout(() => theatre.classList.add("resting"), REST_MILLIS);
       });
     }
+  }
+
+  #point({ clientX, pointerType }) {
+    const seek = $("seek");
+    $("there").hidden = seek.disabled || (pointerType !== "mouse" && !this.#dragging);
+    if ($("there").hidden) return;
+    const { left, width } = seek.getBoundingClientRect();
+    // The thumb stays within the bar, so its middle goes from one radius to the other.
+    const part = Math.min(1, Math.max(0, (clientX - left - THUMB_PIXELS / 2) / (width - THUMB_PIXELS)));
+    say($("there"), longFace(Math.round(part * Number(seek.max)) * 1e6));
+    $("there").style.setProperty("--there", `${clientX - left}px`);
   }
 
   #listenToKeys() {
@@ -256,7 +281,7 @@ export class Transport {
       m: () => this.#setVolume(this.#volume, !this.#muted),
       n: () => this.#playNext("key"),
       u: () => this.#takeBack("key"),
-      c: () => $("say-input").focus(),
+      c: () => document.fullscreenElement || $("say-input").focus(),
       r: () => {
         if (this.#state.hold?.waiting.includes(this.#room.me())) this.#room.ask({ say_ready: {} }, "key");
       },

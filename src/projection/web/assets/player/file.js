@@ -18,6 +18,10 @@ const READINGS = 8;
 /** A mobile browser pauses a film just before it says that the page is hidden; a person's act is judged later than that. */
 const JUDGE_MILLIS = 300;
 
+/** A film that broke off or did not open is tried again after so long, then later each time. */
+const AGAIN_MIN_MILLIS = 2_000;
+const AGAIN_MAX_MILLIS = 15_000;
+
 /** What a media element's error means to the room: its network and its decoder, by number. */
 const ERRORS = { 2: "unreachable", 3: "format" };
 
@@ -41,6 +45,11 @@ export class FilePlayer {
   #seeking = false;
   #stalled = false;
   #needsClick = false;
+  /** Whether it was open once, so that its address and its format are right. */
+  #opened = false;
+  /** Tries in a row that did not open the film. */
+  #tries = 0;
+  #again = 0;
   #clockReadings = [];
   #frameReadings = [];
 
@@ -149,6 +158,7 @@ export class FilePlayer {
 
   destroy() {
     this.#abort.abort();
+    clearTimeout(this.#again);
     this.#video.pause();
     this.#video.removeAttribute("src");
     this.#video.load();
@@ -162,6 +172,9 @@ export class FilePlayer {
     const changed = () => this.#hooks.changed();
     on("loadedmetadata", () => {
       this.ready = true;
+      this.failed = null;
+      this.#opened = true;
+      this.#tries = 0;
       if (Number.isFinite(video.duration)) this.#hooks.duration(Math.round(video.duration * 1e6));
       this.#hooks.ready();
     });
@@ -171,7 +184,21 @@ export class FilePlayer {
     on("playing", () => { this.#stalled = false; this.#needsClick = false; this.#forget(); this.#observed("playing"); changed(); });
     on("pause", () => { this.#forget(); this.#observed("paused"); changed(); });
     on("ended", changed);
-    on("error", () => this.#fail(this.#errorSentence(site), ERRORS[this.#video.error?.code] ?? "unavailable"));
+    on("error", () => this.#broke(site));
+  }
+
+  /** Says why it does not play, and tries again by itself: most networks come back. */
+  #broke(site) {
+    const code = this.#video.error?.code;
+    this.#seeking = false;
+    this.#stalled = false;
+    this.#fail(this.#errorSentence(site), ERRORS[code] ?? (this.#opened ? "unreachable" : "unavailable"));
+    // What cannot be decoded is not mended by asking for it again.
+    if (code === MediaError.MEDIA_ERR_DECODE) return;
+    const wait = Math.min(AGAIN_MAX_MILLIS, AGAIN_MIN_MILLIS * 2 ** this.#tries);
+    this.#tries += 1;
+    clearTimeout(this.#again);
+    this.#again = setTimeout(() => this.#video.load(), wait);
   }
 
   /** An event equal to what we asked for is an echo; another is a person's only where one can reach the element. */
@@ -189,14 +216,13 @@ export class FilePlayer {
   }
 
   #errorSentence(site) {
-    switch (this.#video.error?.code) {
-      case MediaError.MEDIA_ERR_NETWORK:
-        return `The film broke off while loading from ${site}. Check your connection, then reload this page.`;
-      case MediaError.MEDIA_ERR_DECODE:
-        return "This browser cannot decode the film. Join from the Séance program, or try another browser.";
-      default:
-        return `The film could not be opened from ${site}. Its address may be wrong, or this browser cannot play its format.`;
+    const code = this.#video.error?.code;
+    if (code === MediaError.MEDIA_ERR_DECODE) {
+      return "This browser cannot decode the film. Join from the Séance program, or try another browser.";
     }
+    return this.#opened || code === MediaError.MEDIA_ERR_NETWORK
+      ? `The film broke off while loading from ${site}. Check your connection; it goes on by itself.`
+      : `The film could not be opened from ${site}, and is tried again by itself. Its address may be wrong, or this browser cannot play its format.`;
   }
 
   #fail(sentence, why) {
