@@ -22,7 +22,7 @@ use crate::os;
 use crate::player::{Activity, Notice};
 
 /// Why a player without a window is gone.
-pub(super) const CLOSED: &str = "its window was closed";
+pub(super) const CLOSED: &str = "Its window was closed.";
 
 /// How far from its target one of our seeks may land: a frame, and what plays until we look.
 const LANDING: Micros = Micros::from_millis(500);

@@ -248,7 +248,8 @@ impl App {
             LINK_MISSING => !self.draft.link.trim().is_empty(),
             TOKEN_MISSING => self.has_token() || !(self.draft.elsewhere && self.draft.ngrok),
             PLACE_MISSING => {
-                !(self.draft.elsewhere && self.draft.own) || !self.draft.place.trim().is_empty()
+                let place = self.draft.place.trim();
+                !(self.draft.elsewhere && self.draft.own && place.is_empty())
             }
             WAY_MISSING => !self.draft.elsewhere || self.draft.has_way(),
             _ => false,

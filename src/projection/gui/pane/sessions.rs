@@ -71,7 +71,7 @@ pub(super) fn sessions() -> impl Widget<App> {
         );
     let empty = Words::new(|app: &App| {
         if app.data_len() == 0 {
-            "No session yet. Every party you host or join is kept here, to open and watch again."
+            "No session yet. Every party you host is kept here, to watch again and to reopen."
                 .to_owned()
         } else {
             String::new()
