@@ -395,7 +395,7 @@ impl Party {
         let hello = ToRoom::Hello(Hello {
             version: VERSION,
             session: self.venue.session,
-            secret: self.venue.door.invite(Role::Guest),
+            secret: self.venue.door.invite(Role::Guest).into(),
             name: format!("Deaf {}", self.dice.below(1_000_000)),
             client: seance::engine::event::Client::Script,
             resume: None,

@@ -308,7 +308,7 @@ fn made() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let hello = ToRoom::Hello(Hello {
         version: VERSION,
         session: SessionId::new(7),
-        secret: targets::secret(),
+        secret: targets::secret().into(),
         name: "Fay".into(),
         client: Client::Script,
         resume: None,

@@ -49,7 +49,7 @@ fn hello(name: &str, cursor: u64) -> Hello {
     Hello {
         version: VERSION,
         session: SESSION,
-        secret: Door::new(KEY).invite(Role::Guest),
+        secret: Door::new(KEY).invite(Role::Guest).into(),
         name: name.into(),
         client: Client::Script,
         resume: None,

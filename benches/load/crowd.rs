@@ -474,7 +474,7 @@ impl Crowd {
         let hello = ToRoom::Hello(Hello {
             version: VERSION,
             session: place.session,
-            secret: place.secret.clone(),
+            secret: place.secret.as_str().into(),
             name: format!("Kim {number}"),
             client: if self.target == Target::Json {
                 Client::Page

@@ -174,7 +174,7 @@ fn place(link: &str) -> Result<Place> {
         Ok(link) => Ok(Place {
             address: link.authority().replace("localhost", "127.0.0.1").parse()?,
             session: link.session,
-            secret: link.secret,
+            secret: link.secret.reveal().to_owned(),
         }),
         // A floor's link names no party.
         Err(_) => Ok(Place {

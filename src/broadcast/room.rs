@@ -704,7 +704,7 @@ impl Room {
         }
         let (hello, state) = (&newcomer.hello, self.mind.state());
         let links = state.entrance.invites.keys().copied();
-        let way = self.door.opens(&hello.secret, links);
+        let way = self.door.opens(hello.secret.reveal(), links);
         let name = name_of(hello)?;
         if way == Some(Way::Key) {
             // The key belongs to one member: whoever opened the session, whatever they are by now.
@@ -907,7 +907,7 @@ impl Room {
             version: VERSION,
             session: self.session,
             member,
-            token: self.door.token(member),
+            token: self.door.token(member).into(),
             tail: self.mind.state().tail(),
         };
         let admission = Admission {
@@ -950,7 +950,7 @@ impl Room {
         }
         let reply = self.mind.hear(connection, member, &ask, now());
         if let Some(invite) = reply.and_then(|it| self.secret_asked_for(member, &ask.intent, &it)) {
-            let secret = self.door.secret(Way::Link(invite));
+            let secret = self.door.secret(Way::Link(invite)).into();
             self.mind.tell(member, Reply::Secret { invite, secret });
         }
         self.answer_knocks(at_the_door);

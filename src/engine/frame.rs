@@ -12,7 +12,7 @@ use crate::engine::event::{Client, Event};
 use crate::engine::id::{MemberId, Seq, SessionId};
 use crate::engine::intent::{Ask, Refusal};
 use crate::engine::presence::{Presence, Report, Vitals};
-use crate::engine::text::{Name, Passcode};
+use crate::engine::text::{Name, Passcode, Secret};
 use crate::engine::unit::{LocalTime, SessionTime};
 
 /// The protocol this version speaks. Rises when an older peer could no longer follow.
@@ -54,7 +54,7 @@ pub struct Hello {
     /// Which session.
     pub session: SessionId,
     /// The secret out of the link.
-    pub secret: String,
+    pub secret: Secret,
     /// What the member wants to be called.
     pub name: String,
     /// By what they take part.
@@ -72,7 +72,7 @@ pub struct Resume {
     /// Who.
     pub member: MemberId,
     /// The token their [`Welcome`] gave them.
-    pub token: String,
+    pub token: Secret,
 }
 
 /// The room's answer to a good [`Hello`].
@@ -85,7 +85,7 @@ pub struct Welcome {
     /// Who the member is here.
     pub member: MemberId,
     /// What lets them come back as themselves.
-    pub token: String,
+    pub token: Secret,
     /// The seq the next event gets: whoever holds everything before it has caught up.
     pub tail: Seq,
 }
@@ -175,7 +175,7 @@ pub enum ToMember {
         /// Which; 0 is the party's own.
         invite: Seq,
         /// What opens it: for behind the `#` of a link.
-        secret: String,
+        secret: Secret,
     },
 }
 
@@ -337,10 +337,43 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_opens_a_party_is_never_printed_by_accident() {
+        let secret = || Secret::from("0123abc");
+        let (session, member, invite) = (SessionId::new(1), MemberId::new(1), Seq::new(0));
+        let resume = Resume {
+            member,
+            token: secret(),
+        };
+        let hello = Hello {
+            version: VERSION,
+            session,
+            secret: secret(),
+            name: "Kim".into(),
+            client: Client::Page,
+            resume: Some(resume),
+            cursor: Seq::FIRST,
+        };
+        let welcome = Welcome {
+            version: VERSION,
+            session,
+            member,
+            token: secret(),
+            tail: Seq::FIRST,
+        };
+        let told = ToMember::Secret {
+            invite,
+            secret: secret(),
+        };
+        let printed = format!("{hello:?} {welcome:?} {told:?}");
+        assert!(!printed.contains("0123abc"), "{printed}");
+        assert!(to_json(&told).contains("0123abc"), "but sent it is");
+    }
+
+    #[test]
     fn a_newer_rooms_frames_are_told_from_damaged_ones() {
         let secret = ToMember::Secret {
             invite: Seq::new(1),
-            secret: String::new(),
+            secret: "".into(),
         };
         let last = to_postcard(&secret);
         assert_eq!(u32::from(last[0]), TO_MEMBER_KINDS - 1, "the last kind");

@@ -21,7 +21,7 @@ use crate::engine::id::{MemberId, Seq, SessionId};
 use crate::engine::intent::{Ask, Refusal};
 use crate::engine::presence::{Board, Report, Told, Vitals};
 use crate::engine::sequencer::{Answer, Entrant, KnockAnswer, Moment, Sequencer};
-use crate::engine::text::{Name, Title};
+use crate::engine::text::{Name, Secret, Title};
 use crate::engine::trace::{Observation, Trace};
 use crate::engine::unit::{LocalTime, Micros, SessionTime};
 
@@ -58,7 +58,7 @@ pub enum Reply {
         /// Which link.
         invite: Seq,
         /// What opens it.
-        secret: String,
+        secret: Secret,
     },
     /// Who is at the door.
     Knocks(Vec<Knock>),

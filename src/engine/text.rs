@@ -511,6 +511,37 @@ impl fmt::Debug for Passcode {
     }
 }
 
+/// What opens a party or proves who somebody is, on its way between the two ends. It is drawn at
+/// random and typed by nobody; whoever reads a log of ours does not find it there.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The secret itself, to be compared, sent or kept and for nothing else.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(secret: String) -> Self {
+        Self(secret)
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(secret: &str) -> Self {
+        Self(secret.to_owned())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
 impl<'de> Deserialize<'de> for Passcode {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
         Self::new(&String::deserialize(source)?).map_err(serde::de::Error::custom)

@@ -28,7 +28,7 @@ use crate::engine::id::Seq;
 use crate::engine::intent::{Aim, Intent};
 use crate::engine::presence::{Presence, Report, Vitals};
 use crate::engine::session::member_end::{Effect, Identity, MemberEnd};
-use crate::engine::text::Passcode;
+use crate::engine::text::{Passcode, Secret};
 use crate::net::link::{JoinLink, Place};
 use crate::net::tls::Trust;
 use crate::net::{self, pump};
@@ -79,7 +79,7 @@ pub enum News {
         /// Which; 0 is the party's own.
         invite: Seq,
         /// What opens it.
-        secret: String,
+        secret: Secret,
     },
     /// Let in.
     Welcomed(Welcome),

@@ -11,6 +11,7 @@ use std::str::FromStr;
 use url::Url;
 
 use crate::engine::id::{SessionId, decode_base32};
+use crate::engine::text::Secret;
 
 /// A parsed link.
 #[derive(Clone, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub struct JoinLink {
     /// Which session.
     pub session: SessionId,
     /// What opens it.
-    pub secret: String,
+    pub secret: Secret,
 }
 
 /// Where a party can be reached: what stands in a link before the `#`.
@@ -104,20 +105,20 @@ pub enum NotALink {
 
 impl JoinLink {
     /// The link to a session at `authority` (`host:port`), over plain http.
-    pub fn new(authority: &str, session: SessionId, secret: String) -> Self {
+    pub fn new(authority: &str, session: SessionId, secret: impl Into<Secret>) -> Self {
         Self {
             secure: false,
             authority: authority.to_owned(),
             session,
-            secret,
+            secret: secret.into(),
         }
     }
 
     /// The same way to the same session, with another secret.
     #[must_use]
-    pub fn with_secret(&self, secret: &str) -> Self {
+    pub fn with_secret(&self, secret: &Secret) -> Self {
         Self {
-            secret: secret.to_owned(),
+            secret: secret.clone(),
             ..self.clone()
         }
     }
@@ -194,7 +195,7 @@ impl FromStr for JoinLink {
             secure,
             authority,
             session,
-            secret: secret.to_owned(),
+            secret: secret.into(),
         })
     }
 }
@@ -205,7 +206,9 @@ impl fmt::Display for JoinLink {
         write!(
             f,
             "{scheme}://{}/#{}.{}",
-            self.authority, self.session, self.secret
+            self.authority,
+            self.session,
+            self.secret.reveal()
         )
     }
 }
@@ -284,6 +287,6 @@ mod tests {
     #[test]
     fn a_link_does_not_print_its_secret_by_accident() {
         let link = JoinLink::new("127.0.0.1:1", SessionId::new(1), encode_base32(7));
-        assert!(!format!("{link:?}").contains(&link.secret));
+        assert!(!format!("{link:?}").contains(link.secret.reveal()));
     }
 }

@@ -109,7 +109,7 @@ impl Guest {
         };
         Identity {
             session: SESSION,
-            secret: SECRETS[usize::from(self.number > 0)].to_owned(),
+            secret: SECRETS[usize::from(self.number > 0)].into(),
             name: format!(
                 "Member {}{again}",
                 ["Ana", "Bo", "Cy", "Di", "Eve", "Flo"][self.number % 6]

@@ -457,14 +457,17 @@ impl World {
         let Some(host) = self.hosts.get_mut(&life) else {
             return Ok(());
         };
-        let role = match SECRETS.iter().position(|secret| *secret == hello.secret) {
+        let role = match SECRETS
+            .iter()
+            .position(|secret| *secret == hello.secret.reveal())
+        {
             Some(0) => Ok(Role::Host),
             Some(_) => Ok(Role::Guest),
             None => Err(Refusal::BadInvite),
         };
         let state = host.mind.state();
         let proven = hello.resume.as_ref();
-        let proven = proven.filter(|resume| resume.token == token(resume.member));
+        let proven = proven.filter(|resume| resume.token.reveal() == token(resume.member));
         let entrant = role.and_then(|role| {
             let name = Name::new(&hello.name).map_err(|bad| Refusal::BadText {
                 sentence: bad.to_string(),
@@ -488,7 +491,7 @@ impl World {
                     version: VERSION,
                     session: SESSION,
                     member,
-                    token: token(member),
+                    token: token(member).into(),
                     tail: host.mind.state().tail(),
                 };
                 host.mailboxes.insert(connection, conn);

@@ -92,12 +92,12 @@ impl World {
         let hello = Hello {
             version: VERSION,
             session: SESSION,
-            secret: SECRETS[1].to_owned(),
+            secret: SECRETS[1].into(),
             name: format!("Mallory {number}"),
             client: Client::Script,
             resume: (kind == Kind::ForgedAuthor).then(|| Resume {
                 member: MemberId::new(1),
-                token: "let me be Ana".to_owned(),
+                token: "let me be Ana".into(),
             }),
             cursor: match kind {
                 Kind::FarCursor => Seq::new(tail.get() + 1_000),

@@ -223,7 +223,7 @@ impl Knocker {
         let hello = Hello {
             version: VERSION,
             session: SESSION,
-            secret: card.secret,
+            secret: card.secret.into(),
             name: card.name,
             client: Client::Script,
             resume: card.resume,
@@ -305,7 +305,9 @@ impl Guest {
                 let counter = no.counter.unwrap_or(0);
                 self.answers.push_back((counter, Err(no.refusal)));
             }
-            Some(ToMember::Secret { invite, secret }) => self.secrets.push((invite, secret)),
+            Some(ToMember::Secret { invite, secret }) => {
+                self.secrets.push((invite, secret.reveal().to_owned()))
+            }
             Some(ToMember::Knocks(knocks)) => self.knocks = knocks,
             Some(ToMember::Closing(why)) => self.closing = Some(why),
             Some(_) => {}

@@ -21,7 +21,7 @@ use crate::engine::presence::{Known, Presence, Report, Vitals};
 use crate::engine::replay::{Replay, Step};
 use crate::engine::session::bucket::Bucket;
 use crate::engine::session::room_end;
-use crate::engine::text::Passcode;
+use crate::engine::text::{Passcode, Secret};
 use crate::engine::unit::{LocalTime, Micros};
 
 /// The wait before the first redial; doubles up to [`REDIAL_MAX`]. A host that
@@ -63,7 +63,7 @@ pub struct Identity {
     /// Which session.
     pub session: SessionId,
     /// The secret out of the link.
-    pub secret: String,
+    pub secret: Secret,
     /// What the member wants to be called.
     pub name: String,
     /// By what they take part.
@@ -107,7 +107,7 @@ pub enum Effect {
         /// Which; 0 is the party's own.
         invite: Seq,
         /// What opens it.
-        secret: String,
+        secret: Secret,
     },
     /// Everything that had happened by the time of joining is applied.
     CaughtUp,

@@ -283,7 +283,7 @@ mod tests {
         ToRoom::Hello(Hello {
             version: VERSION,
             session: SessionId::new(1),
-            secret: String::new(),
+            secret: "".into(),
             name: "Ana".into(),
             client: Client::Script,
             resume: None,
@@ -296,7 +296,7 @@ mod tests {
             version: VERSION,
             session: SessionId::new(1),
             member: MemberId::new(2),
-            token: String::new(),
+            token: "".into(),
             tail: Seq::new(tail),
         }
     }
