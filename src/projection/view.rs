@@ -619,7 +619,13 @@ fn told(before: &RoomState, event: &Event, name: &str, body: &Body) -> Option<St
                 .collect();
             each.join("  ")
         }
-        Body::Redacted { seq } => format!("{name} took line {seq} back"),
+        Body::Redacted { seq } => {
+            let author = before.transcript.get(*seq).and_then(|line| line.by);
+            match author.filter(|author| Some(*author) != event.header.by) {
+                Some(author) => format!("{name} took back a line of {}", called(&author)),
+                None => format!("{name} took a line back"),
+            }
+        }
         // Told above, or of no interest to readers.
         _ => return None,
     })

@@ -349,5 +349,8 @@ const TOLD = {
     (on ? `${name} set a passcode for newcomers` : "Newcomers need no passcode"),
   knock_answered: (_before, { name: who, let_in: letIn }, name) =>
     (letIn ? `${name} let ${who} in` : `${name} turned ${who} away`),
-  redacted: (_before, { seq }, name) => `${name} took line ${seq} back`,
+  redacted(before, { seq }, name, { by }) {
+    const author = before.transcript.find((line) => line.seq === seq)?.by ?? null;
+    return author === null || author === by ? `${name} took a line back` : `${name} took back a line of ${nameOf(before, author)}`;
+  },
 };
