@@ -1288,6 +1288,8 @@ async fn a_party_votes_answers_gets_ready_and_hands_out_the_controls_on_the_page
     kim.press("Enter").await;
     let opened = ana.program.wait_event(0, "poll_opened");
     assert_eq!(opened["body"]["poll_opened"]["choices"][2]["label"], "Bed");
+    // A terminal understands the word only once it knows of the poll.
+    bo.wait_event(0, "poll_opened");
     bo.say("answer 3");
     kim.click("#poll-list li:nth-child(2) button").await;
     kim.until("document.querySelector('#poll-told').textContent === '2 of 3 answered'")
