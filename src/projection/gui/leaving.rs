@@ -4,7 +4,8 @@ use druid::Data;
 
 use super::data::App;
 use super::theme::Tone;
-use crate::projection::view::Link;
+use crate::engine::fold::roster::Member;
+use crate::projection::view::{Link, View};
 
 /// How the person wants to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Data)]
@@ -19,27 +20,20 @@ impl App {
     /// Whether going now would end the party for others, so that it is asked first.
     pub fn ends_it_for_others(&self) -> bool {
         self.room().is_some_and(|room| {
-            room.hosting && !matches!(room.view.link, Link::Over(_)) && self.others() > 0
+            let is_on = !matches!(room.view.link, Link::Over(_));
+            room.hosting && is_on && others(&room.view).next().is_some()
         })
-    }
-
-    /// How many others are here.
-    fn others(&self) -> usize {
-        let Some(view) = self.view() else { return 0 };
-        let others = view.state.roster.present();
-        others.filter(|(id, _)| Some(*id) != view.me).count()
     }
 
     /// What is asked before going, once somebody wants to.
     pub fn leaving_line(&self) -> Option<(Tone, String)> {
         self.leaving.filter(|_| self.ends_it_for_others())?;
-        let view = self.view()?;
-        let mut others = view.state.roster.present();
-        let first = others.find(|(id, _)| Some(*id) != view.me)?.1;
-        let who = match self.others() {
+        let mut others = others(self.view()?);
+        let first = others.next()?;
+        let who = match others.count() {
             // Begun from the left (U+200E), whatever the name is written in.
-            1 => format!("\u{200E}{} is still here.", first.name),
-            many => format!("{many} others are still here."),
+            0 => format!("\u{200E}{} is still here.", first.name),
+            more => format!("{} others are still here.", more + 1),
         };
         Some((
             Tone::Warn,
@@ -48,4 +42,10 @@ impl App {
             ),
         ))
     }
+}
+
+/// Who is here besides the person at this window.
+fn others(view: &View) -> impl Iterator<Item = &Member> {
+    let present = view.state.roster.present();
+    present.filter_map(|(id, member)| (Some(id) != view.me).then_some(member))
 }
