@@ -30,7 +30,7 @@ use seance::engine::unit::{MediaTime, Micros, SessionTime};
 use seance::projection::gui::data::{DEAF, LINK_MISSING, NAME_MISSING, Note};
 use seance::projection::gui::film;
 use seance::projection::gui::{
-    App, NearbyRow, Remembered, Request, Room, Screen, Secret, Start, Theme, WayRow, cmd, root,
+    App, NearbyRow, Remembered, Request, Room, Screen, Start, Theme, WayRow, cmd, root,
 };
 use seance::projection::view::{Link, SessionRow, View, Wish, line};
 
@@ -239,7 +239,7 @@ fn a_way_that_failed_can_be_opened_again_and_a_token_forgotten() {
         assert_eq!(asked.try_recv(), Ok(Request::RetryWays));
         assert!(harness.data().may_paste_token());
     });
-    let secret = Request::KeepToken(Secret::new("not to be seen".to_owned()));
+    let secret = Request::KeepToken("not to be seen".into());
     assert!(!format!("{secret:?}").contains("seen"));
 }
 

@@ -24,14 +24,14 @@ use crate::cli::ticket::Ticket;
 use crate::cli::tunnel;
 use crate::engine::event::{Client, Via};
 use crate::engine::intent::Intent;
-use crate::engine::text::Passcode;
+use crate::engine::text::{Passcode, Secret};
 use crate::log::files;
 use crate::log::store::Home;
 use crate::net::client::{self, News};
 use crate::net::link::JoinLink;
 use crate::projection::gui::together::REGIONS;
 use crate::projection::gui::{
-    self, Backend, NearbyRow, Remembered, Request, Room, Screen, Secret, Start, Theme, WayRow,
+    self, Backend, NearbyRow, Remembered, Request, Room, Screen, Start, Theme, WayRow,
 };
 use crate::projection::view::{SessionRow, Wish};
 use crate::tunnel::mapping::Mapping;
@@ -460,7 +460,7 @@ impl Desk {
     }
 
     fn keep_token(&self, secret: &Secret) -> Result<()> {
-        self.tokens().save(&Token::read(secret.expose())?)?;
+        self.tokens().save(&Token::read(secret.reveal())?)?;
         Ok(())
     }
 

@@ -511,8 +511,8 @@ impl fmt::Debug for Passcode {
     }
 }
 
-/// What opens a party or proves who somebody is, on its way between the two ends. It is drawn at
-/// random and typed by nobody; whoever reads a log of ours does not find it there.
+/// What opens a party, proves who somebody is, or was pasted to be kept: on its way, and in no log
+/// of ours, because it is never printed.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);

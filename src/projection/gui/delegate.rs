@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 use super::bridge::Bridge;
 use super::data::{App, DEAF, LINK_MISSING, NAME_MISSING, NOTHING_TO_PASTE, Note, PLACE_MISSING};
 use super::leaving::Leaving;
-use super::{Request, Root, Screen, Secret, cmd, pane, replay, theme};
+use super::{Request, Root, Screen, cmd, pane, replay, theme};
 use crate::engine::event::Via;
 use crate::engine::id::Seq;
 use crate::engine::intent::Intent;
@@ -99,9 +99,8 @@ impl Desk {
         typed: &str,
         field: WidgetId,
     ) -> bool {
-        let typed = typed.trim();
-        let refused = Some(typed).filter(|typed| !typed.is_empty());
-        let Some(sentence) = refused.and_then(|typed| app.not_a_film(typed)) else {
+        let typed = Some(typed.trim()).filter(|typed| !typed.is_empty());
+        let Some(sentence) = typed.and_then(|typed| app.not_a_film(typed)) else {
             return false;
         };
         app.note = Some(Note::Film(sentence));
@@ -303,7 +302,7 @@ impl Desk {
         } else if command.is(cmd::PASTE_TOKEN) {
             match Application::global().clipboard().get_string() {
                 Some(text) if !text.trim().is_empty() => {
-                    self.send(ctx, app, Request::KeepToken(Secret::new(text)));
+                    self.send(ctx, app, Request::KeepToken(text.into()));
                 }
                 _ => self.problem(ctx, app, NOTHING_TO_PASTE),
             }

@@ -38,7 +38,7 @@ use std::sync::Arc;
 use druid::{AppLauncher, Widget, WindowDesc};
 use tokio::sync::{mpsc, watch};
 
-use crate::engine::text::Passcode;
+use crate::engine::text::{Passcode, Secret};
 use crate::projection::view::{SessionRow, View, Wish};
 
 pub use data::{App, Draft};
@@ -149,28 +149,6 @@ pub struct Ways {
     pub port: bool,
     /// By an address of the host's own, as typed.
     pub own: Option<String>,
-}
-
-/// What somebody pasted that nobody else may see. Never printed, not even for debugging.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes it from the clipboard.
-    pub fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// What was pasted.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret")
-    }
 }
 
 /// A party somebody on this network announces.
