@@ -52,8 +52,9 @@ const UNTRIED_MAX: usize = 256;
 /// How long somebody may wait at the door: longer, and nobody is looking.
 const KNOCK_WAIT_MAX: Micros = Micros::from_secs(600);
 
-/// Where the answers to a member go; when the room lets go of it, the connection is over. In boxes, because a channel sets places aside for thirty-two
-/// of what it carries, and a connection mostly waits for none.
+/// Where the answers to a member go; when the room lets go of it, the connection is over. In boxes,
+/// because a channel sets places aside for thirty-two of what it carries, and a connection mostly
+/// waits for none.
 pub type Replies = mpsc::Sender<Box<Reply>>;
 
 /// Somebody who was let in.

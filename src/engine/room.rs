@@ -330,8 +330,11 @@ impl Room {
     /// Tells every moderator with a connection who is at the door, unless they were told the same
     /// before: whoever knocks must not make each line of talk an answer to each moderator.
     pub fn tell_moderators(&mut self, knocks: &[Knock]) {
-        let (known, told) = std::mem::take(&mut self.door_told);
-        let is_news = known != knocks;
+        let (known, told) = &mut self.door_told;
+        let is_news = known.as_slice() != knocks;
+        if is_news {
+            *known = knocks.to_vec();
+        }
         let state = self.sequencer.state();
         let connections = self.connections.iter();
         let moderators = connections.filter(|(member, _)| state.may(**member, Action::Moderate));
@@ -343,7 +346,7 @@ impl Room {
                 self.turn.due.push(Due::Reply(*member, reply));
             }
         }
-        self.door_told = (knocks.to_vec(), now_told);
+        *told = now_told;
     }
 
     /// Somebody at the door wants to be let in. Returns the number they are answered by.

@@ -1,10 +1,10 @@
 //! The member's end: dials, catches up, asks, and comes back by itself.
 //!
 //! Promises: events are applied in order, each once; an intent is asked until it
-//! is answered, always under the same counter, and its answer is told once; nothing that moves the film is
-//! sent before the tail is applied; after a loss it dials again, later each
-//! time, and goes on from its cursor. It ends only when the room says that
-//! coming back is useless, or when told to leave.
+//! is answered, always under the same counter, and its answer is told once;
+//! nothing that moves the film is sent before the tail is applied; after a loss
+//! it dials again, later each time, and goes on from its cursor. It ends only
+//! when the room says that coming back is useless, or when told to leave.
 
 use std::collections::VecDeque;
 
